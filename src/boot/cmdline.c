@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: words KEY=VALUE.
+ *
+ * A typing error must never start another run than the one that was meant, for hours and with
+ * nobody watching. So nothing is ignored: every word is understood, or the run is refused.
+ */
+#include "boot/cmdline.h"
+
+#include "lib/format.h"
+#include "lib/string.h"
+
+enum {
+    DEFAULT_TIME_MS = 10 * 1000,
+    QUOTED_MAX = 256,               /* characters of a word that an error repeats */
+    ALLOWED_MAX = 1024,             /* characters of a list of what is allowed */
+    COM1_PORT = 0x3f8,
+    COM2_PORT = 0x2f8,
+    COM3_PORT = 0x3e8,
+    COM4_PORT = 0x2e8,
+    UART_PORTS = 8,                 /* registers of a 16550 */
+    UART_BASE_BAUD = 115200,
+    UART_DIVISOR_MAX = 0xffff,
+};
+
+/* A piece of the command line; not terminated. */
+struct span {
+    const char *text;
+    size_t length;
+};
+
+struct parse {
+    const struct cmdline_names *names;
+    struct options *out;
+    struct span word;               /* the whole word, for the error */
+    const char *syntax;             /* of the word's key */
+    uint32_t seen;                  /* bit i: the i-th key of CMDLINE_OPTIONS was given */
+    bool failed;
+    char *error;
+    size_t error_size;
+};
+
+static bool span_is(struct span span, const char *text)
+{
+    return span.length == strlen(text) && memcmp(span.text, text, span.length) == 0;
+}
+
+/* Cuts `*rest` at the first `separator`: returns what is before it, and leaves what is after. */
+static struct span span_cut(struct span *rest, char separator)
+{
+    struct span piece = { rest->text, 0 };
+    size_t skip;
+
+    while (piece.length < rest->length && rest->text[piece.length] != separator)
+        piece.length++;
+    skip = piece.length < rest->length ? piece.length + 1 : piece.length;
+    rest->text += skip;
+    rest->length -= skip;
+    return piece;
+}
+
+static bool is_printable(char c)
+{
+    return c > ' ' && c <= '~';
+}
+
+/* The word as the error shows it: bytes that are not printable ASCII as \xNN. */
+static void quote(struct span word, char out[QUOTED_MAX + 8])
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < word.length; i++) {
+        if (used + 4 > QUOTED_MAX) {
+            format(out + used, 8, "...");
+            return;
+        }
+        used += format(out + used, 8, is_printable(word.text[i]) ? "%c" : "\\x%02x",
+                       (unsigned char)word.text[i]);
+    }
+    out[used] = '\0';
+}
+
+/* Keeps the first error; the words after it are still read, for console=. */
+static bool fail(struct parse *p, const char *problem, const char *allowed)
+{
+    char quoted[QUOTED_MAX + 8];
+
+    if (!p->failed) {
+        quote(p->word, quoted);
+        format(p->error, p->error_size, "'%s': %s; %s", quoted, problem, allowed);
+    }
+    p->failed = true;
+    return false;
+}
+
+/* A value that is no more than badly written: the key's syntax says what is allowed. */
+static bool fail_syntax(struct parse *p, const char *problem)
+{
+    return fail(p, problem, p->syntax);
+}
+
+/* A name that is none of `names`: lists `first`, where there is one, and these. */
+static bool fail_name(struct parse *p, const char *problem, const char *intro, const char *first,
+                      const char *const *names, unsigned count)
+{
+    char allowed[ALLOWED_MAX];
+    size_t used = format(allowed, sizeof allowed, "%s%s", intro, first);
+
+    for (unsigned i = 0; i < count && used < sizeof allowed; i++)
+        used += format(allowed + used, sizeof allowed - used, " %s", names[i]);
+    return fail(p, problem, allowed);
+}
+
+static int digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return 16;
+}
+
+/* Takes the digits at the front of `*rest`. False without a digit, or past 64 bits. */
+static bool take_number(struct span *rest, unsigned base, uint64_t *number)
+{
+    size_t i = 0;
+
+    *number = 0;
+    for (; i < rest->length && (unsigned)digit_value(rest->text[i]) < base; i++) {
+        if (__builtin_mul_overflow(*number, base, number) ||
+            __builtin_add_overflow(*number, (uint64_t)digit_value(rest->text[i]), number))
+            return false;
+    }
+    rest->text += i;
+    rest->length -= i;
+    return i > 0;
+}
+
+/* Takes "0x" at the front of `*rest`. */
+static bool take_hex_prefix(struct span *rest)
+{
+    if (rest->length < 2 || rest->text[0] != '0' || (rest->text[1] | 0x20) != 'x')
+        return false;
+    rest->text += 2;
+    rest->length -= 2;
+    return true;
+}
+
+/* The whole of `value` as a number of at most `maximum`. */
+static bool whole_number(struct span value, unsigned base, uint64_t maximum, uint64_t *number)
+{
+    return take_number(&value, base, number) && value.length == 0 && *number <= maximum;
+}
+
+static int name_index(struct span name, const char *const *names, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (span_is(name, names[i]))
+            return (int)i;
+    return -1;
+}
+
+static bool parse_run(struct parse *p, struct span value)
+{
+    const struct cmdline_names *names = p->names;
+    uint64_t chosen = 0;
+
+    if (value.text[value.length - 1] == ',')
+        return fail_syntax(p, "a comma with no name after it");
+    while (value.length > 0) {
+        struct span name = span_cut(&value, ',');
+        int index = name_index(name, names->workloads, names->workload_count);
+
+        if (span_is(name, "storm"))
+            chosen |= names->together;
+        else if (index >= 0)
+            chosen |= UINT64_C(1) << index;
+        else
+            return fail_name(p, "no such workload", "the workloads are ", "storm",
+                             names->workloads, names->workload_count);
+    }
+    p->out->workloads = chosen;
+    return true;
+}
+
+static bool parse_time(struct parse *p, struct span value)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {
+        { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+    };
+    static const uint64_t maximum_ms = UINT64_C(100) * 7 * 86400000;
+    uint64_t number, ms;
+
+    if (!take_number(&value, 10, &number))
+        return fail_syntax(p, "not a time");
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (!span_is(value, units[i].unit))
+            continue;
+        if (__builtin_mul_overflow(number, units[i].ms, &ms) || ms == 0 || ms > maximum_ms)
+            return fail_syntax(p, "not from 1ms to 700d");
+        p->out->time_ms = ms;
+        return true;
+    }
+    return fail_syntax(p, value.length == 0 ? "no unit" : "not a unit");
+}
+
+static bool parse_cpus(struct parse *p, struct span value)
+{
+    uint64_t number;
+
+    if (!whole_number(value, 10, UINT32_MAX, &number) || number == 0)
+        return fail_syntax(p, "not a number of CPUs");
+    p->out->cpus = (uint32_t)number;
+    return true;
+}
+
+static bool parse_seed(struct parse *p, struct span value)
+{
+    unsigned base = take_hex_prefix(&value) ? 16 : 10;
+    uint64_t number;
+
+    if (!whole_number(value, base, UINT64_MAX, &number))
+        return fail_syntax(p, "not a seed");
+    p->out->seed = number;
+    p->out->seed_given = true;
+    return true;
+}
+
+static bool parse_inject(struct parse *p, struct span value)
+{
+    const struct cmdline_names *names = p->names;
+    int index = name_index(value, names->injects, names->inject_count);
+
+    if (index < 0)
+        return fail_name(p, "no such fault", "the faults are", "", names->injects,
+                         names->inject_count);
+    p->out->inject = index;
+    return true;
+}
+
+static bool parse_serial_port(struct span value, uint16_t *port)
+{
+    static const struct {
+        const char *name;
+        uint16_t port;
+    } named[] = {
+        { "com1", COM1_PORT }, { "com2", COM2_PORT }, { "com3", COM3_PORT }, { "com4", COM4_PORT },
+    };
+    uint64_t number;
+
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (span_is(value, named[i].name)) {
+            *port = named[i].port;
+            return true;
+        }
+    }
+    if (!take_hex_prefix(&value) || !whole_number(value, 16, 0x10000 - UART_PORTS, &number))
+        return false;
+    *port = (uint16_t)number;
+    return number != 0;
+}
+
+/* The divisor latch of a 16550 holds 16 bits, and divides 115,200 baud. */
+static bool parse_baud(struct span value, uint32_t *baud)
+{
+    uint64_t number;
+
+    if (!whole_number(value, 10, UART_BASE_BAUD, &number) || number == 0 ||
+        UART_BASE_BAUD % number != 0 || UART_BASE_BAUD / number > UART_DIVISOR_MAX)
+        return false;
+    *baud = (uint32_t)number;
+    return true;
+}
+
+/* serial[:PORT[:BAUD]] */
+static bool parse_serial(struct parse *p, struct span value, struct console_choice *choice)
+{
+    bool has_port, has_baud;
+    struct span part = span_cut(&value, ':');
+
+    has_port = value.text != part.text + part.length;
+    part = span_cut(&value, ':');
+    has_baud = has_port && value.text != part.text + part.length;
+    if (has_port && !parse_serial_port(part, &choice->serial_port))
+        return fail_syntax(p, "not a serial port");
+    if (has_baud && !parse_baud(value, &choice->serial_baud))
+        return fail_syntax(p, "not a speed; BAUD divides 115200");
+    choice->serial = true;
+    return true;
+}
+
+static bool parse_console(struct parse *p, struct span value)
+{
+    struct console_choice choice = {
+        .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
+    };
+
+    if (span_is(value, "none")) {
+        p->out->console = choice;
+        return true;
+    }
+    if (value.text[value.length - 1] == ',')
+        return fail_syntax(p, "a comma with no console after it");
+    while (value.length > 0) {
+        struct span one = span_cut(&value, ',');
+        struct span rest = one;
+        struct span kind = span_cut(&rest, ':');
+
+        if (span_is(one, "screen") && !choice.screen)
+            choice.screen = true;
+        else if (span_is(kind, "serial") && !choice.serial) {
+            if (!parse_serial(p, one, &choice))
+                return false;
+        } else
+            return fail_syntax(p, "not a console, or the same one twice");
+    }
+    p->out->console = choice;
+    return true;
+}
+
+static bool parse_end(struct parse *p, struct span value)
+{
+    static const char *const names[] = { "exit", "poweroff", "reboot", "halt" };
+    int index = name_index(value, names, sizeof names / sizeof names[0]);
+
+    _Static_assert(END_EXIT == 1 && END_POWEROFF == 2 && END_REBOOT == 3 && END_HALT == 4,
+                   "the order of the names");
+    if (index < 0)
+        return fail_syntax(p, "not an end");
+    p->out->end = (enum end)(index + END_EXIT);
+    return true;
+}
+
+static bool parse_stop(struct parse *p, struct span value)
+{
+    if (!span_is(value, "first") && !span_is(value, "end"))
+        return fail_syntax(p, "not when to stop");
+    p->out->stop_at_first = span_is(value, "first");
+    return true;
+}
+
+static const struct {
+    const char *key, *syntax;
+    bool (*parse)(struct parse *p, struct span value);
+} OPTIONS[] = {
+#define OPTION(key, syntax, help) { #key, syntax, parse_##key },
+    CMDLINE_OPTIONS(OPTION)
+#undef OPTION
+};
+
+#define OPTION(key, syntax, help) " " #key "="
+static const char KEYS[] = "the keys are" CMDLINE_OPTIONS(OPTION);
+#undef OPTION
+
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof OPTIONS[0] };
+_Static_assert(OPTION_COUNT <= 32, "`seen` has 32 bits");
+
+static bool parse_word(struct parse *p)
+{
+    struct span value = p->word;
+    struct span key;
+    unsigned i;
+
+    for (size_t at = 0; at < p->word.length; at++)
+        if (!is_printable(p->word.text[at]))
+            return fail(p, "not printable ASCII", KEYS);
+    key = span_cut(&value, '=');
+    if (key.length == p->word.length)
+        return fail(p, "not KEY=VALUE", KEYS);
+    for (i = 0; i < OPTION_COUNT && !span_is(key, OPTIONS[i].key); i++)
+        continue;
+    if (i == OPTION_COUNT)
+        return fail(p, "unknown key", KEYS);
+    p->syntax = OPTIONS[i].syntax;
+    if ((p->seen & 1u << i) != 0)
+        return fail(p, "this key was given before", "each key once at most");
+    p->seen |= 1u << i;
+    if (value.length == 0)
+        return fail_syntax(p, "no value");
+    return OPTIONS[i].parse(p, value);
+}
+
+static bool is_separator(char c)
+{
+    /* Line ends too: a file given through fw_cfg has one. */
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *names,
+                   struct options *out, char *error, size_t error_size)
+{
+    struct parse p = { .names = names, .out = out, .error = error, .error_size = error_size };
+    size_t at = 0;
+
+    *out = (struct options){
+        .workloads = names->together,
+        .time_ms = DEFAULT_TIME_MS,
+        .inject = -1,
+        .console = { .serial = true, .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
+                     .screen = true },
+    };
+    while (at < length) {
+        if (is_separator(text[at])) {
+            at++;
+            continue;
+        }
+        p.word = (struct span){ text + at, 0 };
+        while (at < length && !is_separator(text[at]))
+            at++;
+        p.word.length = (size_t)(text + at - p.word.text);
+        parse_word(&p);
+    }
+    return !p.failed;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: words KEY=VALUE, and the options that they give.
+ *
+ * Machine-free. Thread context.
+ */
+#ifndef ISTSTORM_BOOT_CMDLINE_H
+#define ISTSTORM_BOOT_CMDLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/console.h"
+
+/*
+ * Every key there is: OPTION(key, "what a value looks like", "help"). The dispatch table, the list
+ * in the errors and the README's table all come from here. For the host's tools: each of the two
+ * texts is one or more C string literals without escapes, parted by blanks, line ends and \.
+ */
+#define CMDLINE_OPTIONS(OPTION) \
+    OPTION(run, "names of workloads, comma separated", \
+           "what to run; storm, the default, is all that can run together") \
+    OPTION(time, "a number and a unit: ms s m h d, as 30s, 10m, 72h", \
+           "how long to run; 10s when not given") \
+    OPTION(cpus, "a number, 1 or more", \
+           "how many CPUs take part; all when not given") \
+    OPTION(seed, "a number of 64 bits, decimal or 0x and hexadecimal", \
+           "the random seed, which the report prints, so that a run can be repeated") \
+    OPTION(inject, "the name of a fault", \
+           "plant this fault, which the checker must catch") \
+    OPTION(console, "none, or serial[:PORT[:BAUD]] or screen or both, comma separated; " \
+           "PORT: com1 com2 com3 com4 or 0xNNN", \
+           "where the report goes; serial:com1:115200,screen when not given") \
+    OPTION(end, "exit poweroff reboot halt", \
+           "what to do after the verdict; exit under QEMU and halt elsewhere when not given") \
+    OPTION(stop, "first end", \
+           "whether the run stops at its first failure, or at its end, the default")
+
+enum end {
+    END_DEFAULT,                    /* not given: the caller picks what suits the machine */
+    END_EXIT,
+    END_POWEROFF,
+    END_REBOOT,
+    END_HALT,
+};
+
+struct options {
+    uint64_t workloads;             /* bit i: names->workloads[i] runs */
+    uint64_t time_ms;
+    uint32_t cpus;                  /* 0: all */
+    uint64_t seed;                  /* valid if seed_given */
+    bool seed_given;
+    int inject;                     /* index into names->injects, or -1 for none */
+    struct console_choice console;
+    enum end end;
+    bool stop_at_first;
+};
+
+/* The names that run= and inject= know. At most 64 workloads: they are bits of a uint64_t. */
+struct cmdline_names {
+    const char *const *workloads;
+    unsigned workload_count;
+    uint64_t together;              /* what `storm` means */
+    const char *const *injects;
+    unsigned inject_count;
+};
+
+/*
+ * Reads the `length` bytes at `text`; they need no NUL. Words are parted by blanks, tabs and line
+ * ends. Without any, all options have their defaults. False: `error` quotes the first bad word
+ * whole (beyond 256 characters: its beginning) and says what is allowed; `out` then holds what the
+ * good words said, so that console= still decides where the refusal is shown.
+ */
+bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *names,
+                   struct options *out, char *error, size_t error_size);
+
+#endif

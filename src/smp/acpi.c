@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ACPI's tables (ACPI Specification 6.x, sections 5.2.5 to 5.2.9). Firmware has been seen with each
+ * of these wrong: a checksum, a length, an XSDT that is broken while the RSDT is whole. So nothing
+ * is believed before it was checked, and the next best is tried before giving up.
+ */
+#include "smp/acpi.h"
+
+#include "lib/bytes.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+enum {
+    RSDP_REVISION = 15,
+    RSDP_RSDT = 16,
+    RSDP_LENGTH = 20,               /* from here on only with revision 2 and later */
+    RSDP_XSDT = 24,
+    RSDP_ALIGNMENT = 16,
+
+    EBDA_SEGMENT_AT = 0x40e,        /* section 5.2.5.1: the places to search without EFI */
+    EBDA_SEARCHED = 1024,
+    BIOS_AREA = 0xe0000,
+    BIOS_AREA_SIZE = 0x20000,
+};
+
+/* Collects the words for the last thing that went wrong. */
+struct complaint {
+    char *error;
+    size_t error_size;
+};
+
+/* The table at `address`, if all of it is readable and its checksum is right. */
+static const struct acpi_header *checked_table(const struct physical *physical, uint64_t address,
+                                               const char signature[4], struct complaint *complaint)
+{
+    const struct acpi_header *table = physical->at(physical, address, sizeof *table);
+    const char *problem = NULL;
+
+    if (table == NULL)
+        problem = "is not in readable memory";
+    else if (memcmp(table->signature, signature, 4) != 0)
+        problem = "has another signature";
+    else if (table->length < sizeof *table)
+        problem = "is shorter than a header";
+    else if ((table = physical->at(physical, address, table->length)) == NULL)
+        problem = "runs past readable memory";
+    else if (bytes_sum(table, table->length) != 0)
+        problem = "has a wrong checksum";
+    if (problem == NULL)
+        return table;
+    format(complaint->error, complaint->error_size, "the ACPI table %.4s at 0x%lx %s", signature,
+           address, problem);
+    return NULL;
+}
+
+static bool open_root(struct acpi_tables *out, const struct physical *physical, uint64_t address,
+                      const char signature[4], size_t entry_size, struct complaint *complaint)
+{
+    const struct acpi_header *root;
+
+    if (address == 0)
+        return false;
+    root = checked_table(physical, address, signature, complaint);
+    if (root == NULL)
+        return false;
+    out->physical = physical;
+    out->root = root;
+    out->entry_size = entry_size;
+    out->count = (root->length - sizeof *root) / entry_size;
+    return true;
+}
+
+/*
+ * The extended checksum covers as many bytes as the structure says it has; where that is not what
+ * `length` holds, the first one has to do.
+ */
+static bool rsdp_is_good(const uint8_t *rsdp, size_t length)
+{
+    if (memcmp(rsdp, "RSD PTR ", 8) != 0 || bytes_sum(rsdp, BOOT_RSDP_OLD_SIZE) != 0)
+        return false;
+    return length < BOOT_RSDP_NEW_SIZE || bytes_read32(rsdp + RSDP_LENGTH) != length ||
+           bytes_sum(rsdp, length) == 0;
+}
+
+/* Opens the tables behind a root pointer of which `length` bytes are readable. */
+static bool open_rsdp(struct acpi_tables *out, const struct physical *physical, const uint8_t *rsdp,
+                      size_t length, struct complaint *complaint)
+{
+    uint64_t xsdt = 0, rsdt;
+
+    if (!rsdp_is_good(rsdp, length)) {
+        format(complaint->error, complaint->error_size, "the ACPI root pointer (RSDP) has a wrong "
+               "signature or checksum");
+        return false;
+    }
+    rsdt = bytes_read32(rsdp + RSDP_RSDT);
+    if (rsdp[RSDP_REVISION] >= 2 && length >= BOOT_RSDP_NEW_SIZE)
+        xsdt = bytes_read64(rsdp + RSDP_XSDT);
+    return open_root(out, physical, xsdt, "XSDT", 8, complaint) ||
+           open_root(out, physical, rsdt, "RSDT", 4, complaint);
+}
+
+/* The same for one in memory, which is read as long as its revision says. */
+static bool open_rsdp_at(struct acpi_tables *out, const struct physical *physical, uint64_t address,
+                         struct complaint *complaint)
+{
+    const uint8_t *rsdp = physical->at(physical, address, BOOT_RSDP_OLD_SIZE);
+    size_t length = BOOT_RSDP_OLD_SIZE;
+
+    if (rsdp == NULL)
+        return false;
+    if (rsdp[RSDP_REVISION] >= 2) {
+        rsdp = physical->at(physical, address, BOOT_RSDP_NEW_SIZE);
+        length = BOOT_RSDP_NEW_SIZE;
+    }
+    return rsdp != NULL && open_rsdp(out, physical, rsdp, length, complaint);
+}
+
+static bool scan(struct acpi_tables *out, const struct physical *physical, uint64_t start,
+                 uint64_t size, struct complaint *complaint)
+{
+    for (uint64_t at = start; at < start + size; at += RSDP_ALIGNMENT) {
+        const void *signature = physical->at(physical, at, 8);
+
+        if (signature != NULL && memcmp(signature, "RSD PTR ", 8) == 0 &&
+            open_rsdp_at(out, physical, at, complaint))
+            return true;
+    }
+    return false;
+}
+
+static bool scan_legacy(struct acpi_tables *out, const struct physical *physical,
+                        struct complaint *complaint)
+{
+    const void *segment = physical->at(physical, EBDA_SEGMENT_AT, sizeof(uint16_t));
+    uint64_t ebda = segment == NULL ? 0 : (uint64_t)bytes_read16(segment) << 4;
+
+    return (ebda != 0 && scan(out, physical, ebda, EBDA_SEARCHED, complaint)) ||
+           scan(out, physical, BIOS_AREA, BIOS_AREA_SIZE, complaint);
+}
+
+bool acpi_open(struct acpi_tables *out, const struct physical *physical,
+               const struct boot_info *boot, const struct efi_tables *efi,
+               char *error, size_t error_size)
+{
+    struct complaint complaint = { error, error_size };
+
+    format(error, error_size, "no ACPI root pointer (RSDP)");
+    return (boot->rsdp_new_given &&
+            open_rsdp(out, physical, boot->rsdp_new, BOOT_RSDP_NEW_SIZE, &complaint)) ||
+           (efi->rsdp_new != 0 && open_rsdp_at(out, physical, efi->rsdp_new, &complaint)) ||
+           (boot->rsdp_old_given &&
+            open_rsdp(out, physical, boot->rsdp_old, BOOT_RSDP_OLD_SIZE, &complaint)) ||
+           (efi->rsdp_old != 0 && open_rsdp_at(out, physical, efi->rsdp_old, &complaint)) ||
+           scan_legacy(out, physical, &complaint);
+}
+
+/* Whether the table at `address` calls itself so. */
+static bool is_called(const struct physical *physical, uint64_t address, const char signature[4])
+{
+    const void *table = physical->at(physical, address, 4);
+
+    return table != NULL && memcmp(table, signature, 4) == 0;
+}
+
+const struct acpi_header *acpi_find(const struct acpi_tables *tables, const char signature[4],
+                                    char *error, size_t error_size)
+{
+    const uint8_t *entries = (const uint8_t *)(tables->root + 1);
+    struct complaint complaint = { error, error_size };
+
+    format(error, error_size, "no ACPI table %.4s", signature);
+    for (size_t i = 0; i < tables->count; i++) {
+        const uint8_t *entry = entries + i * tables->entry_size;
+        uint64_t address = tables->entry_size == 8 ? bytes_read64(entry) : bytes_read32(entry);
+        const struct acpi_header *table;
+
+        if (!is_called(tables->physical, address, signature))
+            continue;
+        table = checked_table(tables->physical, address, signature, &complaint);
+        if (table != NULL)
+            return table;
+    }
+    return NULL;
+}
+
+/* Offsets of section 5.2.9, table 5.9. The X_ fields are generic addresses, of 12 bytes. */
+enum {
+    FADT_DSDT = 40,
+    FADT_SMI_COMMAND = 48,
+    FADT_ACPI_ENABLE = 52,
+    FADT_PM1A_CONTROL = 64,
+    FADT_PM1B_CONTROL = 68,
+    FADT_PM_TIMER = 76,
+    FADT_FLAGS = 112,
+    FADT_FLAG_TIMER_32_BITS = 1 << 8,
+    FADT_FLAG_RESET = 1 << 10,
+    FADT_RESET = 116,
+    FADT_RESET_VALUE = 128,
+    FADT_X_DSDT = 140,
+    FADT_X_PM1A_CONTROL = 172,
+    FADT_X_PM1B_CONTROL = 184,
+    FADT_X_PM_TIMER = 208,
+    GENERIC_ADDRESS = 4,            /* of the address in a generic address */
+};
+
+/* `width` bytes at `offset`, or 0 where the table is too short to have them. */
+static uint64_t field(const struct acpi_header *fadt, size_t offset, size_t width)
+{
+    uint64_t value = 0;
+
+    if (offset + width <= fadt->length)
+        memcpy(&value, (const uint8_t *)fadt + offset, width);
+    return value;
+}
+
+/* The register of the generic address at `offset`. */
+static struct acpi_register generic(const struct acpi_header *fadt, size_t offset)
+{
+    struct acpi_register none = { 0 }, found = {
+        .space = (enum acpi_space)field(fadt, offset, 1),
+        .address = field(fadt, offset + GENERIC_ADDRESS, 8),
+    };
+
+    return found.space <= ACPI_SPACE_PCI ? found : none;
+}
+
+/* The 64-bit field where there is one, else the port in the 32-bit field. */
+static struct acpi_register either(const struct acpi_header *fadt, size_t wide, size_t narrow)
+{
+    struct acpi_register found = generic(fadt, wide);
+
+    if (found.address == 0)
+        found = (struct acpi_register){ ACPI_SPACE_PORT, field(fadt, narrow, 4) };
+    return found;
+}
+
+void acpi_read_fadt(const struct acpi_header *fadt, struct acpi_fadt_facts *out)
+{
+    uint64_t flags = field(fadt, FADT_FLAGS, 4);
+
+    *out = (struct acpi_fadt_facts){
+        .dsdt = field(fadt, FADT_X_DSDT, 8),
+        .pm_timer = either(fadt, FADT_X_PM_TIMER, FADT_PM_TIMER),
+        .pm1a_control = either(fadt, FADT_X_PM1A_CONTROL, FADT_PM1A_CONTROL),
+        .pm1b_control = either(fadt, FADT_X_PM1B_CONTROL, FADT_PM1B_CONTROL),
+        .smi_command_port = (uint32_t)field(fadt, FADT_SMI_COMMAND, 4),
+        .acpi_enable = (uint8_t)field(fadt, FADT_ACPI_ENABLE, 1),
+    };
+    if (out->dsdt == 0)
+        out->dsdt = field(fadt, FADT_DSDT, 4);
+    if (out->pm_timer.address != 0)
+        out->pm_timer_bits = (flags & FADT_FLAG_TIMER_32_BITS) != 0 ? 32 : 24;
+    if ((flags & FADT_FLAG_RESET) != 0) {
+        out->reset = generic(fadt, FADT_RESET);
+        out->reset_value = (uint8_t)field(fadt, FADT_RESET_VALUE, 1);
+    }
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ACPI's tables: the root pointer, the list of tables, and the few facts of the FADT that a kernel
+ * without an AML interpreter can use (ACPI Specification 6.x, sections 5.2.5 to 5.2.9).
+ *
+ * Machine-free. Thread context.
+ */
+#ifndef ISTSTORM_SMP_ACPI_H
+#define ISTSTORM_SMP_ACPI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot/efi.h"
+#include "boot/multiboot2.h"
+#include "lib/physical.h"
+
+/* What each table begins with (section 5.2.6). Packed: a table may lie at any address. */
+struct acpi_header {
+    char signature[4];
+    uint32_t length;                /* bytes, with this header */
+    uint8_t revision;
+    uint8_t checksum;
+    char oem_id[6];
+    char oem_table_id[8];
+    uint32_t oem_revision;
+    uint32_t creator_id;
+    uint32_t creator_revision;
+} __attribute__((packed));
+_Static_assert(sizeof(struct acpi_header) == 36, "ACPI 6.x, table 5.4");
+
+/* The list of tables. */
+struct acpi_tables {
+    const struct physical *physical;
+    const struct acpi_header *root; /* the XSDT or the RSDT */
+    size_t entry_size;              /* bytes of an address in it: 8 or 4 */
+    size_t count;
+};
+
+/*
+ * Finds the list of tables from the first good root pointer of: the loader's new copy, EFI's ACPI
+ * 2.0 table, the loader's old copy, EFI's ACPI 1.0 table, the legacy areas. The XSDT is preferred
+ * to the RSDT. False: `error` says what was wrong with the last of them.
+ */
+bool acpi_open(struct acpi_tables *out, const struct physical *physical,
+               const struct boot_info *boot, const struct efi_tables *efi,
+               char *error, size_t error_size);
+
+/*
+ * The first table of this signature whose checksum is right; all its `length` bytes can be read.
+ * NULL: `error` says whether it is absent or what is wrong with it.
+ */
+const struct acpi_header *acpi_find(const struct acpi_tables *tables, const char signature[4],
+                                    char *error, size_t error_size);
+
+/* Section 5.2.3.2, the address spaces that matter here. */
+enum acpi_space {
+    ACPI_SPACE_MEMORY = 0,
+    ACPI_SPACE_PORT = 1,
+    ACPI_SPACE_PCI = 2,
+};
+
+struct acpi_register {
+    enum acpi_space space;
+    uint64_t address;               /* 0: there is no such register */
+};
+
+/* Section 5.2.9. What a short or old table does not have is 0. */
+struct acpi_fadt_facts {
+    uint64_t dsdt;                  /* physical address */
+    struct acpi_register pm_timer;
+    unsigned pm_timer_bits;         /* 24 or 32; 0 without one */
+    struct acpi_register pm1a_control, pm1b_control;
+    uint32_t smi_command_port;      /* acpi_enable written there begins ACPI mode; 0: it is on */
+    uint8_t acpi_enable;
+    struct acpi_register reset;     /* writing reset_value there resets the machine */
+    uint8_t reset_value;
+};
+
+/* `fadt` is what acpi_find gave for "FACP". */
+void acpi_read_fadt(const struct acpi_header *fadt, struct acpi_fadt_facts *out);
+
+#endif

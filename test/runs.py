@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""The table of runs: machine, command line, and what must come of it. A row is a Run."""
+
+import dataclasses
+import os
+import re
+
+GROUPS = ("quick", "matrix", "slow", "fault", "refused")
+STATUS = {"PASS": 0, "FAIL": 1, "REFUSED": 2}
+# A host with KVM must test the same machine as one without.
+ACCEL = os.environ.get("ACCEL", "tcg")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run. `words` is the command line; `reason` a regex that the verdict's reason must have;
+    `checks` are functions of the report that return what is wrong with it, or None."""
+    name: str
+    group: str
+    words: tuple = ("time=500ms",)
+    smp: str = "2"
+    firmware: str = "bios"
+    machine: str = "q35"
+    cpu: str = "max"
+    mem: str = "512M"
+    media: str = "cdrom"
+    icount: bool = False
+    timeout: int | None = None
+    extra: tuple = ()
+    verdict: str = "PASS"
+    reason: str = ""
+    checks: tuple = ()
+
+    def arguments(self):
+        """The arguments of tools/run."""
+        arguments = ["--smp", self.smp, "--firmware", self.firmware, "--machine", self.machine,
+                     "--cpu", self.cpu, "--mem", self.mem, "--media", self.media]
+        arguments += ["--icount"] if self.icount else ["--accel", ACCEL]
+        if self.timeout:
+            arguments += ["--timeout", str(self.timeout)]
+        return [*arguments, *self.words, "--", *self.extra]
+
+    def problems(self, result):
+        """All in which a Result differs from what this row expects."""
+        report = result.report
+        if report.verdict != self.verdict or result.status != STATUS[self.verdict]:
+            yield f"verdict {report.verdict}: {report.reason}, status {result.status}"
+        if not re.search(self.reason, report.reason):
+            yield f"reason {report.reason!r} lacks {self.reason!r}"
+        yield from report.problems
+        for check in self.checks:
+            if (problem := check(report)) is not None:
+                yield problem
+
+
+def cpus(count):
+    """As many CPUs took part: each has its record, with an index and an APIC id of its own."""
+    def check(report):
+        records = report.of_type("cpu")
+        indexes = sorted(record.get("cpu", -1) for record in records)
+        if indexes != list(range(count)):
+            return f"cpu records of {indexes}, not of 0 to {count - 1}"
+        if len({record.get("apic_id") for record in records}) != count:
+            return "two CPUs with one APIC id"
+        return None
+    return check
+
+
+def apic_ids(*ids):
+    """The CPUs' APIC ids, which are not their indexes."""
+    def check(report):
+        found = sorted(record.get("apic_id", -1) for record in report.of_type("cpu"))
+        return None if found == list(ids) else f"APIC ids {found}, not {list(ids)}"
+    return check
+
+
+def fault(check_name, **values):
+    """A fault record names the check that caught it, and where."""
+    def check(report):
+        wanted = {"check": check_name, **values}
+        for record in report.of_type("fault"):
+            if all(record.get(key) == value for key, value in wanted.items()):
+                return None
+        return f"no fault record with {wanted} among {report.of_type('fault')}"
+    return check
+
+
+WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread")
+
+RUNS = [
+    Run("default", "quick", words=("time=1s",), smp="4", checks=(cpus(4),)),
+    *(Run(f"run={name}", "quick", words=(f"run={name}", "time=500ms")) for name in WORKLOADS),
+
+    Run("smp 1", "matrix", smp="1", checks=(cpus(1),)),
+    Run("smp 3", "matrix", smp="3", checks=(cpus(3),)),
+    Run("smp 8", "matrix", smp="8", words=("time=1s",), checks=(cpus(8),)),
+    Run("cpus=2 of 4", "matrix", smp="4", words=("cpus=2", "time=500ms")),
+    Run("machine pc", "matrix", machine="pc", checks=(cpus(2),)),
+    Run("uefi q35", "matrix", firmware="uefi", checks=(cpus(2),)),
+    Run("uefi pc", "matrix", firmware="uefi", machine="pc", checks=(cpus(2),)),
+    *(Run(f"cpu {model}", "matrix", cpu=model) for model in ("qemu64", "Haswell", "EPYC")),
+    Run("memory 64M", "matrix", mem="64M"),
+    # QEMU takes memory from the host only where the guest touches it.
+    Run("memory 5G", "matrix", mem="5G"),
+    Run("sparse APIC ids", "matrix", smp="9,sockets=3,cores=3",
+        checks=(cpus(9), apic_ids(0, 1, 2, 4, 5, 6, 8, 9, 10))),
+    Run("disabled CPUs in the MADT", "matrix", smp="2,maxcpus=4", checks=(cpus(2),)),
+    Run("no screen", "matrix", extra=("-vga", "none")),
+
+    Run("smp 64", "slow", smp="64", words=("time=1s",), checks=(cpus(64),)),
+    Run("smp 255", "slow", smp="255", words=("time=1s",), mem="1G", checks=(cpus(255),)),
+    Run("uefi smp 64", "slow", smp="64", firmware="uefi", words=("time=1s",), checks=(cpus(64),)),
+]
+
+# inject=NAME -> the check that must catch it. test_bad_input.py holds it against the image's list.
+FAULTS = {
+}
+
+RUNS += [
+    Run(f"inject={name}", "fault", words=(f"inject={name}", "time=2s"), verdict="FAIL",
+        checks=(check,))
+    for name, check in FAULTS.items()
+]

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What iststorm must refuse, and how it says so: status 37, and a reason that names the culprit."""
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import time
+
+import pytest
+from conftest import ROOT
+from runs import FAULTS, WORKLOADS, Run
+
+
+def refused(name, reason, words=(), **machine):
+    return Run(name, "refused", words, verdict="REFUSED", reason=reason, timeout=60, **machine)
+
+
+COMMAND_LINES = [
+    refused("unknown key", r"'colour=red'.*run.*time.*cpus.*seed.*inject.*console.*end",
+            ("colour=red",)),
+    refused("no key=value", r"'fast'", ("fast",)),
+    refused("no key", r"'=10s'", ("=10s",)),
+    refused("unknown workload", r"'run=nmi,nosuch'.*storm", ("run=nmi,nosuch",)),
+    refused("no workload", r"'run='", ("run=",)),
+    refused("unknown fault", r"'inject=nosuch'", ("inject=nosuch",)),
+    refused("time without unit", r"'time=10'.*ms", ("time=10",)),
+    refused("time of nothing", r"'time=0s'", ("time=0s",)),
+    refused("time beyond 64 bits", r"'time=99999999999999999999h'",
+            ("time=99999999999999999999h",)),
+    refused("no CPU", r"'cpus=0'", ("cpus=0",)),
+    refused("negative CPUs", r"'cpus=-1'", ("cpus=-1",)),
+    refused("more CPUs than there are", r"3", ("cpus=3",)),
+    refused("seed that is none", r"'seed=abc'", ("seed=abc",)),
+    refused("unknown end", r"'end=explode'.*poweroff", ("end=explode",)),
+    refused("unknown console", r"'console=serial:com9'", ("console=serial:com9",)),
+    refused("a good word before a bad one", r"'b=2'", ("time=1s", "b=2")),
+    refused("non-ASCII", r"'f", ("f\u00e4rg=r\u00f6d",)),
+    refused("a word of 5,000 characters", r"'x{100}", ("x" * 5000,)),
+    refused("a control character", r"'a=", ("a=\x1b[2J",)),
+]
+
+MACHINES = [
+    refused("no ACPI", r"(?i)acpi|rsdp|madt", machine="pc,acpi=off"),
+    refused("no local APIC", r"(?i)apic", cpu="qemu64,-apic"),
+    refused("32-bit processor", r"(?i)64-bit|long mode", cpu="qemu32"),
+    refused("no NX", r"(?i)\bnx\b", cpu="qemu64,-nx"),
+    refused("no TSC", r"(?i)tsc|time-stamp", cpu="qemu64,-tsc"),
+    refused("no MSRs", r"(?i)msr", cpu="qemu64,-msr"),
+    refused("too little memory", r"(?i)memory", mem="4M"),
+]
+
+
+@pytest.mark.refused
+@pytest.mark.parametrize("run", COMMAND_LINES + MACHINES, ids=lambda run: run.name)
+def test_refused(run, launch):
+    result = launch(run)
+    problems = list(run.problems(result))
+    assert not problems, "\n".join(problems) + "\n" + result.explain()
+    assert result.text.rstrip("\n").rsplit("\n", 1)[-1].isascii()
+
+
+def test_empty_command_line_runs_the_default(launch):
+    """An empty string is no word at all; the bound shows that the default is not a long run."""
+    run = Run("empty command line", "quick", words=("",), timeout=90)
+    result = launch(run)
+    assert not list(run.problems(result)), result.explain()
+
+
+def listed(reason, after):
+    """The names that an error lists behind a word."""
+    return set(re.findall(r"[a-z][a-z0-9-]*", reason[reason.index(after) + len(after):]))
+
+
+def test_every_fault_is_in_the_table(launch):
+    result = launch(refused("inject=?", "", ("inject=?",)))
+    names = {name for name in listed(result.report.reason, "'inject=?'") if "-" in name}
+    assert names == {name for name in FAULTS if "-" in name}, result.report.reason
+
+
+def test_every_workload_is_in_the_table(launch):
+    result = launch(refused("run=?", "", ("run=?",)))
+    names = listed(result.report.reason, "'run=?'")
+    assert {"storm", *WORKLOADS} <= names, result.report.reason
+
+
+class Machine:
+    """A QEMU without COM1 that halts at the end, and its QMP socket."""
+
+    def __init__(self, iso, directory, words):
+        path = str(directory / "qmp")
+        printed = subprocess.run(
+            [ROOT / "tools" / "run", "--iso", iso, "--accel", "tcg", "--smp", "2", "--qmp", path,
+             "--print-command", *words, "end=halt"], capture_output=True, text=True, check=True)
+        command = shlex.split(printed.stdout)
+        command[command.index("chardev:com1")] = "none"
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        self.directory = directory
+        self.socket = socket.socket(socket.AF_UNIX)
+        for _ in range(100):
+            try:
+                self.socket.connect(path)
+                break
+            except OSError:
+                time.sleep(0.1)
+        self.file = self.socket.makefile("rw")
+        self.file.readline()
+        self.command("qmp_capabilities")
+
+    def command(self, name, **arguments):
+        self.file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while "return" not in (answer := json.loads(self.file.readline())):
+            assert "error" not in answer, answer
+
+    def screen(self):
+        """The VGA text screen, 25 lines of 80 characters."""
+        path = self.directory / "vga"
+        self.command("pmemsave", val=0xb8000, size=4000, filename=str(path))
+        text = path.read_bytes()[::2].decode("cp437")
+        return "\n".join(text[start:start + 80].rstrip() for start in range(0, 2000, 80))
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.close()
+
+
+@pytest.mark.parametrize("words, verdict", [
+    (("time=500ms",), "iststorm: PASS"), (("colour=red",), "iststorm: REFUSED: 'colour=red'")])
+def test_without_a_serial_port_the_screen_tells(iso, tmp_path, words, verdict):
+    machine = Machine(iso, tmp_path, words)
+    try:
+        end = time.monotonic() + 60
+        while verdict not in machine.screen() and time.monotonic() < end:
+            time.sleep(0.2)
+        assert verdict in machine.screen(), machine.screen()
+    finally:
+        machine.close()

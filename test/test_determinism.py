@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""Under icount a given seed repeats every byte of the report."""
+
+import pytest
+from runs import Run
+
+
+@pytest.mark.parametrize("run, smp", [("storm", "2"), ("nmi", "3")])
+def test_a_seed_repeats_every_byte(launch, run, smp):
+    words = (f"run={run}", "seed=42", "time=100ms")
+    first, second = (launch(Run(f"icount {run} {which}", "slow", words=words, smp=smp, icount=True))
+                     for which in ("first", "second"))
+    assert first.status == 0, first.explain()
+    assert first.text == second.text

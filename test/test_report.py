@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""tools/iststorm_report.py: what a whole report is, and that no damaged one reads as PASS."""
+
+import re
+import subprocess
+
+import iststorm_report
+import pytest
+from conftest import ROOT
+
+GOOD = """\
+# command: qemu
+SeaBIOS (version x)
+KTAP version 1
+# a note
+1..2
+# {"v":1,"type":"machine","domain":"emulated","cpus":2}
+ok 1 bring-up
+ok 2 nmi # SKIP one CPU
+# {"v":1,"type":"of-tomorrow","domain":"emulated","x":[1]}
+iststorm: PASS
+"""
+
+
+def read(text, schema=None):
+    return iststorm_report.read_report(text.split("\n"), schema)
+
+
+def test_whole_report():
+    report = read(GOOD)
+    assert report.problems == [] and report.passed
+    assert report.plan == 2 and report.notes == ["a note"]
+    assert [(test.name, test.ok, test.skipped) for test in report.tests] == [
+        ("bring-up", True, False), ("nmi", True, True)]
+    assert report.of_type("machine")[0]["cpus"] == 2
+
+
+@pytest.mark.parametrize("cut", range(1, len(GOOD.split("\n")) - 1))
+def test_no_cut_report_passes(cut):
+    """Whichever line the stream breaks off at."""
+    report = read("\n".join(GOOD.split("\n")[:cut]))
+    assert not report.passed and report.problems
+
+
+def test_failure():
+    report = read("KTAP version 1\n1..1\nnot ok 1 nmi # cpu 3: lost\niststorm: FAIL: cpu 3\n")
+    assert report.problems == [] and not report.passed and report.reason == "cpu 3"
+    assert not report.test("nmi").ok and report.test("nmi").detail == "cpu 3: lost"
+
+
+def test_refusal_needs_no_plan():
+    report = read("iststorm: REFUSED: 'colour=red'\n")
+    assert report.problems == [] and report.verdict == "REFUSED"
+
+
+@pytest.mark.parametrize("old, new, problem", [
+    ("ok 1 bring-up\n", "", "numbered"),
+    ("ok 1 ", "not ok 1 ", "not ok"),
+    ("1..2\n", "", "no plan"),
+    ("1..2\n", "1..3\n", "plan 1..3"),
+    ("# a note", "KTAP version 1", "begins again"),
+    ('"cpus":2}', '"cpus":', "damaged record"),
+    ('# {"v":1,"type":"m', '# {"v":2,"type":"m', '"v":1'),
+    ("ok 1 bring-up", "garbage ok 1 bring-up", "damaged"),
+    ("# a note", "\ufffd\ufffd", "not of the report"),
+    ("iststorm: PASS\n", "iststorm: PASS\nok 3 more\n", "after the verdict"),
+])
+def test_problems(old, new, problem):
+    assert old in GOOD
+    report = read(GOOD.replace(old, new))
+    assert any(problem in text for text in report.problems), report.problems
+
+
+HEADER = """
+#define REPORT_FIELDS_cpu(FIELD) \\
+    FIELD(number, cpu, "index") \\
+    FIELD(text, name, "its name, or none")
+"""
+
+
+def test_schema():
+    schema = iststorm_report.parse_schema(HEADER)
+    assert schema == {"cpu": {"cpu": ("number", "index"), "name": ("text", "its name, or none")}}
+
+    def check(text):
+        return [*iststorm_report.check_record({"type": "cpu", "domain": "metal", **text}, schema)]
+    assert check({"cpu": 1}) == [] and check({"cpu": 1, "name": "x", "new": 1}) == []
+    assert check({}) == ["cpu.cpu is missing"]
+    assert check({"cpu": "1"}) and check({"cpu": True}) and check({"cpu": 1, "name": 5})
+    assert check({"cpu": 1, "domain": "moon"})
+
+
+def test_the_images_schema_is_read_whole(schema):
+    header = open(iststorm_report.SCHEMA_HEADER, encoding="ascii").read()
+    assert list(schema) == re.findall(r"^    TYPE\((\w+), \"", header, re.MULTILINE)
+    kinds = re.findall(r"^    FIELD\((\w+), \w+, \"", header, re.MULTILINE)
+    assert kinds == [kind for fields in schema.values() for kind, _ in fields.values()]
+    assert set(kinds) == {"number", "text"}
+
+
+@pytest.mark.parametrize("text, status", [
+    (GOOD, 0), (GOOD.replace("iststorm: PASS\n", ""), 1),
+    ("iststorm: REFUSED: 'x'\n", 2), ("KTAP version 1\n1..0\niststorm: FAIL: x\n", 1)])
+def test_command(text, status):
+    done = subprocess.run([ROOT / "tools" / "iststorm_report.py", "-"], input=text, text=True,
+                          capture_output=True, check=False)
+    assert done.returncode == status and done.stdout

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""tools/run with QEMUs that are none: its exit status must never be greener than the truth."""
+
+import os
+import shlex
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import ROOT
+
+TOOL = ROOT / "tools" / "run"
+NO_VERDICT = 3
+USAGE = 64
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """A function that runs tools/run on a QEMU that is the given shell script."""
+    iso = tmp_path / "an.iso"
+    iso.write_bytes(b"")
+
+    def run(script, *arguments, **options):
+        qemu = tmp_path / "qemu"
+        qemu.write_text("#!/bin/sh\n" + script)
+        qemu.chmod(0o755)
+        command = [TOOL, "--qemu", qemu, "--iso", iso, "--log", tmp_path / "log", "--accel", "tcg",
+                   *arguments]
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                              check=False, **options)
+    return run
+
+
+@pytest.mark.parametrize("verdict, qemu_status, status", [
+    ("PASS", 33, 0), ("FAIL: a stack", 35, 1), ("REFUSED: 'colour=red'", 37, 2)])
+def test_verdict(fake, tmp_path, verdict, qemu_status, status):
+    done = fake(f'echo "KTAP version 1"; echo "iststorm: {verdict}"; exit {qemu_status}')
+    assert done.returncode == status
+    assert done.stdout == f"KTAP version 1\niststorm: {verdict}\n"
+    log = (tmp_path / "log").read_text().splitlines()
+    assert log[0].startswith("# command: ") and log[1:] == done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("script, complaint", [
+    ("exit 0", "no verdict: QEMU exited 0"),
+    ("exit 33", "no verdict: QEMU exited 33"),
+    ("echo 'iststorm: PASS'; exit 0", "verdict PASS needs QEMU's status 33"),
+    ("echo 'iststorm: PASS'; exit 35", "verdict PASS needs QEMU's status 33"),
+    ("echo 'iststorm: FAIL: x'; exit 33", "verdict FAIL needs QEMU's status 35"),
+    ("echo 'iststorm: PASS'; kill -9 $$", "ended by signal 9"),
+    ("echo 'iststorm: PASS'; echo 'ok 7 more'; exit 33", "is not the last line"),
+    ("echo 'iststorm: PASS'; printf more; exit 33", "is not the last line"),
+    ("echo 'iststorm: PASSED'; exit 33", "no verdict"),
+    ("echo ' iststorm: PASS'; exit 33", "no verdict"),
+    ("echo 'iststorm: FAIL'; exit 35", "no verdict"),
+    (r"printf 'iststorm: PA\377SS\n'; exit 33", "no verdict"),
+    ("head -c 300000 /dev/zero; exit 33", "no verdict"),
+    ("echo 'iststorm: PASS'; exec >&-; exec sleep 60", "did not exit"),
+])
+def test_no_verdict(fake, script, complaint):
+    done = fake(script)
+    assert done.returncode == NO_VERDICT
+    assert complaint in done.stderr
+
+
+def test_control_sequences_are_no_part_of_the_report(fake):
+    done = fake(r"printf '\033[2J\033[01;01HKTAP version 1\r\n\033[0m\riststorm: PASS\r\n'"
+                "\nexit 33")
+    assert done.stdout == "KTAP version 1\niststorm: PASS\n"
+    assert done.returncode == 0
+
+
+def test_last_line_without_end(fake):
+    assert fake("printf 'iststorm: PASS'; exit 33").returncode == 0
+
+
+def test_timeout(fake):
+    begin = time.monotonic()
+    done = fake("sleep 60 & sleep 60", "--timeout", "0.5")
+    assert done.returncode == NO_VERDICT and "time-out after 0.5 s" in done.stderr
+    assert time.monotonic() - begin < 10
+
+
+@pytest.mark.parametrize("end", ["poweroff", "reboot"])
+def test_other_ends(fake, end):
+    assert fake("echo 'iststorm: PASS'; exit 0", f"end={end}").returncode == 0
+    assert fake("echo 'iststorm: PASS'; exit 33", f"end={end}").returncode == NO_VERDICT
+    assert fake("exit 0", f"end={end}").returncode == NO_VERDICT
+
+
+def test_end_halt(fake):
+    assert fake("echo 'iststorm: FAIL: x'; exec sleep 60", "end=halt").returncode == 1
+    assert fake("echo 'iststorm: PASS'; exit 0", "end=halt").returncode == NO_VERDICT
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_qemu_too(tmp_path, number):
+    qemu = tmp_path / "qemu"
+    qemu.write_text("#!/bin/sh\necho $$ >$0.pid\necho started\nexec sleep 60\n")
+    qemu.chmod(0o755)
+    tool = subprocess.Popen([TOOL, "--qemu", qemu, "--iso", qemu, "--log", tmp_path / "log",
+                             "--accel", "tcg"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert tool.stdout.readline() == b"started\n"
+    tool.send_signal(number)
+    _, stderr = tool.communicate(timeout=20)
+    assert tool.returncode == NO_VERDICT and b"no verdict: ended by SIG" in stderr
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "qemu.pid").read_text()), 0)
+
+
+def test_quiet_shows_the_verdict_alone(fake):
+    done = fake("echo 'KTAP version 1'; echo 'iststorm: PASS'; exit 33", "--quiet")
+    assert done.stdout == "iststorm: PASS\n"
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--colour"], ["--smp", "many"], ["--smp"], ["--firmware", "coreboot"], ["--timeout", "-1"],
+    ["--timeout", "soon"], ["--icount", "--accel", "kvm"], ["--screenshot", "x", "end=exit"]])
+def test_wrong_usage(fake, arguments):
+    done = fake("echo 'iststorm: PASS'; exit 33", *arguments)
+    assert done.returncode == USAGE and done.stdout == "" and "usage:" in done.stderr
+
+
+def test_what_is_missing_is_named(fake, tmp_path):
+    done = fake("exit 33", "--qemu", tmp_path / "none")
+    assert done.returncode == NO_VERDICT and "package qemu-system-x86" in done.stderr
+    done = fake("exit 33", "--iso", tmp_path / "none.iso")
+    assert done.returncode == NO_VERDICT and "none.iso" in done.stderr
+
+
+def test_command(fake):
+    done = fake("exit 33", "--print-command", "--smp", "6,sockets=2,cores=3", "--icount",
+                "run=nmi,irq", "seed=1", "--", "-vga", "none")
+    command = shlex.split(done.stdout)
+    assert done.returncode == 0
+    assert command[command.index("-smp") + 1] == "6,sockets=2,cores=3"
+    assert command[command.index("-fw_cfg") + 1] == \
+        "name=opt/iststorm/cmdline,string=run=nmi,,irq seed=1"
+    assert command[command.index("-icount") + 1] == "shift=0,sleep=off"
+    assert "-no-reboot" in command and "isa-debug-exit,iobase=0xf4,iosize=4" in command
+    assert command[-2:] == ["-vga", "none"]
+    assert "-fw_cfg" not in shlex.split(fake("exit 33", "--print-command").stdout)
+
+
+def test_help(fake):
+    done = fake("exit 33", "--help")
+    assert done.returncode == 0 and "exit status" in done.stdout

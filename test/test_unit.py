@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+"""The hosted unit tests and short fuzz runs of the image's machine-free parts."""
+
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+
+@pytest.mark.parametrize("target", ["unit", "fuzz"])
+def test_make(target):
+    done = subprocess.run(["make", "-s", target], cwd=ROOT, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]

@@ -19,7 +19,7 @@ import runs  # noqa: E402
 
 # Fast and cheap first: what is broken everywhere shows at once.
 FILE_ORDER = ("test_report.py", "test_runner.py", "test_static.py", "test_unit.py", "test_runs.py",
-              "test_bad_input.py", "test_media.py", "test_determinism.py")
+              "test_bad_input.py", "test_screen.py", "test_media.py", "test_determinism.py")
 
 
 def pytest_configure(config):

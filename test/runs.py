@@ -112,8 +112,21 @@ RUNS = [
     Run("uefi smp 64", "slow", smp="64", firmware="uefi", words=("time=1s",), checks=(cpus(64),)),
 ]
 
-# inject=NAME -> the check that must catch it. test_bad_input.py holds it against the image's list.
+# inject=NAME -> the check that must catch it, and where. A planted fault strikes the second CPU.
 FAULTS = {
+    "shared-nmi-stack": fault("stack", cpu=1, stack="NMI"),
+    "no-ist-adjust": fault("stack", cpu=1),
+    "clobber-register": fault("whole", cpu=1),
+    "clobber-stack": fault("whole", cpu=1),
+    "lost-softirq": fault("account", cpu=1),
+    "lost-nmi": fault("account", cpu=1),
+    "lost-irq": fault("account", cpu=1),
+    "lost-wake-up": fault("account", cpu=1),
+    "nest-counter": fault("rest", cpu=1),
+    "stack-fill": fault("fill", cpu=1),
+    "stack-leak": fault("leak"),
+    "hung-cpu": fault("alive", cpu=1),
+    "late-ap": fault("bringup", cpu=1),
 }
 
 RUNS += [

@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What iststorm must refuse, and how it says so: status 37, and a reason that names the culprit."""
 
-import json
 import re
-import shlex
-import socket
-import subprocess
-import time
 
 import pytest
-from conftest import ROOT
 from runs import FAULTS, WORKLOADS, Run
 
 
@@ -83,58 +77,3 @@ def test_every_workload_is_in_the_table(launch):
     result = launch(refused("run=?", "", ("run=?",)))
     names = listed(result.report.reason, "'run=?'")
     assert {"storm", *WORKLOADS} <= names, result.report.reason
-
-
-class Machine:
-    """A QEMU without COM1 that halts at the end, and its QMP socket."""
-
-    def __init__(self, iso, directory, words):
-        path = str(directory / "qmp")
-        printed = subprocess.run(
-            [ROOT / "tools" / "run", "--iso", iso, "--accel", "tcg", "--smp", "2", "--qmp", path,
-             "--print-command", *words, "end=halt"], capture_output=True, text=True, check=True)
-        command = shlex.split(printed.stdout)
-        command[command.index("chardev:com1")] = "none"
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        self.directory = directory
-        self.socket = socket.socket(socket.AF_UNIX)
-        for _ in range(100):
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                time.sleep(0.1)
-        self.file = self.socket.makefile("rw")
-        self.file.readline()
-        self.command("qmp_capabilities")
-
-    def command(self, name, **arguments):
-        self.file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
-        self.file.flush()
-        while "return" not in (answer := json.loads(self.file.readline())):
-            assert "error" not in answer, answer
-
-    def screen(self):
-        """The VGA text screen, 25 lines of 80 characters."""
-        path = self.directory / "vga"
-        self.command("pmemsave", val=0xb8000, size=4000, filename=str(path))
-        text = path.read_bytes()[::2].decode("cp437")
-        return "\n".join(text[start:start + 80].rstrip() for start in range(0, 2000, 80))
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.socket.close()
-
-
-@pytest.mark.parametrize("words, verdict", [
-    (("time=500ms",), "iststorm: PASS"), (("colour=red",), "iststorm: REFUSED: 'colour=red'")])
-def test_without_a_serial_port_the_screen_tells(iso, tmp_path, words, verdict):
-    machine = Machine(iso, tmp_path, words)
-    try:
-        end = time.monotonic() + 60
-        while verdict not in machine.screen() and time.monotonic() < end:
-            time.sleep(0.2)
-        assert verdict in machine.screen(), machine.screen()
-    finally:
-        machine.close()

@@ -88,6 +88,11 @@ def test_shell_files_pass_shellcheck():
     assert done.returncode == 0, done.stdout
 
 
+def test_grub_reads_its_menu():
+    done = run("grub-script-check", "grub.cfg", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
 def copy_of_sources(directory):
     """A clean tree: what git would take, and nothing that was built."""
     for name in FILES:

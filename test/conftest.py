@@ -2,6 +2,7 @@
 """What the tests share: the repository, the built ISO, and a way to run it through tools/run."""
 
 import dataclasses
+import os
 import pathlib
 import re
 import subprocess
@@ -13,6 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "test"
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
+# A make that a test starts is not part of the one that started the tests.
+for variable in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
+    os.environ.pop(variable, None)
 
 import iststorm_report  # noqa: E402  (found through the path above)
 import runs  # noqa: E402

@@ -4,6 +4,7 @@
 import re
 
 import pytest
+from conftest import ROOT
 from runs import FAULTS, WORKLOADS, Run
 
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """tools/run with QEMUs that are none: its exit status must never be greener than the truth."""
 
+import importlib.machinery
+import importlib.util
+import io
 import os
+import re
 import shlex
 import signal
+import socket
 import subprocess
 import time
 
@@ -146,3 +151,76 @@ def test_command(fake):
 def test_help(fake):
     done = fake("exit 33", "--help")
     assert done.returncode == 0 and "exit status" in done.stdout
+
+
+def test_gdb_finds_a_machine_that_waits(tmp_path):
+    iso = tmp_path / "empty.iso"
+    iso.write_bytes(bytes(2048))
+    tool = subprocess.Popen([TOOL, "--iso", iso, "--log", tmp_path / "log", "--gdb"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        port = int(re.search(r"localhost:([0-9]+)", tool.stderr.readline())[1])
+        with connect(port) as gdb:
+            gdb.sendall(b"$?#3f")
+            assert gdb.recv(1) == b"+" and gdb.recv(3).startswith(b"$T")
+    finally:
+        tool.terminate()
+        tool.communicate(timeout=20)
+    assert tool.returncode == NO_VERDICT
+
+
+def connect(port):
+    for _ in range(100):
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise AssertionError("QEMU's gdb server did not come up")
+
+
+@pytest.fixture
+def tool():
+    """tools/run as a module."""
+    loader = importlib.machinery.SourceFileLoader("tools_run", str(TOOL))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("tools_run", loader))
+    loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("device, flags, probe_status, accel", [
+    (False, "fpu vmx", 0, "tcg"), (True, "fpu", 0, "tcg"), (True, "fpu vmxoff", 0, "tcg"),
+    (True, "fpu vmx", 3, "tcg"), (True, "fpu vmx", 0, "kvm"), (True, "svm fpu", 0, "kvm")])
+def test_kvm_needs_a_probe_that_passes(tool, monkeypatch, device, flags, probe_status, accel):
+    probes = []
+
+    def probe(command, **_):
+        probes.append(command)
+        return subprocess.CompletedProcess(command, probe_status)
+
+    monkeypatch.setattr(tool.os, "access", lambda *_: device)
+    monkeypatch.setattr(tool.subprocess, "run", probe)
+    cpuinfo = f"flags\t: {flags}\n"
+    monkeypatch.setattr(tool, "open", lambda *_, **__: io.StringIO(cpuinfo), raising=False)
+    assert tool.choose_accel(tool.parse_arguments([])) == accel
+    assert tool.choose_accel(tool.parse_arguments(["--icount"])) == "tcg"
+    assert tool.choose_accel(tool.parse_arguments(["--accel", "kvm"])) == "kvm"
+    assert len(probes) <= 1 and all("cpus=1" in command for command in probes)
+
+
+def test_time_out_follows_the_command_line(tool):
+    def bound(*argv):
+        return tool.derive_timeout(tool.parse_arguments(argv))
+    boot = bound("time=1ms", "--smp", "1")
+    assert 60 <= boot < 120 < bound("time=1ms", "--smp", "255")
+    assert boot + 10 <= bound("--smp", "1") < boot + 60
+    assert bound("time=72h") > 72 * 3600 and bound("time=2d") > 48 * 3600
+    assert bound("time=1s", "--icount") > bound("time=10s")
+    assert bound("time=1s", "--timeout", "7") == 7
+    assert bound("--timeout", "0") is None and bound("--gdb") is None
+
+
+@pytest.mark.parametrize("smp, count", [
+    ("1", 1), ("9,sockets=3,cores=3", 9), ("2,maxcpus=4", 2), ("cpus=6", 6),
+    ("sockets=2,cores=3,threads=2", 12)])
+def test_cpu_count(tool, smp, count):
+    assert tool.cpu_count(smp) == count

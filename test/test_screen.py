@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The report on the screen: VGA text where there is no serial port, and a framebuffer under UEFI."""
+"""The report on the screen: VGA text without a serial port, and a framebuffer under UEFI."""
 
 import gzip
 import json

@@ -125,23 +125,18 @@ static void put_string(struct line *line, const char *text, size_t text_max)
 static void put_field(struct line *line, const struct field *field, const void *place,
                       size_t text_max)
 {
-    const char *text;
-    uint64_t number;
+    uint64_t value;
 
-    if (field->kind == KIND_number) {
-        memcpy(&number, place, sizeof(number));
-    } else {
-        memcpy(&text, place, sizeof(text));
-        if (!text)
-            return;
-    }
+    memcpy(&value, place, sizeof(value));
+    if (field->kind == KIND_text && value == 0)
+        return;
     put_raw(line, ",\"");
     put_raw(line, field->name);
     put_raw(line, "\":");
     if (field->kind == KIND_number)
-        put_number(line, number);
+        put_number(line, value);
     else
-        put_string(line, text, text_max);
+        put_string(line, (const char *)(uintptr_t)value, text_max);
 }
 
 static void put_record(struct line *line, const struct type *type, const void *record,

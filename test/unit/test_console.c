@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The console: many writers at once, writers in the middle of writers as NMIs are, a full ring,
+ * stuck and absent ports, and an owner stopped at any instruction.
+ *
+ * console.c is included, so that each test can begin with a fresh ring.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/console.c"
+#include "uart_model.h"
+
+/* A PSF1 font of 256 blank glyphs of one row, as font.asm would link it in. */
+__asm__(".pushsection .rodata\n"
+        ".globl font_start, font_end\n"
+        "font_start: .byte 0x36, 0x04, 0, 1\n .fill 256, 1, 0\n"
+        "font_end: .popsection\n");
+
+#define THREADS 4
+#define LINES_EACH 4000
+#define NMI_SOURCES (THREADS * 2) /* a thread's own lines, and those of its handler */
+
+static const struct console_choice serial_only = {
+    .serial = true, .serial_port = UART_BASE, .serial_baud = 115200};
+
+static __thread volatile bool in_nmi;
+static volatile bool nobody_drains;
+
+static bool outside_nmi(void)
+{
+    return !in_nmi && !nobody_drains;
+}
+
+static int fresh_console(void **state)
+{
+    (void)state;
+    uart_reset();
+    memset(ring, 0, sizeof(ring));
+    memset(&drain, 0, sizeof(drain));
+    memset(&devices, 0, sizeof(devices));
+    reserved = drained = dropped = owned = 0;
+    opened = seized = nobody_drains = false;
+    console_may_drain = outside_nmi;
+    return 0;
+}
+
+static bool write_text(const char *text)
+{
+    return console_write(text, strlen(text));
+}
+
+static void assert_sent(const char *text)
+{
+    uart.sent[uart.length] = '\0';
+    assert_string_equal(uart.sent, text);
+}
+
+static void lines_from_before_init_are_kept(void **state)
+{
+    (void)state;
+    write_text("early\n");
+    assert_int_equal(uart.length, 0);
+    console_init(&serial_only);
+    write_text("no newline");
+    write_text("");
+    write_text("two\nlines\n");
+    assert_sent("early\r\nno newline\r\n\r\ntwo\r\nlines\r\n");
+}
+
+static void stream_is_plain_ascii(void **state)
+{
+    (void)state;
+    console_init(&serial_only);
+    write_text("\x1b[2J\t\xc3\xa9\x7f~ \r\n");
+    assert_sent("?[2J????~ ?\r\n");
+}
+
+static void too_long_a_line_is_cut(void **state)
+{
+    static char line[CONSOLE_LINE_MAX + 500];
+
+    (void)state;
+    console_init(&serial_only);
+    memset(line, 'x', sizeof(line));
+    line[sizeof(line) - 1] = '\n';
+    assert_true(console_write(line, sizeof(line)));
+    assert_int_equal(uart.length, CONSOLE_LINE_MAX + 1);
+    assert_memory_equal(uart.sent + uart.length - 3, "x\r\n", 3);
+}
+
+static void absent_port_is_said_on_the_screen(void **state)
+{
+    static uint16_t cells[25 * 80];
+    static const struct console_framebuffer fb = {.kind = CONSOLE_FRAMEBUFFER_TEXT, .width = 80,
+                                                  .height = 25, .pitch = 160};
+    struct console_choice both = serial_only;
+    const char *want = "# console: no serial port at 0x3f8";
+
+    (void)state;
+    both.screen = true;
+    uart.present = false;
+    console_set_framebuffer(&fb, cells);
+    console_init(&both);
+    for (size_t i = 0; i < strlen(want); i++)
+        assert_int_equal(cells[i] & 0xff, want[i]);
+    assert_int_equal(uart.length, 0);
+}
+
+static void stuck_port_does_not_stop_the_run(void **state)
+{
+    uint64_t reads;
+
+    (void)state;
+    console_init(&serial_only);
+    write_text("before\n");
+    uart.stuck = true;
+    write_text("a line longer than what the FIFO holds\n");
+    reads = uart.status_reads;
+    for (int i = 0; i < 10000; i++)
+        assert_true(write_text("lost on serial\n"));
+    assert_in_range(uart.status_reads - reads, 1, 20000);
+    uart.stuck = false;
+    write_text("\nafter\n");
+    uart.sent[uart.length] = '\0';
+    assert_non_null(strstr(uart.sent, "after\r\n# console: serial port 0x3f8 moves again"));
+}
+
+/* Many writers */
+
+static volatile bool writers_done;
+static pthread_t writers[THREADS];
+static pthread_barrier_t all_numbered; /* no signal may come before a thread knows its number */
+static uint64_t refused[NMI_SOURCES];
+static __thread unsigned my_number;
+static __thread volatile unsigned nmi_lines;
+
+/* "S source sequence xxxx...": the filler's length and letter follow from source and sequence. */
+static unsigned line_build(char *line, unsigned source, unsigned sequence)
+{
+    unsigned filler = (source * 7 + sequence * 13) % 90;
+    unsigned length = (unsigned)sprintf(line, "S %u %u ", source, sequence);
+
+    memset(line + length, 'a' + (int)((source + sequence) % 26), filler);
+    line[length + filler] = '\n';
+    return length + filler + 1;
+}
+
+static void line_write(unsigned source, unsigned sequence)
+{
+    char line[160];
+
+    if (!console_write(line, line_build(line, source, sequence)))
+        refused[source]++;
+}
+
+static void on_nmi(int signal)
+{
+    (void)signal;
+    in_nmi = true;
+    line_write(THREADS + my_number, nmi_lines++);
+    in_nmi = false;
+}
+
+static void *writer(void *number)
+{
+    my_number = (unsigned)(uintptr_t)number;
+    pthread_barrier_wait(&all_numbered);
+    for (unsigned i = 0; i < LINES_EACH; i++)
+        line_write(my_number, i);
+    while (!writers_done) /* handlers may still come */
+        console_drain();
+    return (void *)(uintptr_t)nmi_lines;
+}
+
+/* Takes the stream apart: whole lines, each source's in order. Returns how many there were. */
+static uint64_t check_stream(uint64_t *said_lost)
+{
+    unsigned next[NMI_SOURCES] = {0};
+    uint64_t count = 0, lost;
+
+    *said_lost = 0;
+    uart.sent[uart.length] = '\0';
+    for (char *line = uart.sent, *end; (end = strstr(line, "\r\n")) != NULL; line = end + 2) {
+        char expected[160];
+        unsigned source, sequence;
+
+        *end = '\0';
+        if (sscanf(line, "# console: %lu lines lost", &lost) == 1) {
+            *said_lost += lost;
+            continue;
+        }
+        assert_int_equal(sscanf(line, "S %u %u ", &source, &sequence), 2);
+        assert_in_range(source, 0, NMI_SOURCES - 1);
+        assert_true(sequence >= next[source]);
+        next[source] = sequence + 1;
+        expected[line_build(expected, source, sequence) - 1] = '\0';
+        assert_string_equal(line, expected);
+        count++;
+    }
+    return count;
+}
+
+static void writers_on_all_cpus_and_in_nmis_tear_nothing(void **state)
+{
+    uint64_t sent = THREADS * LINES_EACH, lost = 0, said_lost, written;
+    struct sigaction action = {.sa_handler = on_nmi};
+
+    (void)state;
+    memset(refused, 0, sizeof(refused));
+    writers_done = false;
+    sigaction(SIGUSR1, &action, NULL);
+    console_init(&serial_only);
+    pthread_barrier_init(&all_numbered, NULL, THREADS + 1);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        pthread_create(&writers[i], NULL, writer, (void *)i);
+    pthread_barrier_wait(&all_numbered);
+    for (int i = 0; i < 20000; i++)
+        pthread_kill(writers[i % THREADS], SIGUSR1);
+    writers_done = true;
+    for (int i = 0; i < THREADS; i++) {
+        void *nmis;
+
+        pthread_join(writers[i], &nmis);
+        sent += (uintptr_t)nmis;
+    }
+    console_drain();
+    for (int i = 0; i < NMI_SOURCES; i++)
+        lost += refused[i];
+    written = check_stream(&said_lost);
+    assert_int_equal(written + lost, sent);
+    assert_int_equal(lost, console_dropped());
+    assert_int_equal(said_lost, lost);
+    assert_int_equal(drained, reserved);
+}
+
+static void full_ring_drops_counts_and_says_so(void **state)
+{
+    unsigned accepted = 0, refused_lines = 0;
+    uint64_t said;
+
+    (void)state;
+    console_init(&serial_only);
+    nobody_drains = true;
+    for (unsigned i = 0; i < 20000; i++) {
+        char line[160];
+
+        if (console_write(line, line_build(line, 0, i)))
+            accepted++;
+        else
+            refused_lines++;
+    }
+    assert_true(refused_lines > 0 && accepted > 2000);
+    assert_int_equal(console_dropped(), refused_lines);
+    nobody_drains = false;
+    line_write(0, 20000);
+    assert_int_equal(check_stream(&said), accepted + 1);
+    assert_int_equal(said, refused_lines);
+    assert_int_equal(console_dropped(), refused_lines);
+}
+
+static void owner_elsewhere_is_not_waited_on(void **state)
+{
+    (void)state;
+    console_init(&serial_only);
+    owned = 1;
+    assert_true(write_text("queued\n"));
+    assert_int_equal(uart.length, 0);
+    owned = 0;
+    console_drain();
+    assert_sent("queued\r\n");
+}
+
+static void line_in_between(bool out)
+{
+    (void)out;
+    in_nmi = true;
+    write_text("between\n");
+    in_nmi = false;
+}
+
+/* What comes while the owner lets go must not wait for the next call: the release is re-checked. */
+static void line_queued_at_the_last_access_is_not_left(void **state)
+{
+    (void)state;
+    console_init(&serial_only);
+    for (unsigned stop = 1; stop < 40; stop++) {
+        uart.length = 0;
+        uart.accesses = 0;
+        uart.stop_at = stop;
+        uart.on_stop = line_in_between;
+        write_text("0123456789\n");
+        assert_true(uart.length == 12 || uart.length == 21);
+        assert_int_equal(drained, reserved);
+    }
+}
+
+/* Stopping */
+
+static sigjmp_buf stopped;
+static bool stopped_at_out;
+
+static void stop_here(bool out)
+{
+    stopped_at_out = out;
+    siglongjmp(stopped, 1);
+}
+
+#define THREE_LINES "# first line\r\n{\"second\":12345678901234567890}\r\nok 3 third\r\n"
+
+static void queue_three_lines(void)
+{
+    nobody_drains = true;
+    write_text("# first line\n");
+    write_text("{\"second\":12345678901234567890}\n");
+    write_text("ok 3 third\n");
+    nobody_drains = false;
+}
+
+/* Each of the lines is there, whole and in order; returns how many others there are. */
+static unsigned count_torn(void)
+{
+    static const char *const wanted[] = {"# first line", "{\"second\":12345678901234567890}",
+                                         "ok 3 third"};
+    unsigned found = 0, torn = 0;
+
+    uart.sent[uart.length] = '\0';
+    for (char *line = uart.sent, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        size_t length = (size_t)(end - line);
+
+        while (length > 0 && line[length - 1] == '\r')
+            length--;
+        if (found < 3 && length == strlen(wanted[found]) &&
+            memcmp(line, wanted[found], length) == 0)
+            found++;
+        else
+            torn++;
+    }
+    assert_int_equal(found, 3);
+    return torn;
+}
+
+static void seizing_goes_on_at_the_very_byte(void **state)
+{
+    volatile unsigned stop = 1, exact = 0;
+
+    for (;; stop++) {
+        fresh_console(state);
+        console_init(&serial_only);
+        queue_three_lines();
+        uart.accesses = 0;
+        uart.stop_at = stop;
+        uart.on_stop = stop_here;
+        if (sigsetjmp(stopped, 1) == 0) {
+            console_drain();
+            break; /* fewer accesses than that: all stops were tried */
+        }
+        in_nmi = true; /* the last survivor may be in any context */
+        console_seize();
+        if (stopped_at_out) {
+            assert_true(count_torn() <= 1); /* the line begun again, its torn beginning before */
+        } else {
+            assert_sent(THREE_LINES);
+            exact++;
+        }
+        write_text("later\n");
+        assert_memory_equal(uart.sent + uart.length - 7, "later\r\n", 7);
+        in_nmi = false;
+    }
+    assert_true(exact >= 4 && stop > 60);
+}
+
+static void writer_stopped_before_commit_is_passed_over(void **state)
+{
+    struct console_record record;
+
+    (void)state;
+    console_init(&serial_only);
+    assert_true(console_reserve(&record, 50));
+    memset(record.text, 'x', 30);
+    write_text("behind it\n");
+    assert_int_equal(uart.length, 0);
+    console_seize();
+    assert_sent("behind it\r\n# console: 1 lines cut off, their CPUs stopped\r\n");
+    assert_int_equal(console_dropped(), 1);
+    assert_int_equal(drained, reserved);
+}
+
+static void stopped_writer_at_the_rings_end_is_passed_over(void **state)
+{
+    struct console_record record;
+
+    (void)state;
+    console_init(&serial_only);
+    reserved = drained = 5 * RING_BYTES - 16; /* the text runs on into the spill area */
+    assert_true(console_reserve(&record, 50));
+    memset(record.text, 'x', 50);
+    write_text("behind it\n");
+    console_seize();
+    assert_sent("behind it\r\n# console: 1 lines cut off, their CPUs stopped\r\n");
+    for (size_t i = 0; i < sizeof(ring) / sizeof(ring[0]); i++)
+        assert_true(ring[i] == 0);
+}
+
+/* Stops the thread for good after some number of single steps (the trap flag, SIGTRAP). */
+static volatile long steps_left;
+
+static void on_step(int signal)
+{
+    (void)signal;
+    if (--steps_left <= 0)
+        siglongjmp(stopped, 1);
+}
+
+static void set_trap_flag(bool on)
+{
+    if (on)
+        __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq" : : : "memory", "cc");
+    else
+        __asm__ volatile("pushfq; andl $~0x100, (%%rsp); popfq" : : : "memory", "cc");
+}
+
+static bool stop_after(long steps)
+{
+    steps_left = steps;
+    if (sigsetjmp(stopped, 1) != 0)
+        return true;
+    set_trap_flag(true);
+    write_text("ok 3\n");
+    set_trap_flag(false);
+    return false;
+}
+
+static bool sent_whole(const char *line)
+{
+    uart.sent[uart.length] = '\0';
+    return strstr(uart.sent, line) != NULL;
+}
+
+static void seizing_works_after_a_stop_at_any_instruction(void **state)
+{
+    /* Short lines and wider steps as they get long: a single step costs a signal. */
+    struct sigaction action = {.sa_handler = on_step, .sa_flags = SA_NODEFER};
+    unsigned stops = 0;
+
+    sigaction(SIGTRAP, &action, NULL);
+    for (long steps = 1;; steps += 1 + steps / 16) {
+        fresh_console(state);
+        console_init(&serial_only);
+        reserved = drained = 3 * RING_BYTES - 40; /* across the ring's end */
+        nobody_drains = true;
+        write_text("# 1\n");
+        write_text("{2}\n");
+        nobody_drains = false;
+        if (!stop_after(steps))
+            break;
+        stops++;
+        in_nmi = true;
+        console_seize();
+        write_text("later\n");
+        in_nmi = false;
+        assert_true(sent_whole("# 1\r\n"));
+        assert_true(sent_whole("{2}\r\n"));
+        assert_true(sent_whole("\r\nlater\r\n"));
+        assert_true(drained == reserved);
+        /* The line of the stopped writer itself: whole, or said to be cut, or not begun. */
+        assert_true(sent_whole("ok 3\r\n") || console_dropped() == 1 ||
+                    !sent_whole("ok"));
+    }
+    assert_true(stops > 80);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(lines_from_before_init_are_kept, fresh_console),
+        cmocka_unit_test_setup(stream_is_plain_ascii, fresh_console),
+        cmocka_unit_test_setup(too_long_a_line_is_cut, fresh_console),
+        cmocka_unit_test_setup(absent_port_is_said_on_the_screen, fresh_console),
+        cmocka_unit_test_setup(stuck_port_does_not_stop_the_run, fresh_console),
+        cmocka_unit_test_setup(writers_on_all_cpus_and_in_nmis_tear_nothing, fresh_console),
+        cmocka_unit_test_setup(full_ring_drops_counts_and_says_so, fresh_console),
+        cmocka_unit_test_setup(owner_elsewhere_is_not_waited_on, fresh_console),
+        cmocka_unit_test_setup(line_queued_at_the_last_access_is_not_left, fresh_console),
+        cmocka_unit_test_setup(seizing_goes_on_at_the_very_byte, fresh_console),
+        cmocka_unit_test_setup(writer_stopped_before_commit_is_passed_over, fresh_console),
+        cmocka_unit_test_setup(stopped_writer_at_the_rings_end_is_passed_over, fresh_console),
+        cmocka_unit_test_setup(seizing_works_after_a_stop_at_any_instruction, fresh_console),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

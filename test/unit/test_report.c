@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The report's lines, to the byte, over a console that only collects. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "lib/console.h"
+#include "lib/report.h"
+
+#define STREAM_MAX 65536
+
+static char stream[STREAM_MAX];
+static size_t stream_length;
+static bool ring_full;
+static unsigned reserved_records, committed_records;
+
+bool console_reserve(struct console_record *record, size_t length)
+{
+    if (ring_full)
+        return false;
+    assert_in_range(length, 1, CONSOLE_LINE_MAX);
+    assert_true(stream_length + length < STREAM_MAX);
+    record->text = stream + stream_length;
+    record->length = length;
+    memset(record->text, 0, length);
+    record->text[length] = '~'; /* overwritten by who writes one byte too many */
+    reserved_records++;
+    return true;
+}
+
+void console_commit(const struct console_record *record)
+{
+    assert_int_equal(record->text[record->length - 1], '\n');
+    assert_int_equal(record->text[record->length], '~');
+    assert_null(memchr(record->text, 0, record->length));
+    stream_length += record->length;
+    stream[stream_length] = '\0';
+    committed_records++;
+}
+
+static int empty_stream(void **state)
+{
+    (void)state;
+    stream_length = 0;
+    stream[0] = '\0';
+    ring_full = false;
+    reserved_records = committed_records = 0;
+    return 0;
+}
+
+static void ktap_is_exact(void **state)
+{
+    (void)state;
+    report_plan(4);
+    report_test(true, "nmi", NULL);
+    report_test(false, "debug", "CPU %u: %s", 3, "wrong\nstack");
+    report_skip("mce", "no %s", "MCA");
+    report_test(false, "irq", NULL);
+    assert_string_equal(stream, "KTAP version 1\n1..4\n"
+                                "ok 1 nmi\n"
+                                "# debug: CPU 3: wrong stack\nnot ok 2 debug\n"
+                                "ok 3 mce # SKIP no MCA\n"
+                                "not ok 4 irq\n");
+    assert_int_equal(committed_records, 5); /* details and result in one, so never apart */
+}
+
+static void record_lists_its_fields_in_order(void **state)
+{
+    struct report_heartbeat beat = {
+        .time_ms = 10000, .events = UINT64_MAX, .cpus = 4, .cpus_alive = 4};
+
+    (void)state;
+    report_init("emulated");
+    report_heartbeat(&beat);
+    assert_string_equal(stream, "# {\"v\":1,\"type\":\"heartbeat\",\"domain\":\"emulated\","
+                                "\"time_ms\":10000,\"events\":18446744073709551615,"
+                                "\"faults\":0,\"cpus\":4,\"cpus_alive\":4}\n");
+}
+
+static void texts_are_escaped_and_unknown_ones_left_out(void **state)
+{
+    struct report_verdict verdict = {.result = "FAIL", .reason = "a\"b\\c\n\x1b\x7f\xe9"};
+
+    (void)state;
+    report_init("metal");
+    report_verdict(&verdict);
+    assert_non_null(strstr(stream, "\"result\":\"FAIL\","
+                                   "\"reason\":\"a\\\"b\\\\c\\u000a\\u001b\\u007f\\u00e9\","));
+    empty_stream(NULL);
+    verdict.reason = NULL;
+    report_verdict(&verdict);
+    assert_null(strstr(stream, "reason"));
+    assert_non_null(strstr(stream, "\"result\":\"FAIL\",\"time_ms\":0"));
+}
+
+static void long_texts_are_cut_to_a_whole_record(void **state)
+{
+    static char text[3000];
+    struct report_machine machine = {.version = text, .cpu_model = text, .cmdline = text};
+
+    (void)state;
+    memset(text, '\x80', sizeof(text) - 1);
+    report_machine(&machine);
+    assert_int_equal(committed_records, 1);
+    assert_non_null(strstr(stream, "\\u0080...\",\"cpu_model\""));
+    assert_string_equal(stream + stream_length - 2, "}\n");
+}
+
+static void notes_and_verdicts_are_single_plain_lines(void **state)
+{
+    static char text[CONSOLE_LINE_MAX + 100];
+
+    (void)state;
+    report_note("%s %d", "two\nlines\t\xff", 5);
+    report_verdict_line("PASS", NULL);
+    report_verdict_line("FAIL", "stack\r\n of CPU 2");
+    assert_string_equal(stream, "# two lines   5\niststorm: PASS\n"
+                                "iststorm: FAIL: stack   of CPU 2\n");
+    memset(text, 'x', sizeof(text) - 1);
+    report_note("%s", text);
+    report_verdict_line("REFUSED", text);
+    assert_int_equal(committed_records, 5);
+}
+
+static void full_ring_loses_the_line_only(void **state)
+{
+    struct report_cpu cpu = {0};
+
+    (void)state;
+    ring_full = true;
+    report_note("lost");
+    report_cpu(&cpu);
+    assert_int_equal(committed_records, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(ktap_is_exact, empty_stream),
+        cmocka_unit_test_setup(record_lists_its_fields_in_order, empty_stream),
+        cmocka_unit_test_setup(texts_are_escaped_and_unknown_ones_left_out, empty_stream),
+        cmocka_unit_test_setup(long_texts_are_cut_to_a_whole_record, empty_stream),
+        cmocka_unit_test_setup(notes_and_verdicts_are_single_plain_lines, empty_stream),
+        cmocka_unit_test_setup(full_ring_loses_the_line_only, empty_stream),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of smp/acpi.h: where the root pointer comes from, which table is believed, the FADT. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "foreign.h"
+#include "smp/acpi.h"
+
+enum {
+    RSDT = 0x50001, XSDT = 0x51003, OTHER_RSDT = 0x52001, TABLE_1 = 0x60001, TABLE_2 = 0x61007,
+    ABSENT = 0x999000, EFI_RSDP = 0x70004,
+};
+
+static struct memory memory;
+static struct boot_info boot;
+static struct efi_tables efi;
+static struct acpi_tables tables;
+static struct buffer b;
+static char error[256];
+
+static int begin(void **state)
+{
+    (void)state;
+    memory_open(&memory);
+    memset(&boot, 0, sizeof boot);
+    memset(&efi, 0, sizeof efi);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    memory_close(&memory);
+    return 0;
+}
+
+/* Puts the table in `b` into memory, with its length and checksum. */
+static void add_table(uint64_t address)
+{
+    set32(&b, 4, (uint32_t)b.length);
+    fix_sum(b.bytes, 0, b.length, 9);
+    memory_add(&memory, address, b.bytes, b.length);
+}
+
+static void start_table(const char *signature)
+{
+    b.length = 0;
+    put(&b, signature, 4);
+    put_zeroes(&b, 32);
+}
+
+static void add_rsdt(uint64_t address, uint32_t first, uint32_t second)
+{
+    start_table("RSDT");
+    put32(&b, first);
+    put32(&b, second);
+    add_table(address);
+}
+
+static void add_xsdt(uint64_t first, uint64_t second)
+{
+    start_table("XSDT");
+    put64(&b, first);
+    put64(&b, second);
+    add_table(XSDT);
+}
+
+static void add_simple(const char *signature, uint64_t address, uint8_t mark)
+{
+    start_table(signature);
+    put8(&b, mark);
+    add_table(address);
+}
+
+/* In `b`; revision 0 gives the 20 bytes of ACPI 1.0. */
+static void rsdp(uint8_t revision, uint32_t rsdt, uint64_t xsdt)
+{
+    b.length = 0;
+    put(&b, "RSD PTR ", 8);
+    put8(&b, 0);
+    put(&b, "OEMOEM", 6);
+    put8(&b, revision);
+    put32(&b, rsdt);
+    fix_sum(b.bytes, 0, 20, 8);
+    if (revision < 2)
+        return;
+    put32(&b, 36);
+    put64(&b, xsdt);
+    put32(&b, 0);
+    fix_sum(b.bytes, 0, 36, 32);
+}
+
+static void give_new(uint32_t rsdt, uint64_t xsdt)
+{
+    rsdp(2, rsdt, xsdt);
+    memcpy(boot.rsdp_new, b.bytes, 36);
+    boot.rsdp_new_given = true;
+}
+
+static void give_old(uint32_t rsdt)
+{
+    rsdp(0, rsdt, 0);
+    memcpy(boot.rsdp_old, b.bytes, 20);
+    boot.rsdp_old_given = true;
+}
+
+static bool open_tables(void)
+{
+    return acpi_open(&tables, &memory.physical, &boot, &efi, error, sizeof error);
+}
+
+static const struct acpi_header *find(const char *signature)
+{
+    return acpi_find(&tables, signature, error, sizeof error);
+}
+
+/* Opens, and asserts whose list of tables it was. */
+static void assert_opens(const char *signature)
+{
+    if (!open_tables())
+        fail_msg("%s", error);
+    assert_memory_equal(tables.root->signature, signature, 4);
+}
+
+static void test_xsdt_is_preferred(void **state)
+{
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    add_xsdt(TABLE_1, TABLE_2);
+    give_new(RSDT, XSDT);
+    give_old(RSDT);
+    assert_opens("XSDT");
+    assert_int_equal(tables.count, 2);
+}
+
+static void test_old_root_pointer(void **state)
+{
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    give_old(RSDT);
+    assert_opens("RSDT");
+    assert_int_equal(tables.count, 2);
+}
+
+static void test_bad_xsdt_falls_back_to_rsdt(void **state)
+{
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    add_xsdt(TABLE_1, TABLE_2);
+    memory.regions[1].bytes[40] ^= 1;
+    give_new(RSDT, XSDT);
+    assert_opens("RSDT");
+    give_new(RSDT, ABSENT);
+    assert_opens("RSDT");
+    give_new(RSDT, 0);
+    assert_opens("RSDT");
+}
+
+/* Each byte of both root pointers is covered by a checksum. */
+static void test_damaged_root_pointers(void **state)
+{
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    add_xsdt(TABLE_1, TABLE_2);
+    for (size_t i = 0; i < 20; i++) {
+        give_old(RSDT);
+        boot.rsdp_old[i] ^= 0x10;
+        assert_false(open_tables());
+        assert_non_null(strstr(error, "RSDP"));
+    }
+    boot.rsdp_old_given = false;
+    for (size_t i = 0; i < 36; i++) {
+        if (i >= 20 && i < 24)
+            continue;       /* the length: the first checksum alone counts then */
+        give_new(RSDT, XSDT);
+        boot.rsdp_new[i] ^= 0x10;
+        assert_false(open_tables());
+    }
+}
+
+static void test_order_of_the_sources(void **state)
+{
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    add_rsdt(OTHER_RSDT, TABLE_1, 0);
+    add_xsdt(TABLE_1, TABLE_2);
+    rsdp(2, RSDT, XSDT);
+    memory_add(&memory, EFI_RSDP, b.bytes, b.length);
+    efi.rsdp_new = EFI_RSDP;
+    give_old(OTHER_RSDT);
+    assert_opens("XSDT");
+    give_new(OTHER_RSDT, 0);
+    assert_opens("RSDT");
+    boot.rsdp_new_given = false;
+    efi.rsdp_new = 0;
+    efi.rsdp_old = EFI_RSDP;
+    assert_opens("RSDT");
+    boot.rsdp_old_given = false;
+    assert_opens("XSDT");
+}
+
+static void test_a_root_pointer_cut_by_the_end_of_memory(void **state)
+{
+    (void)state;
+    add_xsdt(TABLE_1, TABLE_2);
+    rsdp(2, 0, XSDT);
+    memory_add(&memory, EFI_RSDP, b.bytes, 35);
+    efi.rsdp_new = EFI_RSDP;
+    assert_false(open_tables());
+}
+
+static void test_legacy_scan(void **state)
+{
+    static uint8_t area[0x20000], ebda[1024], bios_data[0x500];
+
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    add_rsdt(OTHER_RSDT, TABLE_1, 0);
+    rsdp(0, RSDT, 0);
+    memcpy(area + 0x18, b.bytes, 20);           /* not on a boundary of 16 */
+    memcpy(area + 0x100, b.bytes, 20);          /* a wrong checksum */
+    area[0x100 + 19] ^= 1;
+    memcpy(area + 0x1ffe0, b.bytes, 20);
+    memory_add(&memory, 0xe0000, area, sizeof area);
+    assert_opens("RSDT");
+    rsdp(0, OTHER_RSDT, 0);
+    memcpy(ebda + 1008 - 16, b.bytes, 20);
+    bios_data[0x40e] = 0xc0;
+    bios_data[0x40f] = 0x9f;
+    memory_add(&memory, 0, bios_data, sizeof bios_data);
+    memory_add(&memory, 0x9fc00, ebda, sizeof ebda);
+    assert_opens("RSDT");
+    assert_memory_equal((const uint8_t *)tables.root + 40, "\0\0\0\0", 4);
+}
+
+static void test_nothing_at_all(void **state)
+{
+    (void)state;
+    assert_false(open_tables());
+    assert_string_equal(error, "no ACPI root pointer (RSDP)");
+}
+
+static void test_find(void **state)
+{
+    const struct acpi_header *found;
+
+    (void)state;
+    add_xsdt(TABLE_1, TABLE_2);
+    add_simple("FACP", TABLE_1, 1);
+    add_simple("APIC", TABLE_2, 2);
+    give_new(0, XSDT);
+    assert_opens("XSDT");
+    found = find("APIC");
+    assert_non_null(found);
+    assert_int_equal(found->length, 37);
+    assert_int_equal(((const uint8_t *)found)[36], 2);
+    assert_null(find("HPET"));
+    assert_string_equal(error, "no ACPI table HPET");
+}
+
+static void test_the_first_good_table_counts(void **state)
+{
+    (void)state;
+    add_xsdt(TABLE_1, TABLE_2);
+    add_simple("APIC", TABLE_1, 1);
+    memory.regions[1].bytes[36] ^= 0x80;
+    add_simple("APIC", TABLE_2, 2);
+    give_new(0, XSDT);
+    assert_opens("XSDT");
+    assert_int_equal(((const uint8_t *)find("APIC"))[36], 2);
+}
+
+static void test_bad_tables(void **state)
+{
+    (void)state;
+    add_xsdt(TABLE_1, ABSENT);
+    add_simple("APIC", TABLE_1, 1);
+    give_new(0, XSDT);
+    assert_opens("XSDT");
+    memory.regions[1].bytes[36] ^= 0x80;
+    assert_null(find("APIC"));
+    assert_string_equal(error, "the ACPI table APIC at 0x60001 has a wrong checksum");
+    memory.regions[1].bytes[4] = 38;
+    assert_null(find("APIC"));
+    assert_string_equal(error, "the ACPI table APIC at 0x60001 runs past readable memory");
+    memory.regions[1].bytes[7] = 0xff;
+    assert_null(find("APIC"));
+    memset(memory.regions[1].bytes + 4, 0, 4);
+    assert_null(find("APIC"));
+    assert_string_equal(error, "the ACPI table APIC at 0x60001 is shorter than a header");
+}
+
+static void test_short_root(void **state)
+{
+    (void)state;
+    start_table("XSDT");
+    put_zeroes(&b, 7);              /* less than one entry */
+    add_table(XSDT);
+    give_new(0, XSDT);
+    assert_opens("XSDT");
+    assert_int_equal(tables.count, 0);
+    assert_null(find("APIC"));
+}
+
+/* A FADT of `length` bytes, read from a copy that is no longer. */
+static struct acpi_fadt_facts read_fadt(size_t length)
+{
+    struct acpi_fadt_facts facts;
+    uint8_t *copy;
+
+    set32(&b, 4, (uint32_t)length);
+    copy = exact_copy(b.bytes, length);
+    acpi_read_fadt((const struct acpi_header *)copy, &facts);
+    free_copy(copy);
+    return facts;
+}
+
+static void fadt(void)
+{
+    start_table("FACP");
+    put_zeroes(&b, 276 - 36);
+    set32(&b, 40, 0x1000);          /* DSDT */
+    set32(&b, 48, 0xb2);            /* SMI_CMD */
+    b.bytes[52] = 0xf1;             /* ACPI_ENABLE */
+    set32(&b, 64, 0x604);           /* PM1a_CNT_BLK */
+    set32(&b, 76, 0x608);           /* PM_TMR_BLK */
+    set32(&b, 112, 1 << 10 | 1 << 8);
+    b.bytes[116] = 1;               /* RESET_REG: port 0xcf9 */
+    set64(&b, 120, 0xcf9);
+    b.bytes[128] = 0x0f;
+}
+
+static void test_fadt(void **state)
+{
+    struct acpi_fadt_facts facts;
+
+    (void)state;
+    fadt();
+    facts = read_fadt(276);
+    assert_true(facts.dsdt == 0x1000);
+    assert_int_equal(facts.smi_command_port, 0xb2);
+    assert_int_equal(facts.acpi_enable, 0xf1);
+    assert_int_equal(facts.pm1a_control.space, ACPI_SPACE_PORT);
+    assert_true(facts.pm1a_control.address == 0x604);
+    assert_true(facts.pm1b_control.address == 0);
+    assert_int_equal(facts.pm_timer.space, ACPI_SPACE_PORT);
+    assert_true(facts.pm_timer.address == 0x608);
+    assert_int_equal(facts.pm_timer_bits, 32);
+    assert_int_equal(facts.reset.space, ACPI_SPACE_PORT);
+    assert_true(facts.reset.address == 0xcf9);
+    assert_int_equal(facts.reset_value, 0x0f);
+}
+
+static void test_wide_fadt_fields_win(void **state)
+{
+    struct acpi_fadt_facts facts;
+
+    (void)state;
+    fadt();
+    set64(&b, 140, UINT64_C(0x123456000));
+    b.bytes[172] = 0;               /* X_PM1a_CNT_BLK in memory */
+    set64(&b, 176, UINT64_C(0x800000004));
+    b.bytes[184] = 1;
+    set64(&b, 188, 0x704);
+    b.bytes[208] = 1;
+    set64(&b, 212, 0x708);
+    facts = read_fadt(276);
+    assert_true(facts.dsdt == UINT64_C(0x123456000));
+    assert_int_equal(facts.pm1a_control.space, ACPI_SPACE_MEMORY);
+    assert_true(facts.pm1a_control.address == UINT64_C(0x800000004));
+    assert_true(facts.pm1b_control.address == 0x704);
+    assert_true(facts.pm_timer.address == 0x708);
+    b.bytes[208] = 0x7f;            /* an address space that is not read here */
+    facts = read_fadt(276);
+    assert_true(facts.pm_timer.address == 0x608);
+}
+
+static void test_short_fadts(void **state)
+{
+    struct acpi_fadt_facts facts;
+
+    (void)state;
+    fadt();
+    for (size_t length = 36; length < 276; length++)
+        read_fadt(length);
+    facts = read_fadt(116);         /* ACPI 1.0 */
+    assert_true(facts.dsdt == 0x1000);
+    assert_true(facts.pm_timer.address == 0x608);
+    assert_true(facts.reset.address == 0);
+    facts = read_fadt(79);
+    assert_true(facts.pm_timer.address == 0);
+    assert_int_equal(facts.pm_timer_bits, 0);
+    set32(&b, 112, 0);
+    facts = read_fadt(276);
+    assert_int_equal(facts.pm_timer_bits, 24);
+    assert_true(facts.reset.address == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_xsdt_is_preferred, begin, end),
+        cmocka_unit_test_setup_teardown(test_old_root_pointer, begin, end),
+        cmocka_unit_test_setup_teardown(test_bad_xsdt_falls_back_to_rsdt, begin, end),
+        cmocka_unit_test_setup_teardown(test_damaged_root_pointers, begin, end),
+        cmocka_unit_test_setup_teardown(test_order_of_the_sources, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_root_pointer_cut_by_the_end_of_memory, begin, end),
+        cmocka_unit_test_setup_teardown(test_legacy_scan, begin, end),
+        cmocka_unit_test_setup_teardown(test_nothing_at_all, begin, end),
+        cmocka_unit_test_setup_teardown(test_find, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_first_good_table_counts, begin, end),
+        cmocka_unit_test_setup_teardown(test_bad_tables, begin, end),
+        cmocka_unit_test_setup_teardown(test_short_root, begin, end),
+        cmocka_unit_test_setup_teardown(test_fadt, begin, end),
+        cmocka_unit_test_setup_teardown(test_wide_fadt_fields_win, begin, end),
+        cmocka_unit_test_setup_teardown(test_short_fadts, begin, end),
+    };
+
+    return cmocka_run_group_tests_name("acpi", tests, NULL, NULL);
+}

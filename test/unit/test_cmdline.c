@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of boot/cmdline.h: every key, and every way in which a word can be wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "boot/cmdline.h"
+#include "foreign.h"
+
+static const char *const WORKLOADS[] = { "nmi", "debug", "latency" };
+static const char *const INJECTS[] = { "stack", "lost-nmi" };
+static const struct cmdline_names NAMES = {
+    .workloads = WORKLOADS, .workload_count = 3, .together = 3,
+    .injects = INJECTS, .inject_count = 2,
+};
+#define KEYS "the keys are run= time= cpus= seed= inject= console= end= stop="
+#define CONSOLES "none, or serial[:PORT[:BAUD]] or screen or both, comma separated; " \
+    "PORT: com1 com2 com3 com4 or 0xNNN"
+#define TIMES "a number and a unit: ms s m h d, as 30s, 10m, 72h"
+
+static struct options options;
+static char error[1024];
+
+static bool parse_bytes(const char *text, size_t length)
+{
+    uint8_t *copy = exact_copy(text, length);
+    bool ok;
+
+    memset(error, 0, sizeof error);
+    ok = cmdline_parse((const char *)copy, length, &NAMES, &options, error, sizeof error);
+    free_copy(copy);
+    assert_int_equal(ok, error[0] == '\0');
+    return ok;
+}
+
+static bool parse(const char *text)
+{
+    return parse_bytes(text, strlen(text));
+}
+
+static void assert_good(const char *text)
+{
+    if (!parse(text))
+        fail_msg("\"%s\": %s", text, error);
+}
+
+static void assert_error(const char *text, const char *wanted)
+{
+    if (parse(text))
+        fail_msg("\"%s\" passed", text);
+    assert_string_equal(error, wanted);
+}
+
+static void assert_defaults(void)
+{
+    assert_int_equal(options.workloads, 3);
+    assert_int_equal(options.time_ms, 10000);
+    assert_int_equal(options.cpus, 0);
+    assert_false(options.seed_given);
+    assert_int_equal(options.inject, -1);
+    assert_true(options.console.serial);
+    assert_int_equal(options.console.serial_port, 0x3f8);
+    assert_int_equal(options.console.serial_baud, 115200);
+    assert_true(options.console.screen);
+    assert_int_equal(options.end, END_DEFAULT);
+    assert_false(options.stop_at_first);
+}
+
+static void test_nothing_given(void **state)
+{
+    static const char *const blank[] = { "", " ", "\t \t", "\n", "  \r\n" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof blank / sizeof blank[0]; i++) {
+        assert_good(blank[i]);
+        assert_defaults();
+    }
+}
+
+static void test_all_keys(void **state)
+{
+    (void)state;
+    assert_good("  run=latency,nmi\t time=72h cpus=255  seed=0xffffffffffffffff inject=lost-nmi "
+                "console=screen end=poweroff stop=first\n");
+    assert_int_equal(options.workloads, 5);
+    assert_int_equal(options.time_ms, UINT64_C(72) * 3600 * 1000);
+    assert_int_equal(options.cpus, 255);
+    assert_true(options.seed_given);
+    assert_true(options.seed == UINT64_MAX);
+    assert_int_equal(options.inject, 1);
+    assert_false(options.console.serial);
+    assert_true(options.console.screen);
+    assert_int_equal(options.end, END_POWEROFF);
+    assert_true(options.stop_at_first);
+}
+
+static void test_bad_words(void **state)
+{
+    (void)state;
+    assert_error("colour=red", "'colour=red': unknown key; " KEYS);
+    assert_error("run=nmi colour=red", "'colour=red': unknown key; " KEYS);
+    assert_error("RUN=nmi", "'RUN=nmi': unknown key; " KEYS);
+    assert_error("ru=nmi", "'ru=nmi': unknown key; " KEYS);
+    assert_error("runs=nmi", "'runs=nmi': unknown key; " KEYS);
+    assert_error("=nmi", "'=nmi': unknown key; " KEYS);
+    assert_error("=", "'=': unknown key; " KEYS);
+    assert_error("storm", "'storm': not KEY=VALUE; " KEYS);
+    assert_error("time=", "'time=': no value; " TIMES);
+    assert_error("end=halt end=exit", "'end=exit': this key was given before; each key once at most");
+    assert_error("end=halt end=halt", "'end=halt': this key was given before; each key once at most");
+}
+
+static void test_the_first_error_counts(void **state)
+{
+    (void)state;
+    assert_error("a=1 b=2", "'a=1': unknown key; " KEYS);
+}
+
+static void test_the_console_is_known_after_an_error(void **state)
+{
+    (void)state;
+    assert_false(parse("colour=red console=serial:com2:9600"));
+    assert_int_equal(options.console.serial_port, 0x2f8);
+    assert_int_equal(options.console.serial_baud, 9600);
+    assert_false(options.console.screen);
+    assert_false(parse("console=serial:com9"));
+    assert_true(options.console.serial);
+    assert_int_equal(options.console.serial_port, 0x3f8);
+    assert_true(options.console.screen);
+}
+
+static void test_foreign_bytes_are_quoted(void **state)
+{
+    (void)state;
+    assert_error("run=\xc3\xbc\x7f", "'run=\\xc3\\xbc\\x7f': not printable ASCII; " KEYS);
+    assert_false(parse_bytes("run=nmi\0time", 12));
+    assert_string_equal(error, "'run=nmi\\x00time': not printable ASCII; " KEYS);
+    assert_error("\x1b[2J", "'\\x1b[2J': not printable ASCII; " KEYS);
+}
+
+static void test_huge_words(void **state)
+{
+    static char huge[100000];
+
+    (void)state;
+    memset(huge, 'x', sizeof huge);
+    assert_false(parse_bytes(huge, sizeof huge));
+    assert_non_null(strstr(error, "xxx...': not KEY=VALUE; " KEYS));
+    memset(huge, 0xff, sizeof huge);
+    assert_false(parse_bytes(huge, sizeof huge));
+    assert_non_null(strstr(error, "\\xff...': not printable ASCII; " KEYS));
+    memset(huge, '9', sizeof huge);
+    memcpy(huge, "seed=", 5);
+    assert_false(parse_bytes(huge, sizeof huge));
+    memset(huge, ',', sizeof huge);
+    memcpy(huge, "run=", 4);
+    assert_false(parse_bytes(huge, sizeof huge));
+}
+
+/* A word of 256 characters is quoted whole. */
+static void test_long_words_are_quoted_whole(void **state)
+{
+    char word[257] = { 0 };
+    char wanted[400];
+
+    (void)state;
+    memset(word, 'x', 253);
+    strcpy(wanted, "'");
+    strcat(wanted, word);
+    strcat(wanted, "': not KEY=VALUE; " KEYS);
+    assert_error(word, wanted);
+}
+
+static void test_run(void **state)
+{
+    static const char names[] = "no such workload; the workloads are storm nmi debug latency";
+    char wanted[128];
+
+    (void)state;
+    assert_good("run=storm");
+    assert_int_equal(options.workloads, 3);
+    assert_good("run=storm,latency");
+    assert_int_equal(options.workloads, 7);
+    assert_good("run=nmi,nmi");
+    assert_int_equal(options.workloads, 1);
+    static const char *const bad[] = { "run=nm", "run=nmis", "run=nmi,,debug", "run=,nmi", "run=NMI" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        strcpy(wanted, "'");
+        strcat(wanted, bad[i]);
+        strcat(wanted, "': ");
+        strcat(wanted, names);
+        assert_error(bad[i], wanted);
+    }
+    assert_error("run=nmi,", "'run=nmi,': a comma with no name after it; "
+                 "names of workloads, comma separated");
+}
+
+static void test_time(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t ms;
+    } good[] = {
+        { "time=1ms", 1 }, { "time=30s", 30000 }, { "time=10m", 600000 }, { "time=2h", 7200000 },
+        { "time=700d", UINT64_C(60480000000) }, { "time=60480000000ms", UINT64_C(60480000000) },
+        { "time=007s", 7000 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_good(good[i].text);
+        assert_true(options.time_ms == good[i].ms);
+    }
+    assert_error("time=5", "'time=5': no unit; " TIMES);
+    assert_error("time=5x", "'time=5x': not a unit; " TIMES);
+    assert_error("time=5sec", "'time=5sec': not a unit; " TIMES);
+    assert_error("time=5s5", "'time=5s5': not a unit; " TIMES);
+    assert_error("time=1.5s", "'time=1.5s': not a unit; " TIMES);
+    assert_error("time=s", "'time=s': not a time; " TIMES);
+    assert_error("time=-5s", "'time=-5s': not a time; " TIMES);
+    assert_error("time=0s", "'time=0s': not from 1ms to 700d; " TIMES);
+    assert_error("time=701d", "'time=701d': not from 1ms to 700d; " TIMES);
+    assert_error("time=60480000001ms", "'time=60480000001ms': not from 1ms to 700d; " TIMES);
+    assert_error("time=18446744073709551615d",
+                 "'time=18446744073709551615d': not from 1ms to 700d; " TIMES);
+    assert_error("time=213503982335d", "'time=213503982335d': not from 1ms to 700d; " TIMES);
+    assert_error("time=18446744073709551616ms", "'time=18446744073709551616ms': not a time; " TIMES);
+}
+
+static void test_cpus(void **state)
+{
+    static const char *const bad[] = {
+        "cpus=0", "cpus=4294967296", "cpus=18446744073709551617", "cpus=-1", "cpus=0x4", "cpus=4x",
+        "cpus=all",
+    };
+
+    (void)state;
+    assert_good("cpus=1");
+    assert_int_equal(options.cpus, 1);
+    assert_good("cpus=4294967295");
+    assert_int_equal(options.cpus, UINT32_MAX);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse(bad[i]));
+        assert_non_null(strstr(error, "': not a number of CPUs; a number, 1 or more"));
+    }
+}
+
+static void test_seed(void **state)
+{
+    static const char *const bad[] = {
+        "seed=18446744073709551616", "seed=0x10000000000000000", "seed=0x", "seed=abc", "seed=12x",
+        "seed=0xg", "seed=-1",
+    };
+
+    (void)state;
+    assert_good("seed=0");
+    assert_true(options.seed_given);
+    assert_int_equal(options.seed, 0);
+    assert_good("seed=18446744073709551615");
+    assert_true(options.seed == UINT64_MAX);
+    assert_good("seed=0xDeadBeef00000001");
+    assert_true(options.seed == UINT64_C(0xdeadbeef00000001));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse(bad[i]));
+        assert_false(options.seed_given);
+        assert_non_null(strstr(error, "': not a seed; a number of 64 bits, decimal or 0x"));
+    }
+}
+
+static void test_inject(void **state)
+{
+    (void)state;
+    assert_good("inject=stack");
+    assert_int_equal(options.inject, 0);
+    assert_error("inject=stac", "'inject=stac': no such fault; the faults are stack lost-nmi");
+    assert_error("inject=stack,lost-nmi",
+                 "'inject=stack,lost-nmi': no such fault; the faults are stack lost-nmi");
+    assert_int_equal(options.inject, -1);
+}
+
+static void test_console(void **state)
+{
+    static const struct {
+        const char *text;
+        bool serial;
+        uint16_t port;
+        uint32_t baud;
+        bool screen;
+    } good[] = {
+        { "console=none", false, 0x3f8, 115200, false },
+        { "console=screen", false, 0x3f8, 115200, true },
+        { "console=serial", true, 0x3f8, 115200, false },
+        { "console=screen,serial", true, 0x3f8, 115200, true },
+        { "console=serial:com1", true, 0x3f8, 115200, false },
+        { "console=serial:com2", true, 0x2f8, 115200, false },
+        { "console=serial:com3", true, 0x3e8, 115200, false },
+        { "console=serial:com4:57600,screen", true, 0x2e8, 57600, true },
+        { "console=serial:0xE000:9600", true, 0xe000, 9600, false },
+        { "console=serial:0xfff8:2", true, 0xfff8, 2, false },
+        { "console=serial:0x1:115200", true, 1, 115200, false },
+    };
+    static const struct {
+        const char *text, *problem;
+    } bad[] = {
+        { "console=tty", "not a console, or the same one twice" },
+        { "console=serial,serial", "not a console, or the same one twice" },
+        { "console=screen,screen", "not a console, or the same one twice" },
+        { "console=none,screen", "not a console, or the same one twice" },
+        { "console=screen:com1", "not a console, or the same one twice" },
+        { "console=,screen", "not a console, or the same one twice" },
+        { "console=screen,", "a comma with no console after it" },
+        { "console=serial:", "not a serial port" },
+        { "console=serial:com5", "not a serial port" },
+        { "console=serial:com", "not a serial port" },
+        { "console=serial:3f8", "not a serial port" },
+        { "console=serial:0x", "not a serial port" },
+        { "console=serial:0x0", "not a serial port" },
+        { "console=serial:0xfff9", "not a serial port" },
+        { "console=serial:0x10000", "not a serial port" },
+        { "console=serial::9600", "not a serial port" },
+        { "console=serial:com1:", "not a speed; BAUD divides 115200" },
+        { "console=serial:com1:0", "not a speed; BAUD divides 115200" },
+        { "console=serial:com1:1", "not a speed; BAUD divides 115200" },
+        { "console=serial:com1:7000", "not a speed; BAUD divides 115200" },
+        { "console=serial:com1:230400", "not a speed; BAUD divides 115200" },
+        { "console=serial:com1:9600:8n1", "not a speed; BAUD divides 115200" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_good(good[i].text);
+        assert_int_equal(options.console.serial, good[i].serial);
+        assert_int_equal(options.console.serial_port, good[i].port);
+        assert_int_equal(options.console.serial_baud, good[i].baud);
+        assert_int_equal(options.console.screen, good[i].screen);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char wanted[512] = "'";
+
+        strcat(strcat(strcat(wanted, bad[i].text), "': "), bad[i].problem);
+        assert_error(bad[i].text, strcat(wanted, "; " CONSOLES));
+    }
+}
+
+static void test_end_and_stop(void **state)
+{
+    (void)state;
+    assert_good("end=exit");
+    assert_int_equal(options.end, END_EXIT);
+    assert_good("end=reboot");
+    assert_int_equal(options.end, END_REBOOT);
+    assert_good("end=halt stop=end");
+    assert_int_equal(options.end, END_HALT);
+    assert_false(options.stop_at_first);
+    assert_error("end=never", "'end=never': not an end; exit poweroff reboot halt");
+    assert_error("stop=never", "'stop=never': not when to stop; first end");
+}
+
+static void test_small_error_buffers(void **state)
+{
+    (void)state;
+    for (size_t size = 0; size < 20; size++) {
+        char *small = (char *)exact_copy("                    ", size);
+
+        assert_false(cmdline_parse("colour=red", 10, &NAMES, &options, small, size));
+        free_copy((uint8_t *)small);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_given),
+        cmocka_unit_test(test_all_keys),
+        cmocka_unit_test(test_bad_words),
+        cmocka_unit_test(test_the_first_error_counts),
+        cmocka_unit_test(test_the_console_is_known_after_an_error),
+        cmocka_unit_test(test_foreign_bytes_are_quoted),
+        cmocka_unit_test(test_huge_words),
+        cmocka_unit_test(test_long_words_are_quoted_whole),
+        cmocka_unit_test(test_run),
+        cmocka_unit_test(test_time),
+        cmocka_unit_test(test_cpus),
+        cmocka_unit_test(test_seed),
+        cmocka_unit_test(test_inject),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_end_and_stop),
+        cmocka_unit_test(test_small_error_buffers),
+    };
+
+    return cmocka_run_group_tests_name("cmdline", tests, NULL, NULL);
+}

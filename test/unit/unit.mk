@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+# The hosted unit tests (cmocka) and fuzzers (libFuzzer), under AddressSanitizer and UBSan.
+#
+# `make unit` builds and runs all tests, `make fuzz` each fuzzer for FUZZ_SECONDS; `make unit-test_X`
+# and `make fuzz-X` run one. A test is test/unit/test_X.c and the sources listed in UNIT_test_X; a fuzzer
+# is test/fuzz/fuzz_X.c and the sources in FUZZ_X, its first inputs come from test/fuzz/seeds.py.
+
+UNIT := build/unit
+FUZZ := build/fuzz
+FUZZ_CC ?= clang-14
+FUZZ_SECONDS ?= 5
+FUZZ_RUNS ?= 1000000
+
+UNIT_test_multiboot2 := src/boot/multiboot2.c src/lib/format.c
+UNIT_test_cmdline := src/boot/cmdline.c src/lib/format.c
+UNIT_test_efi := src/boot/efi.c src/lib/format.c
+UNIT_test_smbios := src/boot/smbios.c src/lib/format.c
+UNIT_test_symbols := src/boot/symbols.c
+UNIT_test_fwcfg := src/boot/fwcfg.c
+UNIT_test_acpi := src/smp/acpi.c src/lib/format.c
+UNIT_test_madt := src/smp/madt.c src/lib/format.c
+
+FUZZ_multiboot2 := src/boot/multiboot2.c src/lib/format.c
+FUZZ_cmdline := src/boot/cmdline.c src/lib/format.c
+FUZZ_efi := src/boot/efi.c src/lib/format.c
+FUZZ_smbios := src/boot/smbios.c src/lib/format.c
+FUZZ_symbols := src/boot/symbols.c
+FUZZ_acpi := src/smp/acpi.c src/lib/format.c
+FUZZ_madt := src/smp/madt.c src/lib/format.c
+
+-include test/unit/lib.mk
+
+UNIT_TESTS := $(sort $(patsubst UNIT_%,%,$(filter UNIT_test_%,$(.VARIABLES))))
+FUZZERS := multiboot2 cmdline efi smbios symbols acpi madt
+
+HOSTED_CFLAGS := -std=gnu11 -O1 -g -Isrc -Itest/unit -fno-omit-frame-pointer -fno-sanitize-recover=all \
+    -Wall -Wextra -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Wpointer-arith \
+    $(if $(CI),-Werror)
+UNIT_FLAGS := $(HOSTED_CFLAGS) -fsanitize=address,undefined
+FUZZ_FLAGS := $(HOSTED_CFLAGS) -fsanitize=fuzzer,address,undefined
+
+.PHONY: unit fuzz
+unit: $(UNIT_TESTS:%=unit-%)
+fuzz: $(FUZZERS:%=fuzz-%)
+
+$(UNIT)/obj/%.o: % test/unit/unit.mk
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_FLAGS) -MMD -MP -MF $@.d -c -o $@ $<
+
+$(FUZZ)/obj/%.o: % test/unit/unit.mk
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -MMD -MP -MF $@.d -c -o $@ $<
+
+define UNIT_RULES
+$(1)_OBJECTS := $$(patsubst %,$(UNIT)/obj/%.o,test/unit/$(1).c $$(UNIT_$(1)))
+UNIT_OBJECTS += $$($(1)_OBJECTS)
+$(UNIT)/$(1): $$($(1)_OBJECTS)
+	$$(CC) $$(UNIT_FLAGS) -o $$@ $$^ -lcmocka
+.PHONY: unit-$(1)
+unit-$(1): $(UNIT)/$(1)
+	$(UNIT)/$(1)
+endef
+$(foreach test,$(UNIT_TESTS),$(eval $(call UNIT_RULES,$(test))))
+
+# A fixed seed and a bound on the runs: what is found once is found again.
+define FUZZ_RULES
+fuzz_$(1)_OBJECTS := $$(patsubst %,$(FUZZ)/obj/%.o,test/fuzz/fuzz_$(1).c $$(FUZZ_$(1)))
+FUZZ_OBJECTS += $$(fuzz_$(1)_OBJECTS)
+$(FUZZ)/fuzz_$(1): $$(fuzz_$(1)_OBJECTS)
+	$$(FUZZ_CC) $$(FUZZ_FLAGS) -o $$@ $$^
+.PHONY: fuzz-$(1)
+fuzz-$(1): $(FUZZ)/fuzz_$(1)
+	rm -rf $(FUZZ)/corpus/$(1)
+	$(PYTHON) test/fuzz/seeds.py $(1) $(FUZZ)/corpus/$(1)
+	$(FUZZ)/fuzz_$(1) -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -max_len=8192 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$(1)- \
+	    $(FUZZ)/corpus/$(1) > $(FUZZ)/$(1).log 2>&1 || { cat $(FUZZ)/$(1).log >&2; exit 1; }
+	@sed -n 's/^stat::number_of_executed_units: */fuzz_$(1): runs without a finding: /p' $(FUZZ)/$(1).log
+endef
+$(foreach fuzzer,$(FUZZERS),$(eval $(call FUZZ_RULES,$(fuzzer))))
+
+-include $(UNIT_OBJECTS:=.d) $(FUZZ_OBJECTS:=.d)

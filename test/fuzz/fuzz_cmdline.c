@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Fuzzes boot/cmdline.h, and checks that what it accepts is in bounds and its errors printable. */
+#include "boot/cmdline.h"
+#include "foreign.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_options(const struct options *options)
+{
+    assert(options->workloads < 8 && options->workloads != 0);
+    assert(options->time_ms >= 1 && options->time_ms <= UINT64_C(60480000000));
+    assert(options->inject >= -1 && options->inject < 2);
+    assert(options->console.serial_baud > 0 && 115200 % options->console.serial_baud == 0);
+    assert(options->console.serial_port > 0 && options->console.serial_port <= 0xfff8);
+    assert(options->end <= END_HALT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const workloads[] = { "nmi", "debug", "latency" };
+    static const char *const injects[] = { "stack", "lost-nmi" };
+    static const struct cmdline_names names = { workloads, 3, 3, injects, 2 };
+    uint8_t *copy = exact_copy(data, size);
+    struct options options;
+    char error[512] = { 0 };
+    bool ok = cmdline_parse((const char *)copy, size, &names, &options, error, sizeof error);
+
+    assert(ok == (error[0] == '\0'));
+    check_options(&options);
+    for (const char *c = error; *c != '\0'; c++)
+        assert(*c >= ' ' && *c <= '~');
+    free_copy(copy);
+    return 0;
+}

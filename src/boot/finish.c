@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Leaves the machine: QEMU docs (isa-debug-exit), ACPI 4.8.3.2 (S5) and 4.8.3.6 (reset register). */
+#include "boot/finish.h"
+
+#include <stdarg.h>
+
+#include "boot/fwcfg.h"
+#include "lib/console.h"
+#include "lib/format.h"
+#include "lib/port.h"
+#include "lib/report.h"
+
+#define KEYBOARD_COMMAND 0x64
+#define KEYBOARD_PULSE_RESET 0xfe
+
+enum end finish_how;
+struct finish_registers finish_registers;
+
+static void power_off(void)
+{
+    if (finish_registers.poweroff_port)
+        port_out16(finish_registers.poweroff_port, finish_registers.poweroff_value);
+    else
+        report_note("power-off: no ACPI S5 value is known for this machine; halting");
+}
+
+static void reboot(void)
+{
+    if (finish_registers.reset_port)
+        port_out8(finish_registers.reset_port, finish_registers.reset_value);
+    port_out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+}
+
+_Noreturn void finish(uint8_t status)
+{
+    enum end how = finish_how;
+
+    if (how == END_DEFAULT)
+        how = fwcfg_present() ? END_EXIT : END_HALT;
+    console_seize();
+    if (how == END_EXIT)
+        port_out8(DEBUG_EXIT_PORT, status);
+    if (how == END_POWEROFF)
+        power_off();
+    if (how == END_REBOOT)
+        reboot();
+    console_seize();
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+_Noreturn void refuse(const char *fmt, ...)
+{
+    char reason[512];
+    va_list args;
+
+    va_start(args, fmt);
+    format_v(reason, sizeof(reason), fmt, args);
+    va_end(args);
+    report_verdict_line("REFUSED", reason);
+    finish(FINISH_REFUSED);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* How a run leaves the machine: QEMU's isa-debug-exit, power-off, reboot, or a halt. The Contract's exit statuses.
+ *
+ * Any context. */
+#ifndef ISTSTORM_BOOT_FINISH_H
+#define ISTSTORM_BOOT_FINISH_H
+
+#include "boot/cmdline.h"
+
+#define DEBUG_EXIT_PORT 0xf4
+
+/* What is written to the port: QEMU then exits with (value << 1) | 1, so 33, 35 and 37. */
+#define FINISH_PASS 16
+#define FINISH_FAIL 17
+#define FINISH_REFUSED 18
+
+/* What finish() does; END_DEFAULT means exit where QEMU is detected, halt elsewhere. */
+extern enum end finish_how;
+
+/* Port and value that switch the machine off (ACPI S5), and that reset it; 0 where they are not known. */
+struct finish_registers {
+    uint16_t poweroff_port, poweroff_value;
+    uint16_t reset_port;
+    uint8_t reset_value;
+};
+extern struct finish_registers finish_registers;
+
+/* Empties the console and leaves. What cannot be done falls back to a halt. */
+_Noreturn void finish(uint8_t status);
+
+/* The machine or the command line is not fit: says why as the last line, and finishes. */
+_Noreturn __attribute__((format(printf, 1, 2))) void refuse(const char *format, ...);
+
+#endif

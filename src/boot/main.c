@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* The order of boot, and the table of contents: from the boot loader's hand to a verdict. */
+#include <stddef.h>
+
+#include "boot/cmdline.h"
+#include "boot/efi.h"
+#include "boot/finish.h"
+#include "boot/fwcfg.h"
+#include "boot/multiboot2.h"
+#include "boot/smbios.h"
+#include "boot/symbols.h"
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/features.h"
+#include "cpu/inject.h"
+#include "cpu/pages.h"
+#include "cpu/paging.h"
+#include "cpu/percpu.h"
+#include "lib/console.h"
+#include "lib/report.h"
+#include "lib/string.h"
+#include "sched/schedule.h"
+#include "sched/user.h"
+#include "smp/acpi.h"
+#include "smp/apic.h"
+#include "smp/bringup.h"
+#include "smp/calibrate.h"
+#include "smp/ioapic.h"
+#include "smp/ipi.h"
+#include "smp/madt.h"
+#include "workloads/runner.h"
+
+#define VERSION "0.1"
+#define FOUR_GIB (1ull << 32)
+#define SYMBOL_STORE_BYTES (256 * 1024)
+
+void main(uint32_t magic, const void *info);    /* called by entry.asm alone */
+
+static struct boot_info boot;
+static struct options options;
+static struct efi_tables efi;
+static struct smbios_identity identity;
+static struct acpi_tables acpi;
+static struct acpi_fadt_facts fadt;
+static struct machine_topology topology;
+static const char *command_line;
+static const char *clock_source;
+static char error[256];
+
+/* Until paging_init, the boot page tables map the first 4 GiB. */
+static const void *boot_physical_at(const struct physical *self, uint64_t address, size_t length)
+{
+    (void)self;
+    return address != 0 && address + length >= address && address + length <= FOUR_GIB ? (const void *)address : NULL;
+}
+static const struct physical boot_physical = {.at = boot_physical_at};
+
+extern char text_start[], text_end[];
+
+/* What the boot loader says, the command line, and the consoles: from here on everything can be said. */
+static void read_boot_information(uint32_t magic, const void *info)
+{
+    static char from_qemu[BOOT_COMMAND_LINE_SIZE];
+    struct console_choice first_choice = {.serial = true, .serial_port = 0x3f8, .serial_baud = 115200, .screen = true};
+    struct cmdline_names names = {.injects = inject_names, .inject_count = INJECT_COUNT};
+    bool parsed = multiboot2_parse(magic, info, FOUR_GIB - (uintptr_t)info, &boot, error, sizeof(error));
+    long length = fwcfg_read("opt/iststorm/cmdline", from_qemu, sizeof(from_qemu) - 1);
+
+    if (boot.framebuffer.kind != CONSOLE_FRAMEBUFFER_NONE && boot.framebuffer.address < FOUR_GIB)
+        console_set_framebuffer(&boot.framebuffer, (volatile void *)boot.framebuffer.address);
+    if (!parsed || length >= (long)sizeof(from_qemu)) {
+        console_init(&first_choice);
+        if (!parsed)
+            refuse("%s", error);
+        refuse("the command line from fw_cfg is %ld bytes long; %zu at most", length, sizeof(from_qemu) - 1);
+    }
+    command_line = length >= 0 ? from_qemu : boot.command_line;
+    if (length < 0)
+        length = boot.command_line_length;
+    names.workloads = runner_names(&names.workload_count, &names.together);
+    parsed = cmdline_parse(command_line, length, &names, &options, error, sizeof(error));
+    console_init(&options.console);
+    finish_how = options.end;
+    if (!parsed)
+        refuse("%s", error);
+}
+
+static void take_over_cpu(void)
+{
+    const char *missing = features_read();
+    static uint64_t symbol_store[SYMBOL_STORE_BYTES / sizeof(uint64_t)];
+    struct symbol_text text = {(uint64_t)text_start, (uint64_t)text_end};
+
+    report_init(features_domain());
+    if (missing)
+        refuse("this CPU lacks %s", missing);
+    if (!symbols_init(&boot, &boot_physical, &text, symbol_store, sizeof(symbol_store)))
+        report_note("no symbols: backtraces will have addresses alone");
+    if (options.inject >= 0)
+        inject_plant(options.inject);
+    pages_init(&boot);
+    if (!paging_init(&boot))
+        refuse("too little memory for page tables: %lu KiB usable", pages_total() * PAGE_SIZE / 1024);
+}
+
+static void read_firmware_tables(void)
+{
+    const struct acpi_header *table;
+
+    if (boot.efi_system_table &&
+        !efi_read_tables(&paging_physical, boot.efi_system_table, boot.efi_is_64, &efi, error, sizeof(error)))
+        report_note("EFI: %s", error);
+    smbios_read(&paging_physical, efi.smbios3, efi.smbios, &identity);
+    if (!acpi_open(&acpi, &paging_physical, &boot, &efi, error, sizeof(error)))
+        refuse("no ACPI: %s", error);
+    table = acpi_find(&acpi, "FACP", error, sizeof(error));
+    if (table)
+        acpi_read_fadt(table, &fadt);
+    table = acpi_find(&acpi, "APIC", error, sizeof(error));
+    if (!table)
+        refuse("no list of processors: %s", error);
+    if (!madt_parse(table, &topology, error, sizeof(error)))
+        refuse("%s", error);
+}
+
+/* This CPU as every other will be, and what they need to find when they start. */
+static void set_up_cpus(void)
+{
+    const char *wrong = apic_init(&topology);
+    uint32_t count;
+
+    if (wrong)
+        refuse("%s", wrong);
+    if (options.cpus > topology.enabled_count)
+        refuse("'cpus=%u': there are %u", options.cpus, topology.enabled_count);
+    count = bringup_list(&topology, options.cpus ? options.cpus : MAX_CPUS);
+    thread_init();
+    if (!percpu_create(count, bringup_apic_ids) || !user_init() || !schedule_init())
+        refuse("too little memory: %u CPUs need more than the %lu MiB there are", count,
+               pages_total() * PAGE_SIZE >> 20);
+    ipi_init();
+    ioapic_mask_all(&topology);
+    wrong = bringup_self(&topology, 0);
+    if (wrong)
+        refuse("the boot CPU: %s is not as it was loaded", wrong);
+    clock_source = calibrate(&fadt);
+    if (!clock_source)
+        refuse("no clock: neither ACPI's PM timer nor the 8254 moves");
+}
+
+/* Where the console may not be drained: where it would keep interrupts or a stack for as long as a line takes. */
+static bool may_drain(void)
+{
+    uint32_t busy = 0;
+
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        busy |= this_cpu->ist_nest[kind];
+    return !busy && this_cpu->irq_nest < 0 && read_flags() & RFLAGS_IF;
+}
+
+static void report_the_machine(const struct bringup_result *bringup)
+{
+    report_machine(&(struct report_machine){
+        .version = VERSION,
+        .firmware = boot.efi_system_table ? "uefi" : "bios",
+        .hypervisor = cpu_features.hypervisor[0] ? cpu_features.hypervisor : NULL,
+        .cpu_vendor = cpu_features.vendor,
+        .cpu_model = cpu_features.model,
+        .system_vendor = identity.manufacturer,
+        .system_product = identity.product,
+        .system_serial = identity.serial,
+        .cmdline = command_line,
+        .seed = options.seed,
+        .cpus_listed = topology.enabled_count,
+        .cpus_online = bringup->online,
+        .cpus_missing = bringup->missing,
+        .apic_mode = apic_mode(),
+        .memory_mib = pages_total() * PAGE_SIZE >> 20,
+        .tsc_hz = clock_tsc_hz,
+        .lapic_timer_hz = calibrated_apic_hz,
+        .clock_source = clock_source,
+        .bringup_us = bringup->us,
+        .tsc_spread_cycles = tsc_warp(),
+        .boot_us = clock_ns() / 1000,
+    });
+}
+
+/* The first thread, on the boot CPU. */
+static void run(void *unused)
+{
+    struct run run = {options.workloads, options.time_ms, options.seed, options.stop_at_first};
+
+    (void)unused;
+    console_may_drain = may_drain;
+    report_plan(runner_tests(&run));
+    struct bringup_result bringup = bringup_start(&topology, schedule_enter);
+    if (!ipi_call_others(tsc_check_warp))
+        report_note("not every CPU answered a call");
+    report_the_machine(&bringup);
+    runner_prepare();
+    fault_run_start_ms = clock_ms();
+    runner_run(&run);
+    fault_verdict();
+}
+
+void main(uint32_t magic, const void *info)
+{
+    read_boot_information(magic, info);
+    take_over_cpu();
+    read_firmware_tables();
+    set_up_cpus();
+    if (!options.seed_given)
+        options.seed = read_tsc();
+    fault_seed = options.seed;
+    schedule_start(run);
+}

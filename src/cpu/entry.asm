@@ -1,0 +1,178 @@
+; SPDX-License-Identifier: MIT
+; The way in and out of the kernel: from a stub to the handler's stack, and back. SDM volume 3, 6.12.1, 6.14.
+; Why the stacks are as they are: stacks.h. What the frame looks like: frame.h.
+;
+; Every path does these, and no more:
+;   - save what the handler may change, and hand it the frame: 15 registers;
+;   - see to GS: the kernel's base on entry, what was there before on exit;
+;   - see to the stack: the adjustment of an IST entry, or the nest counter of the IRQ stack;
+;   - clear DF for the C ABI, and mark the frame for the backtrace: an odd RBP points at a frame, not at a caller.
+
+%include "offsets.inc"
+%include "cpu/inject.inc"
+
+extern trap_handler
+extern irq_handler
+extern debug_handler
+extern breakpoint_handler
+extern nmi_handler
+extern double_fault_handler
+extern stack_fault_handler
+extern machine_check_handler
+extern irq_preempt
+
+%macro PUSH_ALL_BUT_RAX 0
+        push    rcx
+        push    rdx
+        push    rbx
+        push    rbp
+        push    rsi
+        push    rdi
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+        push    r12
+        push    r13
+        push    r14
+        push    r15
+%endmacro
+
+%macro POP_ALL_BUT_RAX 0
+        pop     r15
+        pop     r14
+        pop     r13
+        pop     r12
+        pop     r11
+        pop     r10
+        pop     r9
+        pop     r8
+        pop     rdi
+        pop     rsi
+        pop     rbp
+        pop     rbx
+        pop     rdx
+        pop     rcx
+%endmacro
+
+section .text
+
+; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
+global trap_entry:function
+trap_entry:
+        test    byte [rsp + 24], 3              ; the frame so far: vector, error code, RIP, CS
+        jz      .kernel
+        swapgs
+.kernel:
+        push    rax
+        PUSH_ALL_BUT_RAX
+        cld
+        lea     rbp, [rsp + 1]
+        mov     rdi, rsp
+        call    trap_handler
+        jmp     leave_frame
+
+; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only an NMI, #DB or #MC
+; can see the two disagree, and those decide by RSP.
+global irq_entry:function
+irq_entry:
+        test    byte [rsp + 24], 3
+        jz      .kernel
+        swapgs
+.kernel:
+        push    rax
+        PUSH_ALL_BUT_RAX
+        cld
+        lea     rbp, [rsp + 1]
+        mov     rdi, rsp
+        inc     dword [gs:PERCPU_IRQ_NEST]
+        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: the first interrupt leaves the thread's stack
+        push    rdi                             ; the back-link
+        push    rdi                             ; again, for the ABI's alignment: the way back
+        call    irq_handler
+        pop     rsp
+        INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, {test dword [gs:PERCPU_IRQ_NEST], eax}
+        jns     leave_frame                     ; nested: no scheduling here
+        cmp     byte [gs:PERCPU_NEED_RESCHED], 0
+        je      leave_frame
+        mov     rdi, rsp
+        call    [irq_preempt]
+
+; Back to what was interrupted, from a stack that is not an IST's.
+leave_frame:
+        test    byte [rsp + FRAME_CS], 3
+        jz      .kernel
+        swapgs
+.kernel:
+        POP_ALL_BUT_RAX
+        pop     rax
+        add     rsp, 16                         ; vector, error code
+        iretq
+
+; void frame_resume(struct trap_frame *frame): starts what a hand-made frame says, as if it had been interrupted.
+global frame_resume:function
+frame_resume:
+        mov     rsp, rdi
+        jmp     leave_frame
+
+; An IST entry. Between the hardware's push and the SUB another event of the same code would overwrite the frame, so the
+; SUB comes as early as it can: one push and two moves. The stack lies in its CPU's window, so RSP says where the TSS is
+; although nobody knows yet whose GS base is loaded. That is found out from the base itself (ours lie in the upper half,
+; ring 3's never do): CS cannot tell, since we may have interrupted an entry before its SWAPGS or an exit after it.
+; IST_ENTRY name, stack, handler
+%macro IST_ENTRY 3
+global %{1}_entry:function
+%{1}_entry:
+        push    rax
+        mov     rax, rsp
+        and     rax, -CPU_WINDOW
+        INJECT  NO_IST_ADJUST, {sub qword [rax + TSS_IST + (%{2}_IST - 1) * 8], %{2}_LEVEL_SIZE}, {nop}
+        PUSH_ALL_BUT_RAX
+        cld
+        lea     rbp, [rsp + 1]
+        mov     rdi, rsp
+        mov     ecx, MSR_GS_BASE
+        rdmsr
+        mov     ebx, edx                        ; kept for the way out, by the ABI
+        test    edx, edx
+        js      .kernel_gs
+        swapgs
+.kernel_gs:
+        call    %3
+        test    ebx, ebx
+        js      .leave
+        swapgs
+.leave:
+        POP_ALL_BUT_RAX
+        mov     rax, rsp
+        and     rax, -CPU_WINDOW
+        INJECT  NO_IST_ADJUST, {add qword [rax + TSS_IST + (%{2}_IST - 1) * 8], %{2}_LEVEL_SIZE}, {nop}
+        pop     rax
+        add     rsp, 16                         ; vector, error code
+        iretq
+%endmacro
+
+IST_ENTRY debug, DEBUG_STACK, debug_handler
+IST_ENTRY breakpoint, DEBUG_STACK, breakpoint_handler
+IST_ENTRY nmi, NMI_STACK, nmi_handler
+IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler
+IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler
+IST_ENTRY machine_check, MCE_STACK, machine_check_handler
+
+; void irq_stack_call(void (*function)(void)): runs it on the IRQ stack from a thread's stack, through the same counter
+; and with the same back-link as an interrupt. Interrupts off on entry and on return.
+global irq_stack_call:function
+irq_stack_call:
+        push    rbp
+        mov     rbp, rsp
+        inc     dword [gs:PERCPU_IRQ_NEST]
+        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]
+        push    rbp
+        push    rbp
+        call    rdi
+        pop     rsp
+        dec     dword [gs:PERCPU_IRQ_NEST]
+        pop     rbp
+        ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Counts faults, keeps the first as the verdict's reason, and ends the run. */
+#include "cpu/fault.h"
+
+#include <stdarg.h>
+
+#include "boot/finish.h"
+#include "cpu/clock.h"
+#include "cpu/percpu.h"
+#include "lib/console.h"
+#include "lib/format.h"
+#include "lib/report.h"
+
+const char *const check_names[CHECK_COUNT] = {
+#define CHECK_NAME(symbol, name, about) [CHECK_##symbol] = name,
+    CHECKS(CHECK_NAME)
+#undef CHECK_NAME
+};
+
+void (*fault_stop_others)(void);
+uint64_t fault_seed;
+uint64_t fault_run_start_ms;
+
+static uint64_t counts[CHECK_COUNT];
+static uint32_t said[MAX_CPUS];
+
+/* The first fault's text. Claimed by the CPU that counts the first fault, read when the verdict is given. */
+static char first_reason[256];
+static bool first_claimed;
+
+uint64_t fault_count_of(enum check check)
+{
+    return __atomic_load_n(&counts[check], __ATOMIC_RELAXED);
+}
+
+uint64_t fault_count(void)
+{
+    uint64_t total = 0;
+    for (unsigned i = 0; i < CHECK_COUNT; i++)
+        total += fault_count_of(i);
+    return total;
+}
+
+struct fault_place fault_here(const char *event)
+{
+    struct stack_place place = stack_find(read_rsp());
+    return (struct fault_place){cpu_index(), place.kind, place.level, event};
+}
+
+static void keep_first(const struct fault_place *place, const char *detail)
+{
+    if (__atomic_exchange_n(&first_claimed, true, __ATOMIC_ACQ_REL))
+        return;
+    format(first_reason, sizeof(first_reason), "CPU %u: %s on stack %s: %s", place->cpu, place->event,
+           stack_name(place->stack), detail);
+}
+
+void fault_report(enum check check, const struct fault_place *place, const char *fmt, ...)
+{
+    char detail[200];
+    va_list args;
+
+    va_start(args, fmt);
+    format_v(detail, sizeof(detail), fmt, args);
+    va_end(args);
+    __atomic_fetch_add(&counts[check], 1, __ATOMIC_RELAXED);
+    keep_first(place, detail);
+    if (__atomic_fetch_add(&said[cpu_index()], 1, __ATOMIC_RELAXED) >= FAULTS_PER_CPU)
+        return;
+    report_fault(&(struct report_fault){
+        .check = check_names[check],
+        .cpu = place->cpu,
+        .stack = stack_name(place->stack),
+        .event = place->event,
+        .level = place->level,
+        .detail = detail,
+        .seed = fault_seed,
+    });
+}
+
+uint64_t events_total(void)
+{
+    uint64_t total = 0;
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        for (unsigned event = 0; event < EVENT_KINDS; event++)
+            total += __atomic_load_n(&cpu_at(cpu)->events[event], __ATOMIC_RELAXED);
+    return total;
+}
+
+_Noreturn void fault_verdict(void)
+{
+    bool passed = fault_count() == 0;
+
+    report_verdict(&(struct report_verdict){
+        .result = passed ? "PASS" : "FAIL",
+        .reason = passed ? NULL : first_reason,
+        .time_ms = clock_ms() - fault_run_start_ms,
+        .events = events_total(),
+        .faults = fault_count(),
+        .seed = fault_seed,
+    });
+    report_verdict_line(passed ? "PASS" : "FAIL", passed ? NULL : first_reason);
+    finish(passed ? FINISH_PASS : FINISH_FAIL);
+}
+
+static _Noreturn void wait_for_the_end(void)
+{
+    interrupts_off();
+    for (;;)
+        __asm__ volatile("hlt");
+}
+
+_Noreturn void fault_fatal(void)
+{
+    static bool ending;
+
+    interrupts_off();
+    if (__atomic_exchange_n(&ending, true, __ATOMIC_ACQ_REL))
+        wait_for_the_end();
+    if (fault_stop_others)
+        fault_stop_others();
+    console_seize();
+    report_note("Bail out! %s", first_reason);
+    fault_verdict();
+}

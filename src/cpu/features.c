@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads CPUID, and says what is missing: SDM volume 2, CPUID; the hypervisor leaf 0x40000000 as hypervisors have it. */
+#include "cpu/features.h"
+
+#include <cpuid.h>
+#include <stddef.h>
+
+#include "lib/string.h"
+
+struct cpu_features cpu_features;
+
+struct leaf {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static struct leaf read_leaf(uint32_t leaf, uint32_t subleaf)
+{
+    struct leaf r;
+    __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
+    return r;
+}
+
+static void read_model(uint32_t max_extended)
+{
+    char *model = cpu_features.model;
+    size_t skip = 0;
+
+    for (uint32_t i = 0; i < 3 && max_extended >= 0x80000004; i++) {
+        struct leaf r = read_leaf(0x80000002 + i, 0);
+        memcpy(model + i * sizeof(r), &r, sizeof(r));
+    }
+    while (model[skip] == ' ')
+        skip++;
+    memmove(model, model + skip, sizeof(cpu_features.model) - skip);
+}
+
+static void read_vendor(char vendor[13], uint32_t first, uint32_t second, uint32_t third)
+{
+    memcpy(vendor, &first, 4);
+    memcpy(vendor + 4, &second, 4);
+    memcpy(vendor + 8, &third, 4);
+}
+
+/* The bits that the image cannot do without: leaf 1 EDX, and leaf 0x80000001 EDX. */
+static const char *missing(uint32_t edx, uint32_t extended_edx)
+{
+    static const struct {
+        uint8_t bit;
+        bool extended;
+        const char *name;
+    } needed[] = {
+        {4, false, "a time-stamp counter (TSC)"},      {5, false, "MSRs"},
+        {8, false, "CMPXCHG8B"},                       {9, false, "a local APIC"},
+        {7, false, "machine-check exceptions (MCE)"},  {16, false, "the page attribute table (PAT)"},
+        {2, false, "debugging extensions (DE)"},       {20, true, "no-execute pages (NX)"},
+    };
+
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+        if (!((needed[i].extended ? extended_edx : edx) >> needed[i].bit & 1))
+            return needed[i].name;
+    return NULL;
+}
+
+const char *features_read(void)
+{
+    struct leaf root = read_leaf(0, 0), one = read_leaf(1, 0), seven = {0}, power = {0};
+    uint32_t max_extended = read_leaf(0x80000000, 0).eax;
+    uint32_t base_family = one.eax >> 8 & 15;
+
+    cpu_features.max_leaf = root.eax;
+    if (root.eax >= 7)
+        seven = read_leaf(7, 0);
+    if (max_extended >= 0x80000007)
+        power = read_leaf(0x80000007, 0);
+    read_vendor(cpu_features.vendor, root.ebx, root.edx, root.ecx);
+    read_model(max_extended);
+    if (one.ecx >> 31) {
+        struct leaf h = read_leaf(0x40000000, 0);
+        read_vendor(cpu_features.hypervisor, h.ebx, h.ecx, h.edx);
+    }
+    cpu_features.family = base_family == 15 ? 15 + (one.eax >> 20 & 255) : base_family;
+    cpu_features.physical_bits = max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
+    cpu_features.x2apic = one.ecx >> 21 & 1;
+    cpu_features.tsc_deadline = one.ecx >> 24 & 1;
+    cpu_features.smep = seven.ebx >> 7 & 1;
+    cpu_features.smap = seven.ebx >> 20 & 1;
+    cpu_features.umip = seven.ecx >> 2 & 1;
+    cpu_features.invariant_tsc = power.edx >> 8 & 1;
+    return missing(one.edx, read_leaf(0x80000001, 0).edx);
+}
+
+const char *features_domain(void)
+{
+    if (strcmp(cpu_features.hypervisor, "TCGTCGTCGTCG") == 0 || strncmp(cpu_features.model, "Bochs", 5) == 0 ||
+        strncmp(cpu_features.model, "QEMU TCG", 8) == 0)
+        return "emulated";
+    return cpu_features.hypervisor[0] ? "virtual" : "metal";
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What this CPU is and has: SDM volume 2, CPUID. */
+#ifndef ISTSTORM_CPU_FEATURES_H
+#define ISTSTORM_CPU_FEATURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu_features {
+    char vendor[13], model[49];
+    char hypervisor[13];            /* "" on metal */
+    uint32_t family;
+    uint32_t physical_bits;
+    uint32_t max_leaf;
+    bool x2apic, smep, smap, umip, tsc_deadline, invariant_tsc;
+};
+
+/* Filled by features_read on the BSP, constant afterwards. */
+extern struct cpu_features cpu_features;
+
+/* Reads CPUID. NULL, or what this CPU lacks that the storm needs. */
+const char *features_read(void);
+
+/* "emulated", "virtual" or "metal": the domain of every record. */
+const char *features_domain(void);
+
+#endif

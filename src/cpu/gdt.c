@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* A CPU's GDT, TSS and IDT register: SDM volume 3, 3.4.5 (descriptors), 7.2.3 (TSS descriptor), 6.14.1 (gates). */
+#include "cpu/gdt.h"
+
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "lib/string.h"
+
+#define DESCRIPTOR_KERNEL_CODE 0x00209b0000000000ull
+#define DESCRIPTOR_KERNEL_DATA 0x0000930000000000ull
+#define DESCRIPTOR_USER_DATA 0x0000f30000000000ull
+#define DESCRIPTOR_USER_CODE 0x0020fb0000000000ull
+#define DESCRIPTOR_TSS_AVAILABLE 0x0000890000000000ull
+#define STUB_SIZE 16
+
+struct pseudo_descriptor {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+struct gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint8_t ist;
+    uint8_t type_dpl;               /* P, DPL, type 14: interrupt gate */
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+};
+#define GATE_INTERRUPT(dpl) (0x8e | (dpl) << 5)
+
+extern const struct gate idt[VECTOR_COUNT];
+extern char idt_stubs[];
+
+void gdt_prepare(struct percpu *cpu)
+{
+    uint64_t base = (uintptr_t)&cpu->tss;
+    uint64_t limit = sizeof(cpu->tss) - 1;
+
+    memset(&cpu->tss, 0, sizeof(cpu->tss));
+    cpu->tss.io_map_base = sizeof(cpu->tss);
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        if (stack_shapes[kind].ist)
+            cpu->tss.ist[stack_shapes[kind].ist - 1] = stack_top(cpu->index, kind, 0);
+
+    cpu->gdt[0] = 0;
+    cpu->gdt[KERNEL_CS / 8] = DESCRIPTOR_KERNEL_CODE;
+    cpu->gdt[KERNEL_DS / 8] = DESCRIPTOR_KERNEL_DATA;
+    cpu->gdt[USER_DS / 8] = DESCRIPTOR_USER_DATA;
+    cpu->gdt[USER_CS / 8] = DESCRIPTOR_USER_CODE;
+    cpu->gdt[TSS_SELECTOR / 8] =
+        DESCRIPTOR_TSS_AVAILABLE | limit | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
+    cpu->gdt[TSS_SELECTOR / 8 + 1] = base >> 32;
+}
+
+static void load_segments(const struct pseudo_descriptor *gdtr)
+{
+    __asm__ volatile("lgdt %0\n\t"
+                     "mov %w2, %%ss\n\t"
+                     "mov %w2, %%ds\n\t"
+                     "mov %w2, %%es\n\t"
+                     "mov %w3, %%fs\n\t"
+                     "mov %w3, %%gs\n\t"
+                     "pushq %1\n\t"             /* CS changes by a far return alone */
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "lretq\n"
+                     "1:"
+                     :
+                     : "m"(*gdtr), "i"(KERNEL_CS), "r"(KERNEL_DS), "r"(0)
+                     : "rax", "memory");
+}
+
+void gdt_load(struct percpu *cpu)
+{
+    struct pseudo_descriptor gdtr = {sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt};
+    struct pseudo_descriptor idtr = {sizeof(idt) - 1, (uintptr_t)idt};
+
+    load_segments(&gdtr);
+    write_msr(MSR_GS_BASE, (uintptr_t)cpu);     /* after GS: loading a selector clears the base */
+    write_msr(MSR_KERNEL_GS_BASE, 0);
+    __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
+    __asm__ volatile("lidt %0" : : "m"(idtr));  /* last: from here on a gate's IST code finds its stack */
+}
+
+static bool gate_is(unsigned vector, unsigned ist, unsigned dpl)
+{
+    uintptr_t stub = (uintptr_t)idt_stubs + vector * STUB_SIZE;
+    const struct gate *gate = &idt[vector];
+
+    return gate->offset_low == (stub & 0xffff) && gate->offset_middle == (stub >> 16 & 0xffff) &&
+           gate->offset_high == stub >> 32 && gate->selector == KERNEL_CS && gate->ist == ist &&
+           gate->type_dpl == GATE_INTERRUPT(dpl) && gate->reserved == 0;
+}
+
+static const char *verify_gates(void)
+{
+    static const struct {
+        uint8_t listed, ist, dpl;
+    } expected[VECTOR_COUNT] = {
+#define EXPECTED_GATE(number, symbol, name, entry, ist, dpl) [number] = {1, ist, dpl},
+        VECTORS(EXPECTED_GATE)
+#undef EXPECTED_GATE
+    };
+
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        if (!gate_is(vector, expected[vector].ist, expected[vector].dpl))
+            return "a gate of the IDT";
+    return NULL;
+}
+
+static const char *verify_tss(const struct percpu *cpu)
+{
+    uint16_t selector;
+    __asm__ volatile("str %0" : "=r"(selector));
+    if (selector != TSS_SELECTOR)
+        return "TR";
+    if (cpu->tss.io_map_base != sizeof(cpu->tss))
+        return "the TSS's I/O map base";
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
+        unsigned ist = stack_shapes[kind].ist;
+        if (ist && cpu->tss.ist[ist - 1] != stack_top(cpu->index, kind, 0))
+            return "an IST entry of the TSS";
+    }
+    return NULL;
+}
+
+const char *gdt_verify(const struct percpu *cpu)
+{
+    struct pseudo_descriptor gdtr, idtr;
+    const char *wrong = verify_tss(cpu);
+
+    __asm__ volatile("sgdt %0" : "=m"(gdtr));
+    __asm__ volatile("sidt %0" : "=m"(idtr));
+    if (gdtr.base != (uintptr_t)cpu->gdt || gdtr.limit != sizeof(cpu->gdt) - 1)
+        return "GDTR";
+    if (idtr.base != (uintptr_t)idt || idtr.limit != sizeof(idt) - 1)
+        return "IDTR";
+    if (read_msr(MSR_GS_BASE) != (uintptr_t)cpu)
+        return "the GS base";
+    return wrong ? wrong : verify_gates();
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Planted faults: what `inject=` can break, so that every check has been seen to catch something.
+ *
+ * A fault is planted one line deep in the real code path, and costs nothing there while it is off: the path is
+ * patched at boot, before the text becomes read-only. In C, inject_planted() is a no-operation that becomes a jump; in
+ * assembly, INJECT (inject.inc) names an instruction and what replaces it. */
+#ifndef ISTSTORM_CPU_INJECT_H
+#define ISTSTORM_CPU_INJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* I(symbol, name on the command line, what it breaks). The CPU is the second where there is one. */
+#define INJECTS(I)                                                                                 \
+    I(SHARED_NMI_STACK, "shared-nmi-stack", "a CPU's TSS has the NMI stack of CPU 0")              \
+    I(NO_IST_ADJUST, "no-ist-adjust", "the IST value is not lowered on entry")                     \
+    I(CLOBBER_REGISTER, "clobber-register", "an NMI returns with R12 changed")                     \
+    I(CLOBBER_STACK, "clobber-stack", "an NMI changes a word of the interrupted stack")            \
+    I(LOST_SOFTIRQ, "lost-softirq", "a pending softirq is cleared and not run")                    \
+    I(LOST_NMI, "lost-nmi", "an NMI that was asked for is not sent")                               \
+    I(LOST_IRQ, "lost-irq", "an interrupt that was asked for is not sent")                         \
+    I(LOST_WAKE_UP, "lost-wake-up", "a thread that was woken is not queued")                       \
+    I(NEST_COUNTER, "nest-counter", "the IRQ nest counter is not lowered on exit")                 \
+    I(STACK_FILL, "stack-fill", "a handler writes below the stack that it uses")                   \
+    I(STACK_LEAK, "stack-leak", "a reaped thread's stack is not freed")                            \
+    I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
+    I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
+
+enum inject {
+#define INJECT_ENUM(symbol, name, about) INJECT_##symbol,
+    INJECTS(INJECT_ENUM)
+#undef INJECT_ENUM
+    INJECT_COUNT
+};
+
+extern const char *const inject_names[INJECT_COUNT];
+
+/* Patches every site of the fault. Before paging_seal_text, on the BSP, before any other CPU runs. */
+void inject_plant(enum inject fault);
+
+/* The CPU on which a planted fault strikes, of those that take part. */
+uint32_t inject_cpu(void);
+
+static inline __attribute__((always_inline)) bool inject_planted(const enum inject fault)
+{
+    __asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n\t"
+                 ".pushsection .inject.code, \"a\"\n"
+                 "2: .byte 0xe9; .long %l[planted] - (1b + 5)\n\t"
+                 ".popsection\n\t"
+                 ".pushsection .inject.sites, \"a\"\n\t"
+                 ".quad 1b, 2b\n\t"
+                 ".long 5, %c0\n\t"
+                 ".popsection"
+                 :
+                 : "i"(fault)
+                 :
+                 : planted);
+    return false;
+planted:
+    return true;
+}
+
+#endif

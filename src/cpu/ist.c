@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The five IST events' handlers, and the check that each makes before anything else: SDM volume 3, 6.14.5, 6.15.
+ *
+ * The hardware pushes at TSS.ist[code], so the frame ends exactly where a level of this CPU's stack begins. Which
+ * level that must be is counted here, apart from the TSS: a missing adjustment, another CPU's stack, or a lost exit
+ * each make the two differ. */
+#include "cpu/ist.h"
+
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/inject.h"
+#include "cpu/oops.h"
+#include "cpu/percpu.h"
+#include "cpu/x86.h"
+
+void (*nmi_hook)(struct trap_frame *frame);
+bool (*debug_hook)(struct trap_frame *frame, uint64_t dr6);
+bool (*breakpoint_hook)(struct trap_frame *frame);
+bool (*machine_check_hook)(struct trap_frame *frame);
+
+/* Called by entry.asm alone. */
+void nmi_handler(struct trap_frame *frame);
+void debug_handler(struct trap_frame *frame);
+void breakpoint_handler(struct trap_frame *frame);
+void machine_check_handler(struct trap_frame *frame);
+void stack_fault_handler(struct trap_frame *frame);
+void double_fault_handler(struct trap_frame *frame);
+
+static __attribute__((cold, noinline)) void wrong_stack(enum stack_kind kind, uint32_t level,
+                                                        const struct trap_frame *frame, const char *event)
+{
+    struct stack_place on = stack_find((uintptr_t)frame);
+    struct fault_place place = {cpu_index(), on.kind, on.level, event};
+
+    if (on.kind != kind || on.owner != cpu_index())
+        fault_report(CHECK_STACK, &place, "on the %s stack of CPU %u, not on its own %s stack", stack_name(on.kind),
+                     on.owner, stack_name(kind));
+    else if (on.level != level)
+        fault_report(CHECK_STACK, &place, "at level %u, but %u events are below it: the IST value was not adjusted",
+                     on.level, level);
+    else
+        fault_report(CHECK_STACK, &place, "TSS.ist[%u] is %#lx at level %u: the IST value was not adjusted",
+                     stack_shapes[kind].ist - 1, this_cpu->tss.ist[stack_shapes[kind].ist - 1], level);
+    fault_fatal();
+}
+
+static inline void ist_enter(enum stack_kind kind, const struct trap_frame *frame, const char *event)
+{
+    const struct stack_shape *shape = &stack_shapes[kind];
+    uint32_t level = this_cpu->ist_nest[kind]++;
+    uintptr_t top = stack_top(this_cpu->index, kind, level);
+
+    if (__builtin_expect((uintptr_t)(frame + 1) != top, 0) ||
+        __builtin_expect(this_cpu->tss.ist[shape->ist - 1] != top - shape->level_size, 0))
+        wrong_stack(kind, level, frame, event);
+    if (level > this_cpu->ist_deepest[kind])
+        this_cpu->ist_deepest[kind] = level;
+}
+
+static inline void ist_leave(enum stack_kind kind)
+{
+    this_cpu->ist_nest[kind]--;
+}
+
+extern char user_text_start[], user_text_end[];
+
+/* Planted where an entry path would do it: in what is about to be restored. Only a victim's code is struck, since any
+ * other would be lost before it could tell. */
+static inline void plant_damage(struct trap_frame *frame)
+{
+    bool victim = frame->rip >= (uint64_t)user_text_start && frame->rip < (uint64_t)user_text_end;
+
+    if (inject_planted(INJECT_CLOBBER_REGISTER) && victim)
+        frame->r12 ^= 1;
+    if (inject_planted(INJECT_CLOBBER_STACK) && victim)
+        ((uint64_t *)frame->rsp)[20] ^= 1;
+    if (inject_planted(INJECT_STACK_FILL) && this_cpu->index == inject_cpu())
+        *(uint64_t *)stack_top(this_cpu->index, NMI_STACK, 1) = 0;
+}
+
+void nmi_handler(struct trap_frame *frame)
+{
+    ist_enter(NMI_STACK, frame, "NMI");
+    plant_damage(frame);
+    count_event(EVENT_NMI);
+    if (nmi_hook)
+        nmi_hook(frame);
+    ist_leave(NMI_STACK);
+}
+
+/* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3, 17.2.3). */
+void debug_handler(struct trap_frame *frame)
+{
+    uint64_t dr6 = read_dr6();
+
+    write_dr6(DR6_IDLE);
+    ist_enter(DEBUG_STACK, frame, "#DB");
+    count_event(EVENT_DEBUG);
+    if (!debug_hook || !debug_hook(frame, dr6))
+        oops(frame, "#DB that nobody asked for, DR6 %#lx", dr6);
+    ist_leave(DEBUG_STACK);
+}
+
+void breakpoint_handler(struct trap_frame *frame)
+{
+    ist_enter(DEBUG_STACK, frame, "#BP");
+    count_event(EVENT_BREAKPOINT);
+    if (!breakpoint_hook || !breakpoint_hook(frame))
+        oops(frame, "#BP that nobody asked for");
+    ist_leave(DEBUG_STACK);
+}
+
+void machine_check_handler(struct trap_frame *frame)
+{
+    ist_enter(MCE_STACK, frame, "#MC");
+    count_event(EVENT_MACHINE_CHECK);
+    if (!machine_check_hook || !machine_check_hook(frame))
+        oops(frame, "#MC: MCG_STATUS %#lx", read_msr(MSR_MCG_STATUS));
+    ist_leave(MCE_STACK);
+}
+
+void stack_fault_handler(struct trap_frame *frame)
+{
+    ist_enter(STACKFAULT_STACK, frame, "#SS");
+    oops(frame, "#SS that nobody asked for, error code %#lx", frame->error_code);
+}
+
+void double_fault_handler(struct trap_frame *frame)
+{
+    struct stack_place hit = stack_find(read_cr2());
+
+    ist_enter(DOUBLEFAULT_STACK, frame, "#DF");
+    if (hit.kind == GUARD_PAGE)
+        oops(frame, "#DF: stack overflow into the guard page at %#lx", read_cr2());
+    oops(frame, "#DF");
+}

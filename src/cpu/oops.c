@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* The oops: registers, control registers, the chain of stacks and calls. */
+#include "cpu/oops.h"
+
+#include <stdarg.h>
+
+#include "cpu/backtrace.h"
+#include "cpu/fault.h"
+#include "cpu/percpu.h"
+#include "cpu/trap.h"
+#include "cpu/x86.h"
+#include "lib/format.h"
+#include "lib/report.h"
+
+void oops_report_frame(const struct trap_frame *frame)
+{
+    static const char *const names[FRAME_REGISTERS] = {FRAME_REGISTER_NAMES};
+
+    report_note("CPU %u %s: rip %04lx:%#lx rsp %04lx:%#lx rflags %#lx error %#lx", cpu_index(),
+                vector_name(frame->vector), frame->cs, frame->rip, frame->ss, frame->rsp, frame->rflags,
+                frame->error_code);
+    for (unsigned i = FRAME_REGISTERS; i >= 3; i -= 3)
+        report_note("  %-3s %016lx  %-3s %016lx  %-3s %016lx", names[i - 1], frame->registers[i - 1], names[i - 2],
+                    frame->registers[i - 2], names[i - 3], frame->registers[i - 3]);
+    report_note("  cr0 %#lx cr2 %#lx cr3 %#lx cr4 %#lx nest %d", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
+                this_cpu->irq_nest);
+    backtrace_report(frame);
+}
+
+_Noreturn void oops(struct trap_frame *frame, const char *fmt, ...)
+{
+    static bool under_way[MAX_CPUS];
+    struct stack_place on = stack_find((uintptr_t)frame);
+    struct fault_place place = {cpu_index(), on.kind, on.level, vector_name(frame->vector)};
+    char what[160];
+    va_list args;
+
+    interrupts_off();
+    va_start(args, fmt);
+    format_v(what, sizeof(what), fmt, args);
+    va_end(args);
+    fault_report(CHECK_UNEXPECTED, &place, "%s at %#lx", what, frame->rip);
+    if (!under_way[cpu_index()]) {
+        under_way[cpu_index()] = true;
+        oops_report_frame(frame);
+    }
+    fault_fatal();
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* The page tables, one set for all CPUs. SDM volume 3, 4.5 (4-level paging), 4.6 (access rights).
+ *
+ *   the image        identity-mapped: text read-execute, constants read-only, the rest no-execute; page 0 not mapped
+ *   RAM, the tables  identity-mapped, writable, no-execute
+ *   CPU windows      upper half, stacks.h: everything between the stacks is not mapped
+ *   thread slots     upper half, stacks.h
+ *   devices          upper half, uncached, mapped on demand
+ *   ring 3           USER_BASE and up
+ *
+ * Thread and IRQ context, unless it says otherwise. */
+#ifndef ISTSTORM_CPU_PAGING_H
+#define ISTSTORM_CPU_PAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "boot/multiboot2.h"
+#include "cpu/x86.h"
+#include "lib/physical.h"
+
+#define USER_BASE 0x0000700000000000ull
+#define DEVICES_BASE 0xffffa00000000000ull
+
+#define PAGE_DATA (PTE_PRESENT | PTE_WRITE | PTE_NO_EXECUTE)
+#define PAGE_USER_DATA (PAGE_DATA | PTE_USER)
+#define PAGE_USER_TEXT (PTE_PRESENT | PTE_USER)
+
+/* Builds the tables and loads them. Once, on the BSP, after pages_init. False: out of memory. */
+bool paging_init(const struct boot_info *boot);
+
+/* This CPU's control registers: the tables, WP, NX, and SMEP, SMAP, UMIP where the CPU has them. Any CPU. */
+void paging_load(void);
+
+/* The tables' root: below 4 GiB, so that a starting CPU can load it in 32-bit mode. */
+extern uint64_t paging_root;
+
+/* Maps one page. False: out of memory for a table. */
+bool paging_map(uintptr_t address, uint64_t page, uint64_t flags);
+
+/* Takes a page out of the tables and this CPU's TLB, and returns its frame (0: it was not mapped). Other CPUs may
+ * still have it cached: tlb_flush_others() in smp/ipi.h. */
+uint64_t paging_unmap(uintptr_t address);
+
+/* Maps and fills new frames for [low, high); undoes everything and returns false when memory runs out. */
+bool paging_map_new(uintptr_t low, uintptr_t high, uint64_t flags);
+
+/* Unmaps [low, high) and frees its frames. */
+void paging_free(uintptr_t low, uintptr_t high);
+
+/* Device registers, uncached. NULL: out of memory or addresses. They stay mapped. */
+volatile void *paging_map_device(uint64_t physical, size_t length);
+
+/* Reads firmware's tables: maps what is not mapped yet, read-only. NULL past the CPU's physical addresses. */
+extern const struct physical paging_physical;
+
+/* Whether a read of [address, address + length) would not fault. Any context; takes no lock. */
+bool paging_readable(uintptr_t address, size_t length);
+
+#endif

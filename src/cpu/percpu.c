@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Makes the CPUs' windows: per-CPU areas and stacks, mapped and filled before the CPU that owns them runs. */
+#include "cpu/percpu.h"
+
+#include <stddef.h>
+
+#include "cpu/gdt.h"
+#include "cpu/inject.h"
+#include "cpu/paging.h"
+
+uint32_t cpu_count;
+
+static bool create_stacks(uint32_t index)
+{
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
+        const struct stack_shape *shape = &stack_shapes[kind];
+        uintptr_t high = stack_top(index, kind, 0);
+        if (!paging_map_new(high - shape->level_size * shape->levels, high, PAGE_DATA))
+            return false;
+        for (uint32_t level = 0; level < shape->levels; level++)
+            stack_fill(stack_top(index, kind, level) - shape->level_size, stack_top(index, kind, level));
+    }
+    return true;
+}
+
+bool percpu_create(uint32_t count, const uint32_t *apic_ids)
+{
+    for (uint32_t index = 0; index < count; index++) {
+        struct percpu *cpu = cpu_at(index);
+        if (!paging_map_new((uintptr_t)cpu, (uintptr_t)cpu + PERCPU_SIZE, PAGE_DATA) || !create_stacks(index))
+            return false;
+        cpu->self = cpu;
+        cpu->index = index;
+        cpu->apic_id = apic_ids[index];
+        cpu->irq_nest = -1;
+        cpu->irq_stack_top = stack_top(index, IRQ_STACK, 0);
+        gdt_prepare(cpu);
+        cpu_count = index + 1;
+    }
+    return true;
+}
+
+const char *percpu_load(uint32_t index)
+{
+    struct percpu *cpu = cpu_at(index);
+
+    gdt_load(cpu);
+    const char *wrong = gdt_verify(cpu);
+    if (inject_planted(INJECT_SHARED_NMI_STACK) && index == inject_cpu())
+        cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] = stack_top(0, NMI_STACK, 0);
+    return wrong;
+}

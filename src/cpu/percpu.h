@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The per-CPU area: the bottom of each CPU's window (stacks.h), addressed through GS. SDM volume 3, 7.7 (the TSS).
+ *
+ * The TSS comes first, so that an IST entry reaches it by masking RSP. A field is written by its own CPU only, unless
+ * it says otherwise; other CPUs may read. Rooms above this one keep their own per-CPU data, indexed by cpu_index(). */
+#ifndef ISTSTORM_CPU_PERCPU_H
+#define ISTSTORM_CPU_PERCPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/stacks.h"
+
+#define IST_SLOTS 7
+
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[IST_SLOTS];        /* ist[0] is IST code 1 */
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t io_map_base;
+} __attribute__((packed));
+_Static_assert(sizeof(struct tss) == 104, "SDM volume 3, figure 7-11");
+
+/* Selectors. SYSRET wants user data below user code, and both above a common base (SDM volume 3, 5.8.8). */
+enum selector {
+    KERNEL_CS = 0x08,
+    KERNEL_DS = 0x10,
+    USER_DS = 0x1b,
+    USER_CS = 0x23,
+    TSS_SELECTOR = 0x28,
+    GDT_WORDS = 7
+};
+
+/* What is counted, a line an event: E(symbol, name in the report). */
+#define EVENTS(E)                                                                                  \
+    E(IRQ, irqs)                                                                                   \
+    E(IPI, ipis)                                                                                   \
+    E(NMI, nmis)                                                                                   \
+    E(DEBUG, debugs)                                                                               \
+    E(BREAKPOINT, breakpoints)                                                                     \
+    E(MACHINE_CHECK, machine_checks)                                                               \
+    E(SOFTIRQ, softirqs)                                                                           \
+    E(SWITCH, switches)                                                                            \
+    E(TICK, ticks)                                                                                 \
+    E(SPURIOUS, spurious)
+
+enum event {
+#define EVENT_ENUM(symbol, name) EVENT_##symbol,
+    EVENTS(EVENT_ENUM)
+#undef EVENT_ENUM
+    EVENT_KINDS
+};
+
+struct thread;
+
+struct percpu {
+    struct tss tss;
+    struct percpu *self;
+    uint32_t index;                 /* dense, ours */
+    uint32_t apic_id;               /* 32-bit, sparse, the machine's; never an array index */
+
+    int32_t irq_nest;               /* -1: no interrupt; n: n interrupts within the first (HAZARDS: decide by RSP) */
+    uint32_t softirq_pending;       /* a bit a softirq */
+    uint64_t irq_stack_top;
+    bool softirq_deferred;          /* past the restart limit: the softirq thread has them */
+    uint8_t need_resched;           /* written by other CPUs too */
+    bool online;
+    bool console_quiet;             /* this CPU is where the console must not be drained (NMI, #MC, #DF, scheduler) */
+    uint32_t ist_nest[CPU_STACK_KINDS];     /* events now on each hardware stack, counted apart from TSS.ist[] */
+    uint32_t ist_deepest[CPU_STACK_KINDS];  /* the most there have been */
+
+    struct thread *current;
+    uint64_t events[EVENT_KINDS];
+    uint64_t gdt[GDT_WORDS];
+};
+_Static_assert(sizeof(struct percpu) <= PERCPU_SIZE, "the per-CPU area outgrows its pages");
+
+/* This CPU's area. A member access is one instruction; `++` too, so it is whole against interrupts of this CPU. */
+#define this_cpu ((__seg_gs struct percpu *)0)
+
+static inline struct percpu *cpu_at(uint32_t index)
+{
+    return (struct percpu *)(CPU_WINDOWS_BASE + (uintptr_t)index * CPU_WINDOW);
+}
+
+static inline uint32_t cpu_index(void)
+{
+    return this_cpu->index;
+}
+
+extern uint32_t cpu_count;          /* windows that are mapped: indexes below it are valid for cpu_at() */
+
+static inline void count_event(enum event event)
+{
+    this_cpu->events[event]++;
+}
+
+/* Maps and fills the windows of `count` CPUs and sets up their areas, index 0 to count - 1. Thread context, once, by
+ * the BSP. False: not enough memory. */
+bool percpu_create(uint32_t count, const uint32_t *apic_ids);
+
+/* Loads this CPU's GS base, GDT, TSS and IDT, in the order that lets no IST gate be reached before LTR, and reads
+ * gates and TSS back. NULL, or what differs. Interrupts off. */
+const char *percpu_load(uint32_t index);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Exceptions and software interrupts that have no IST code: they run on the interrupted stack, or on RSP0 from ring 3.
+ * SDM volume 3, 6.15.
+ *
+ * A handler runs with interrupts off. Whatever has none is an oops. */
+#ifndef ISTSTORM_CPU_TRAP_H
+#define ISTSTORM_CPU_TRAP_H
+
+#include "cpu/frame.h"
+
+/* For a vector whose entry is TRAP in vectors.h. Set once, before its events can come. */
+void trap_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));
+
+/* The vector's name, as "#PF"; "reserved" for those without. Any context. */
+const char *vector_name(unsigned vector);
+
+/* RDMSR with a fix-up: false where the MSR does not exist (#GP). Any context. */
+bool msr_try_read(uint32_t msr, uint64_t *value);
+
+#endif

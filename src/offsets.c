@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* The constants that assembly needs, computed by the compiler; the makefile turns this file's output into NASM's
+ * %defines. Nothing here is linked. */
+#include <stddef.h>
+
+#include "boot/finish.h"
+#include "cpu/frame.h"
+#include "cpu/inject.h"
+#include "cpu/percpu.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "workloads/victim_block.h"
+
+#define DEFINE(name, value) __asm__ volatile("@define " #name " %0" : : "i"((uint64_t)(value)))
+
+#define BOOT_STACK_SIZE 16384
+
+enum vector_entry { TRAP, IRQ, IST_DEBUG, IST_BREAKPOINT, IST_NMI, IST_DOUBLEFAULT, IST_STACKFAULT, IST_MCE };
+
+void offsets(void);
+void offsets(void)
+{
+    DEFINE(BOOT_STACK_SIZE, BOOT_STACK_SIZE);
+    DEFINE(CR0_PE, CR0_PE);
+    DEFINE(CR0_MP, CR0_MP);
+    DEFINE(CR0_ET, CR0_ET);
+    DEFINE(CR0_NE, CR0_NE);
+    DEFINE(CR0_WP, CR0_WP);
+    DEFINE(CR0_PG, CR0_PG);
+    DEFINE(CR4_PAE, CR4_PAE);
+    DEFINE(MSR_EFER, MSR_EFER);
+    DEFINE(EFER_LME, EFER_LME);
+    DEFINE(EFER_NXE, EFER_NXE);
+    DEFINE(MSR_GS_BASE, MSR_GS_BASE);
+    DEFINE(RFLAGS_TF, RFLAGS_TF);
+    DEFINE(DEBUG_EXIT_PORT, DEBUG_EXIT_PORT);
+    DEFINE(FINISH_REFUSED, FINISH_REFUSED);
+
+    DEFINE(KERNEL_CS, KERNEL_CS);
+    DEFINE(KERNEL_DS, KERNEL_DS);
+    DEFINE(USER_CS, USER_CS);
+    DEFINE(USER_DS, USER_DS);
+    DEFINE(CPU_WINDOW, CPU_WINDOW);
+    DEFINE(CPU_WINDOWS_BASE, CPU_WINDOWS_BASE);
+    DEFINE(IRQ_STACK_TOP, offsetof(struct cpu_window, stack_IRQ) + IRQSTACKSIZE);
+    DEFINE(TSS_IST, offsetof(struct percpu, tss.ist));
+    DEFINE(PERCPU_IRQ_NEST, offsetof(struct percpu, irq_nest));
+    DEFINE(PERCPU_IRQ_STACK_TOP, offsetof(struct percpu, irq_stack_top));
+    DEFINE(PERCPU_NEED_RESCHED, offsetof(struct percpu, need_resched));
+
+    DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));
+    DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));
+    DEFINE(FRAME_RAX, offsetof(struct trap_frame, rax));
+    DEFINE(FRAME_SIZE, sizeof(struct trap_frame));
+
+#define DEFINE_STACK(symbol, name, ist, size, levels)                                              \
+    DEFINE(symbol##_STACK_IST, ist);                                                               \
+    DEFINE(symbol##_STACK_LEVEL_SIZE, size);
+    CPU_STACKS(DEFINE_STACK)
+
+#define DEFINE_VECTOR(number, symbol, name, entry, ist, dpl)                                       \
+    DEFINE(VECTOR_##number##_ENTRY, entry);                                                        \
+    DEFINE(VECTOR_##number##_IST, ist);                                                            \
+    DEFINE(VECTOR_##number##_DPL, dpl);                                                            \
+    DEFINE(VECTOR_##symbol, number);
+    VECTORS(DEFINE_VECTOR)
+    DEFINE(VECTORS_WITH_ERROR_CODE, VECTORS_WITH_ERROR_CODE);
+    DEFINE(VECTOR_FIRST_EXTERNAL, VECTOR_FIRST_EXTERNAL);
+    DEFINE(ENTRY_TRAP, TRAP);
+    DEFINE(ENTRY_IRQ, IRQ);
+    DEFINE(ENTRY_IST_DEBUG, IST_DEBUG);
+    DEFINE(ENTRY_IST_BREAKPOINT, IST_BREAKPOINT);
+    DEFINE(ENTRY_IST_NMI, IST_NMI);
+    DEFINE(ENTRY_IST_DOUBLEFAULT, IST_DOUBLEFAULT);
+    DEFINE(ENTRY_IST_STACKFAULT, IST_STACKFAULT);
+    DEFINE(ENTRY_IST_MCE, IST_MCE);
+
+    DEFINE(VICTIM_REGISTERS, offsetof(struct victim_block, registers));
+    DEFINE(VICTIM_RSP, offsetof(struct victim_block, rsp));
+    DEFINE(VICTIM_ROUNDS, offsetof(struct victim_block, rounds));
+    DEFINE(VICTIM_ROUNDS_PER_LOOK, VICTIM_ROUNDS_PER_LOOK);
+
+#define DEFINE_INJECT(symbol, name, about) DEFINE(INJECT_##symbol, INJECT_##symbol);
+    INJECTS(DEFINE_INJECT)
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* The run queues, the tick, sleepers, and the way into and out of waiting. */
+#include "sched/schedule.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/inject.h"
+#include "cpu/irq.h"
+#include "cpu/percpu.h"
+#include "cpu/softirq.h"
+#include "cpu/spinlock.h"
+#include "cpu/vectors.h"
+#include "sched/reaper.h"
+#include "sched/softirqd.h"
+#include "sched/switch.h"
+#include "smp/apic.h"
+#include "smp/calibrate.h"
+#include "smp/ipi.h"
+
+struct run_queue {
+    struct spinlock lock;
+    struct thread *first, *last;
+    struct thread *sleepers;
+    struct thread *idle;
+    uint32_t woken;                 /* counted while a lost wake-up is planted */
+    struct thread *exited;          /* switched away from for the last time; only this CPU touches it */
+} __attribute__((aligned(64)));
+
+#define LOST_WAKE_UP 100            /* which of a CPU's wake-ups inject=lost-wake-up loses */
+
+static struct run_queue queues[MAX_CPUS];
+void (*schedule_tick_hook)(void);
+
+static void append(struct run_queue *queue, struct thread *thread)
+{
+    thread->next = NULL;
+    if (queue->first)
+        queue->last->next = thread;
+    else
+        queue->first = thread;
+    queue->last = thread;
+}
+
+static struct thread *take_next(struct run_queue *queue)
+{
+    struct thread *thread = queue->first;
+
+    if (!thread)
+        return queue->idle;
+    queue->first = thread->next;
+    return thread;
+}
+
+/* What must hold whenever a CPU switches threads, because then it is at rest: design, checks 4 and 5. */
+static void check_at_rest(const struct thread *thread)
+{
+    struct fault_place place = fault_here("switch");
+    uintptr_t depth = thread_stack(thread) + THREAD_SIZE - read_rsp();
+
+    if (__builtin_expect(this_cpu->irq_nest != -1, 0))
+        fault_report(CHECK_REST, &place, "the IRQ nest counter is %d at a switch: it did not come back",
+                     this_cpu->irq_nest);
+    if (__builtin_expect(depth > THREAD_SIZE, 0))
+        fault_report(CHECK_STACK, &place, "thread %s switches on a stack that is not its own", thread->name);
+    if (__builtin_expect(!thread_stack_is_whole(thread), 0)) {
+        fault_report(CHECK_FILL, &place, "thread_info or the end magic of thread %s is damaged", thread->name);
+        fault_fatal();
+    }
+}
+
+void schedule(void)
+{
+    struct run_queue *queue = &queues[cpu_index()];
+    struct thread *previous = this_cpu->current;
+
+    check_at_rest(previous);
+    uint64_t flags = spinlock_take(&queue->lock);
+    this_cpu->need_resched = 0;
+    if (previous->state == THREAD_RUNNING && !previous->idle) {
+        previous->state = THREAD_READY;
+        append(queue, previous);
+    }
+    struct thread *next = take_next(queue);
+    next->state = THREAD_RUNNING;
+    spinlock_release(&queue->lock, flags);
+    if (next == previous)
+        return;
+    if (previous->state == THREAD_ZOMBIE)
+        queue->exited = previous;
+    count_event(EVENT_SWITCH);
+    this_cpu->current = next;
+    this_cpu->tss.rsp[0] = thread_stack(next) + THREAD_SIZE;
+    switch_to(&previous->rsp, next->rsp);
+    schedule_finish_switch();
+}
+
+/* On the new thread's stack: now nobody stands on the old one any more. */
+void schedule_finish_switch(void)
+{
+    struct run_queue *queue = &queues[cpu_index()];
+    struct thread *exited = queue->exited;
+
+    queue->exited = NULL;
+    if (exited)
+        reaper_take(exited);
+}
+
+static void wait(enum thread_state state, uint64_t wake_ms)
+{
+    uint64_t flags = interrupts_save();
+    struct thread *self = this_cpu->current;
+    struct run_queue *queue = &queues[self->cpu];
+    uint64_t locked = spinlock_take(&queue->lock);
+
+    if (self->wake_pending) {
+        self->wake_pending = false;
+        spinlock_release(&queue->lock, locked);
+        interrupts_restore(flags);
+        return;
+    }
+    self->state = state;
+    self->wake_ms = wake_ms;
+    if (state == THREAD_ASLEEP) {
+        self->next = queue->sleepers;
+        queue->sleepers = self;
+    }
+    spinlock_release(&queue->lock, locked);
+    schedule();
+    interrupts_restore(flags);
+}
+
+void thread_block(void)
+{
+    wait(THREAD_BLOCKED, 0);
+}
+
+void thread_block_ms(uint64_t ms)
+{
+    wait(THREAD_ASLEEP, clock_ms() + ms);
+}
+
+/* Wake-ups that meant something else leave it asleep: it goes back until the time has come. */
+void thread_sleep_ms(uint64_t ms)
+{
+    uint64_t end = clock_ms() + ms;
+
+    for (uint64_t now = clock_ms(); now < end; now = clock_ms())
+        thread_block_ms(end - now);
+}
+
+void thread_yield(void)
+{
+    uint64_t flags = interrupts_save();
+    schedule();
+    interrupts_restore(flags);
+}
+
+_Noreturn void thread_exit(void)
+{
+    interrupts_off();
+    this_cpu->current->state = THREAD_ZOMBIE;
+    schedule();
+    __builtin_unreachable();
+}
+
+static void remove_sleeper(struct run_queue *queue, struct thread *thread)
+{
+    struct thread **link = &queue->sleepers;
+
+    while (*link && *link != thread)
+        link = &(*link)->next;
+    if (*link)
+        *link = thread->next;
+}
+
+/* With the queue's lock held: true if it was waiting. */
+static bool make_ready(struct run_queue *queue, struct thread *thread)
+{
+    if (thread->state != THREAD_BLOCKED && thread->state != THREAD_ASLEEP) {
+        thread->wake_pending = thread->state == THREAD_RUNNING || thread->state == THREAD_READY;
+        return false;
+    }
+    if (thread->state == THREAD_ASLEEP)
+        remove_sleeper(queue, thread);
+    thread->state = THREAD_READY;
+    if (inject_planted(INJECT_LOST_WAKE_UP) && thread->cpu == inject_cpu() && ++queue->woken == LOST_WAKE_UP)
+        return false;
+    append(queue, thread);
+    return true;
+}
+
+void thread_wake(struct thread *thread)
+{
+    struct run_queue *queue = &queues[thread->cpu];
+    uint64_t flags = spinlock_take(&queue->lock);
+    bool woken = make_ready(queue, thread);
+
+    spinlock_release(&queue->lock, flags);
+    if (!woken)
+        return;
+    if (thread->cpu == cpu_index())
+        this_cpu->need_resched = 1;
+    else
+        ipi_reschedule(thread->cpu);
+}
+
+static bool any_due(const struct run_queue *queue, uint64_t now)
+{
+    for (const struct thread *t = queue->sleepers; t; t = t->next)
+        if (t->wake_ms <= now)
+            return true;
+    return false;
+}
+
+static void wake_due(unsigned softirq)
+{
+    struct run_queue *queue = &queues[cpu_index()];
+    uint64_t now = clock_ms(), flags = spinlock_take(&queue->lock);
+
+    (void)softirq;
+    for (struct thread *t = queue->sleepers, *next; t; t = next) {
+        next = t->next;
+        if (t->wake_ms <= now)
+            make_ready(queue, t);
+    }
+    this_cpu->need_resched = 1;
+    spinlock_release(&queue->lock, flags);
+}
+
+static void tick_handler(struct trap_frame *frame)
+{
+    struct run_queue *queue = &queues[cpu_index()];
+    uint64_t flags = spinlock_take(&queue->lock);
+
+    (void)frame;
+    count_event(EVENT_TICK);
+    if (any_due(queue, clock_ms()))
+        softirq_raise(SOFTIRQ_TIMER);
+    spinlock_release(&queue->lock, flags);
+    if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() && schedule_ticks(cpu_index()) > TICK_HZ)
+        for (;;)
+            cpu_relax();
+    this_cpu->need_resched = 1;
+    if (schedule_tick_hook)
+        schedule_tick_hook();
+    apic_eoi();
+}
+
+uint64_t schedule_ticks(uint32_t cpu)
+{
+    return __atomic_load_n(&cpu_at(cpu)->events[EVENT_TICK], __ATOMIC_RELAXED);
+}
+
+/* The outermost interrupt is over and RSP is back on the interrupted stack. Off a thread's stack nothing is ever
+ * scheduled: an interrupt that was let into an IST handler returns to it. */
+static void preempt(struct trap_frame *frame)
+{
+    if (stack_find((uintptr_t)frame).kind == THREAD_STACK)
+        schedule();
+}
+
+static void idle(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        interrupts_off();
+        if (this_cpu->need_resched)
+            schedule();
+        else
+            interrupts_on_and_halt();
+    }
+}
+
+bool schedule_init(void)
+{
+    softirq_set_handler(SOFTIRQ_TIMER, wake_due);
+    irq_set_handler(VECTOR_TIMER, tick_handler);
+    irq_preempt = preempt;
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+        struct thread *thread = thread_create_blocked("idle", cpu, idle, NULL);
+        if (!thread || !softirqd_create(cpu))
+            return false;
+        thread->idle = true;
+        queues[cpu].idle = thread;
+    }
+    return reaper_create();
+}
+
+_Noreturn void schedule_enter(void)
+{
+    struct thread *first = queues[cpu_index()].idle;
+    uint64_t nowhere;
+
+    first->state = THREAD_RUNNING;
+    this_cpu->current = first;
+    this_cpu->tss.rsp[0] = thread_stack(first) + THREAD_SIZE;
+    apic_timer_start(calibrated_apic_hz / TICK_HZ, true);
+    switch_to(&nowhere, first->rsp);
+    __builtin_unreachable();
+}
+
+_Noreturn void schedule_start(void (*first)(void *argument))
+{
+    if (!thread_create("main", 0, first, NULL)) {
+        struct fault_place place = {0, NO_STACK, 0, "start"};
+        fault_report(CHECK_UNEXPECTED, &place, "no memory for the main thread");
+        fault_fatal();
+    }
+    schedule_enter();
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* The softirq threads: each runs what its CPU deferred, then gives way to the others. */
+#include "sched/softirqd.h"
+
+#include <stddef.h>
+
+#include "cpu/percpu.h"
+#include "cpu/softirq.h"
+#include "sched/thread.h"
+
+static struct thread *softirqd[MAX_CPUS];
+static uint64_t runs[MAX_CPUS];
+
+static void wake(void)
+{
+    thread_wake(softirqd[cpu_index()]);
+}
+
+static void run(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        if (!this_cpu->softirq_deferred) {
+            thread_block();
+            continue;
+        }
+        runs[cpu_index()]++;
+        softirq_run_deferred();
+    }
+}
+
+bool softirqd_create(uint32_t cpu)
+{
+    softirq_defer = wake;
+    softirqd[cpu] = thread_create_blocked("softirqd", cpu, run, NULL);
+    return softirqd[cpu] != NULL;
+}
+
+uint64_t softirqd_runs(uint32_t cpu)
+{
+    return __atomic_load_n(&runs[cpu], __ATOMIC_RELAXED);
+}

@@ -1,0 +1,39 @@
+; SPDX-License-Identifier: MIT
+; The switch: six registers and RSP. The flags need no saving: it is only called with interrupts off.
+
+section .text
+global switch_to:function
+switch_to:
+        push    rbp
+        push    rbx
+        push    r12
+        push    r13
+        push    r14
+        push    r15
+        mov     [rdi], rsp
+        mov     rsp, rsi
+        pop     r15
+        pop     r14
+        pop     r13
+        pop     r12
+        pop     rbx
+        pop     rbp
+        ret
+
+; Six zeroes for the registers (RBP 0 ends backtraces), the address to return to, and no caller behind that.
+global switch_prepare:function
+switch_prepare:
+        lea     rax, [rdi - 9 * 8]
+        mov     [rax + 6 * 8], rsi
+        xor     ecx, ecx
+        mov     [rax + 0 * 8], rcx
+        mov     [rax + 1 * 8], rcx
+        mov     [rax + 2 * 8], rcx
+        mov     [rax + 3 * 8], rcx
+        mov     [rax + 4 * 8], rcx
+        mov     [rax + 5 * 8], rcx
+        mov     [rax + 7 * 8], rcx
+        mov     [rax + 8 * 8], rcx
+        ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits

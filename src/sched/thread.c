@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: slots, stacks, creation and end. The seed's first paragraph; the stack's layout stands in thread.h. */
+#include "sched/thread.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/inject.h"
+#include "cpu/pages.h"
+#include "cpu/paging.h"
+#include "cpu/percpu.h"
+#include "cpu/spinlock.h"
+#include "sched/schedule.h"
+#include "sched/switch.h"
+
+static struct thread threads[MOST_THREADS];
+static struct thread *free_slots;
+static struct spinlock slots_lock;
+static uint32_t alive;
+
+void thread_init(void)
+{
+    for (uint32_t slot = MOST_THREADS; slot-- > 0;) {
+        threads[slot].next = free_slots;
+        free_slots = &threads[slot];
+    }
+}
+
+static struct thread *take_slot(void)
+{
+    uint64_t flags = spinlock_take(&slots_lock);
+    struct thread *thread = free_slots;
+
+    if (thread) {
+        free_slots = thread->next;
+        alive++;
+    }
+    spinlock_release(&slots_lock, flags);
+    return thread;
+}
+
+void thread_release_slot(struct thread *thread)
+{
+    struct thread *joiner = __atomic_exchange_n(&thread->joiner, NULL, __ATOMIC_SEQ_CST);
+    uint64_t flags = spinlock_take(&slots_lock);
+
+    thread->generation++;
+    thread->state = THREAD_FREE;
+    thread->next = free_slots;
+    free_slots = thread;
+    alive--;
+    spinlock_release(&slots_lock, flags);
+    if (joiner)
+        thread_wake(joiner);
+}
+
+uint32_t threads_alive(void)
+{
+    return __atomic_load_n(&alive, __ATOMIC_RELAXED);
+}
+
+struct thread *thread_of_slot(uint32_t slot)
+{
+    return slot < MOST_THREADS ? &threads[slot] : NULL;
+}
+
+uintptr_t thread_stack(const struct thread *thread)
+{
+    return thread_slot_stack(thread - threads);
+}
+
+static struct thread_info *info_of(const struct thread *thread)
+{
+    return (struct thread_info *)thread_stack(thread);
+}
+
+static uint64_t *end_magic_of(const struct thread *thread)
+{
+    return (uint64_t *)(info_of(thread) + 1);
+}
+
+bool thread_stack_is_whole(const struct thread *thread)
+{
+    return info_of(thread)->thread == thread && info_of(thread)->cpu == thread->cpu &&
+           *end_magic_of(thread) == STACK_END_MAGIC;
+}
+
+static bool make_stack(struct thread *thread)
+{
+    uintptr_t low = thread_stack(thread);
+
+    if (!paging_map_new(low, low + THREAD_SIZE, PAGE_DATA))
+        return false;
+    stack_fill(low, low + THREAD_SIZE);
+    *info_of(thread) = (struct thread_info){thread, thread->cpu};
+    *end_magic_of(thread) = STACK_END_MAGIC;
+    return true;
+}
+
+static uint32_t most_used[MAX_CPUS];
+
+uint32_t thread_stack_most_used(uint32_t cpu)
+{
+    return most_used[cpu];
+}
+
+static void note_use(const struct thread *thread)
+{
+    uint32_t used = stack_used_bytes((uintptr_t)end_magic_of(thread), thread_stack(thread) + THREAD_SIZE);
+
+    if (used > most_used[thread->cpu])
+        most_used[thread->cpu] = used;
+}
+
+void thread_release_stack(struct thread *thread)
+{
+    uintptr_t low = thread_stack(thread);
+
+    note_use(thread);
+
+    if (inject_planted(INJECT_STACK_LEAK))
+        paging_unmap(low);
+    paging_free(low, low + THREAD_SIZE);
+    if (thread->user_stack)
+        paging_free((uintptr_t)thread->user_stack, (uintptr_t)thread->user_stack + PAGE_SIZE);
+}
+
+/* Where a new thread's first switch returns to. */
+static _Noreturn void begin(void)
+{
+    struct thread *self = thread_current();
+
+    schedule_finish_switch();
+    interrupts_on();
+    self->entry(self->argument);
+    thread_exit();
+}
+
+struct thread *thread_create_blocked(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
+{
+    struct thread *thread = take_slot();
+
+    if (!thread)
+        return NULL;
+    thread->cpu = cpu;
+    if (!make_stack(thread)) {
+        thread_release_slot(thread);
+        return NULL;
+    }
+    thread->name = name;
+    thread->entry = entry;
+    thread->argument = argument;
+    thread->wake_pending = thread->idle = thread->in_user = thread->stop = false;
+    thread->user_stack = NULL;
+    thread->rsp = switch_prepare(thread_stack(thread) + THREAD_SIZE, begin);
+    thread->state = THREAD_BLOCKED;
+    return thread;
+}
+
+struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
+{
+    struct thread *thread = thread_create_blocked(name, cpu, entry, argument);
+
+    if (thread)
+        thread_wake(thread);
+    return thread;
+}
+
+struct thread *thread_current(void)
+{
+    return this_cpu->current;
+}
+
+void thread_stop(struct thread *thread)
+{
+    thread->stop = true;
+    thread_wake(thread);
+}
+
+bool thread_stopping(void)
+{
+    return thread_current()->stop;
+}
+
+static bool is_over(const struct thread *thread, uint64_t generation)
+{
+    return __atomic_load_n(&thread->generation, __ATOMIC_ACQUIRE) != generation;
+}
+
+/* The joiner is only a hint: the slot may carry another life by now, so nobody sleeps long on its word alone. */
+#define JOIN_GLANCE_MS 100
+
+bool thread_join(struct thread *thread, uint64_t generation, uint64_t patience_ms)
+{
+    uint64_t end = clock_ms() + patience_ms;
+
+    for (;;) {
+        __atomic_store_n(&thread->joiner, thread_current(), __ATOMIC_SEQ_CST);
+        if (is_over(thread, generation))
+            return true;
+        if (clock_ms() > end)
+            return false;
+        thread_block_ms(JOIN_GLANCE_MS);
+    }
+}

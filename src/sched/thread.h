@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads: their stacks, their lives, and what they may wait for. The seed's first paragraph.
+ *
+ * A thread belongs to one CPU for life. Its stack has THREAD_SIZE bytes, thread_info at the bottom, an end magic above
+ * that, and a guard below. It lives until it exits or returns; then it is a zombie, whose stack stays readable until
+ * the reaper has unmapped it on every CPU. */
+#ifndef ISTSTORM_SCHED_THREAD_H
+#define ISTSTORM_SCHED_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/stacks.h"
+
+struct thread;
+
+/* At the bottom of every thread stack. */
+struct thread_info {
+    struct thread *thread;
+    uint64_t cpu;
+};
+
+#define MOST_THREADS 16384
+_Static_assert(MOST_THREADS <= THREAD_SLOTS, "a thread needs a slot for its stack");
+
+enum thread_state {
+    THREAD_FREE,            /* no stack */
+    THREAD_READY,           /* in its CPU's run queue */
+    THREAD_RUNNING,
+    THREAD_BLOCKED,         /* waits for thread_wake */
+    THREAD_ASLEEP,          /* waits for thread_wake or a time */
+    THREAD_ZOMBIE           /* has exited; its stack is still there */
+};
+
+struct thread {
+    struct thread *next;            /* in the one list that it is in: run queue, sleepers, zombies, free slots */
+    uint64_t rsp;                   /* while it does not run */
+    const char *name;
+    void (*entry)(void *argument);
+    void *argument;
+    uint64_t wake_ms;
+    struct thread *joiner;          /* woken when it has been reaped */
+    uint64_t generation;            /* counts the lives of the slot, so that a joiner knows when one is over */
+    uint32_t cpu;
+    enum thread_state state;
+    bool wake_pending;              /* woken before it blocked */
+    bool idle;
+    bool in_user;                   /* has gone to ring 3 */
+    volatile bool stop;             /* asked to end: thread_stopping() */
+    uint8_t *user_stack;            /* its lowest page's address in ring 3's half, or NULL */
+};
+
+/* A new thread on a CPU's run queue. Thread context. NULL: out of memory or slots. `name` is kept, not copied. */
+struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
+
+/* As thread_create, without making it ready: thread_wake starts it. */
+struct thread *thread_create_blocked(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
+
+/* The thread that runs, on whichever stack: from per-CPU data. */
+struct thread *thread_current(void);
+_Noreturn void thread_exit(void);
+
+/* Until woken; at once if it was woken since it last blocked. */
+void thread_block(void);
+void thread_sleep_ms(uint64_t ms);
+/* Blocks for at most so long. */
+void thread_block_ms(uint64_t ms);
+void thread_yield(void);
+
+/* Makes a blocked or sleeping thread ready, on whichever CPU it is. Thread, IRQ and softirq context. */
+void thread_wake(struct thread *thread);
+
+/* Asks a thread to end; it sees so by thread_stopping(), and in ring 3 ends at its next entry. */
+void thread_stop(struct thread *thread);
+bool thread_stopping(void);
+
+/* Waits until that life of the thread is over and reaped. False: not within the bound. Thread context. */
+bool thread_join(struct thread *thread, uint64_t generation, uint64_t patience_ms);
+
+/* The thread's stack, lowest address. */
+uintptr_t thread_stack(const struct thread *thread);
+struct thread *thread_of_slot(uint32_t slot);
+
+/* Whether thread_info and the end magic are as they were made. Any context. */
+bool thread_stack_is_whole(const struct thread *thread);
+
+/* Threads that are not free: alive or zombies. */
+uint32_t threads_alive(void);
+
+/* The most that any reaped thread of a CPU has used of its stack, in bytes. Any context. */
+uint32_t thread_stack_most_used(uint32_t cpu);
+
+/* For reaper.c: the stack goes, then the slot. */
+void thread_release_stack(struct thread *thread);
+void thread_release_slot(struct thread *thread);
+
+/* Once, on the BSP, before schedule_init. */
+void thread_init(void);
+
+#endif

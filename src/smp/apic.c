@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* The local APIC's registers: SDM volume 3, 10.4 (xAPIC), 10.6 (IPIs), 10.12 (x2APIC). */
+#include "smp/apic.h"
+
+#include <stddef.h>
+
+#include "cpu/features.h"
+#include "cpu/paging.h"
+#include "cpu/percpu.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+
+/* Register offsets, table 10-1; in x2APIC mode MSR 0x800 + offset / 16. */
+enum apic_register {
+    APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
+    APIC_TPR = 0x80,
+    APIC_EOI = 0xb0,
+    APIC_SVR = 0xf0,
+    APIC_ESR = 0x280,
+    APIC_LVT_CMCI = 0x2f0,
+    APIC_ICR_LOW = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0,
+};
+
+#define APIC_BASE_X2APIC (1u << 10)
+#define APIC_BASE_ENABLE (1u << 11)
+#define SVR_ENABLE (1u << 8)
+#define LVT_MASKED (1u << 16)
+#define LVT_NMI (4u << 8)
+#define LVT_PERIODIC (1u << 17)
+#define ICR_NMI (4u << 8)
+#define ICR_INIT (5u << 8)
+#define ICR_STARTUP (6u << 8)
+#define ICR_PENDING (1u << 12)
+#define ICR_ASSERT (1u << 14)
+#define ICR_OTHERS (3u << 18)
+#define TIMER_DIVIDE_BY_1 0xb
+#define XAPIC_IDS 255           /* 0xff is the broadcast id */
+#define ICR_PATIENCE 1000000    /* reads; each takes an uncached access */
+
+static bool x2apic;
+static volatile uint32_t *registers;
+
+static uint32_t apic_read(enum apic_register reg)
+{
+    return x2apic ? (uint32_t)read_msr(MSR_X2APIC(reg)) : registers[reg / 4];
+}
+
+static void apic_write(enum apic_register reg, uint32_t value)
+{
+    if (x2apic)
+        write_msr(MSR_X2APIC(reg), value);
+    else
+        registers[reg / 4] = value;
+}
+
+const char *apic_init(const struct machine_topology *topology)
+{
+    uint64_t base = read_msr(MSR_APIC_BASE);
+    bool needed = false;
+
+    for (unsigned i = 0; i < topology->cpu_count; i++)
+        needed |= topology->cpus[i].enabled && topology->cpus[i].apic_id >= XAPIC_IDS;
+    if (!(base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC))
+        return "the local APIC is in a state that the manual does not allow";
+    x2apic = base & APIC_BASE_X2APIC || (needed && cpu_features.x2apic);
+    if (!x2apic)
+        registers = paging_map_device(topology->lapic_address, PAGE_SIZE);
+    return x2apic || registers ? NULL : "no memory to map the local APIC";
+}
+
+bool apic_reaches(uint32_t apic_id)
+{
+    return x2apic || apic_id < XAPIC_IDS;
+}
+
+const char *apic_mode(void)
+{
+    return x2apic ? "x2apic" : "xapic";
+}
+
+uint32_t apic_read_id(void)
+{
+    return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+}
+
+/* The MADT names processors by their ACPI uid; all of them have this mask when it names none. */
+static bool pin_is_nmi(const struct machine_topology *topology, unsigned lint)
+{
+    uint32_t uid = MADT_ALL_PROCESSORS;
+
+    for (unsigned i = 0; i < topology->cpu_count; i++)
+        if (topology->cpus[i].apic_id == this_cpu->apic_id)
+            uid = topology->cpus[i].processor_uid;
+    for (unsigned i = 0; i < topology->nmi_count; i++) {
+        const struct madt_nmi *nmi = &topology->nmis[i];
+        if (nmi->lint == lint && (nmi->processor_uid == uid || nmi->processor_uid == MADT_ALL_PROCESSORS))
+            return true;
+    }
+    return false;
+}
+
+static unsigned highest_lvt(void)
+{
+    return apic_read(APIC_VERSION) >> 16 & 0xff;
+}
+
+void apic_enable(const struct machine_topology *topology)
+{
+    uint64_t base = read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+    write_msr(MSR_APIC_BASE, base);             /* x2APIC is entered from xAPIC mode alone (10.12.5) */
+    if (x2apic)
+        write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+    apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
+    apic_write(APIC_TPR, 0);
+    apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    if (highest_lvt() >= 4)
+        apic_write(APIC_LVT_PERFORMANCE, LVT_MASKED);
+    if (highest_lvt() >= 5)
+        apic_write(APIC_LVT_THERMAL, LVT_MASKED);
+    if (highest_lvt() >= 6)
+        apic_write(APIC_LVT_CMCI, LVT_MASKED);
+    apic_write(APIC_LVT_LINT0, pin_is_nmi(topology, 0) ? LVT_NMI : LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, pin_is_nmi(topology, 1) ? LVT_NMI : LVT_MASKED);
+    apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
+    apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
+    apic_take_errors();
+    apic_eoi();                                 /* what the firmware may have left in service */
+}
+
+void apic_eoi(void)
+{
+    apic_write(APIC_EOI, 0);
+}
+
+/* The two halves of the xAPIC's ICR are two writes, which an interrupt handler that sends must not come between. In
+ * x2APIC mode one WRMSR does it, which is not serialising: the fences make earlier stores visible first (10.12.3). */
+static void send(uint32_t destination, uint32_t command)
+{
+    if (x2apic) {
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        write_msr(MSR_X2APIC(APIC_ICR_LOW), (uint64_t)destination << 32 | command);
+        return;
+    }
+    uint64_t flags = interrupts_save();
+    for (unsigned i = 0; i < ICR_PATIENCE && apic_read(APIC_ICR_LOW) & ICR_PENDING; i++)
+        cpu_relax();
+    apic_write(APIC_ICR_HIGH, destination << 24);
+    apic_write(APIC_ICR_LOW, command);
+    interrupts_restore(flags);
+}
+
+void apic_send_ipi(uint32_t apic_id, uint8_t vector)
+{
+    send(apic_id, ICR_ASSERT | vector);
+}
+
+void apic_send_nmi(uint32_t apic_id)
+{
+    send(apic_id, ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_init(uint32_t apic_id)
+{
+    send(apic_id, ICR_ASSERT | ICR_INIT);
+}
+
+void apic_send_startup(uint32_t apic_id, uint8_t page)
+{
+    send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
+}
+
+void apic_send_ipi_to_others(uint8_t vector)
+{
+    send(0, ICR_OTHERS | ICR_ASSERT | vector);
+}
+
+void apic_send_nmi_to_others(void)
+{
+    send(0, ICR_OTHERS | ICR_ASSERT | ICR_NMI);
+}
+
+uint32_t apic_take_errors(void)
+{
+    apic_write(APIC_ESR, 0);
+    return apic_read(APIC_ESR);
+}
+
+void apic_timer_start(uint32_t initial_count, bool periodic)
+{
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (periodic ? LVT_PERIODIC : 0) | (initial_count ? 0 : LVT_MASKED));
+    apic_write(APIC_TIMER_INITIAL, initial_count);
+}
+
+uint32_t apic_timer_read(void)
+{
+    return apic_read(APIC_TIMER_CURRENT);
+}

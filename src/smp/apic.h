@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The local APIC, in xAPIC or x2APIC mode: SDM volume 3, chapter 10.
+ *
+ * Any context, unless it says otherwise. APIC ids are 32-bit and the machine's own. */
+#ifndef ISTSTORM_SMP_APIC_H
+#define ISTSTORM_SMP_APIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "smp/madt.h"
+
+/* Picks the mode, following the firmware's and going up to x2APIC when an id needs it; never down. Maps the registers.
+ * Once, on the BSP. NULL, or why it cannot be. */
+const char *apic_init(const struct machine_topology *topology);
+
+/* This CPU's APIC: enabled, in the mode picked, every LVT entry masked but for the NMI pins that the MADT names, no
+ * error pending. Interrupts off. */
+void apic_enable(const struct machine_topology *topology);
+
+/* Whether this id can be reached in the mode picked. */
+bool apic_reaches(uint32_t apic_id);
+const char *apic_mode(void);
+
+/* This CPU's id, from the APIC itself. */
+uint32_t apic_read_id(void);
+
+void apic_eoi(void);
+
+/* To one CPU by its physical id, this one included. */
+void apic_send_ipi(uint32_t apic_id, uint8_t vector);
+void apic_send_nmi(uint32_t apic_id);
+void apic_send_init(uint32_t apic_id);
+void apic_send_startup(uint32_t apic_id, uint8_t page);
+
+/* To every CPU but this one, by shorthand: only where no disabled CPU could be woken, so never INIT or start-up. */
+void apic_send_ipi_to_others(uint8_t vector);
+void apic_send_nmi_to_others(void);
+
+/* The error status register, read after the write that latches it (SDM volume 3, 10.5.3). */
+uint32_t apic_take_errors(void);
+
+/* This CPU's timer. Counts at the rate that clock_init measured; an interrupt of VECTOR_TIMER every period. */
+void apic_timer_start(uint32_t initial_count, bool periodic);
+uint32_t apic_timer_read(void);
+
+#endif

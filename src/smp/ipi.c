@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Cross-CPU calls, TLB shootdown, and the NMIs that stop a CPU or ask it where it is. SDM volume 3, 4.10.5, 10.6. */
+#include "smp/ipi.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/irq.h"
+#include "cpu/ist.h"
+#include "cpu/oops.h"
+#include "cpu/paging.h"
+#include "cpu/percpu.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "smp/apic.h"
+
+#define STOP_PATIENCE_MS 2000
+#define ASK_PATIENCE_MS 1000
+
+void (*ipi_nmi_hook)(struct trap_frame *frame);
+
+/* One call at a time for the whole machine: it is for rare things, and a queue would need its own proofs. */
+static struct {
+    bool taken;
+    void (*function)(void);
+    uint32_t unanswered;
+    bool asked[MAX_CPUS];
+} call;
+
+static bool stopping;
+static uint32_t stopped;
+static bool asked_where[MAX_CPUS];
+
+static bool wait_while(const uint32_t *counter, uint64_t patience_ms)
+{
+    uint64_t end = clock_ms() + patience_ms;
+
+    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE))
+        if (clock_ms() > end)
+            return false;
+        else
+            cpu_relax();
+    return true;
+}
+
+void ipi_reschedule(uint32_t cpu)
+{
+    __atomic_store_n(&cpu_at(cpu)->need_resched, 1, __ATOMIC_RELEASE);
+    apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_RESCHEDULE);
+}
+
+bool ipi_call_others(void (*function)(void))
+{
+    while (__atomic_exchange_n(&call.taken, true, __ATOMIC_ACQUIRE))
+        cpu_relax();                    /* interrupts are on: this CPU answers the one before */
+    uint32_t self = cpu_index();
+    call.function = function;
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+        if (cpu == self || !cpu_at(cpu)->online)
+            continue;
+        __atomic_fetch_add(&call.unanswered, 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&call.asked[cpu], true, __ATOMIC_RELEASE);
+        apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_CALL);
+    }
+    bool answered = wait_while(&call.unanswered, IPI_PATIENCE_MS);
+    if (answered)
+        __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
+    return answered;                    /* after a silence no call is safe any more: the lock stays taken */
+}
+
+static void call_handler(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_IPI);
+    if (__atomic_exchange_n(&call.asked[cpu_index()], false, __ATOMIC_ACQUIRE)) {
+        call.function();
+        __atomic_fetch_sub(&call.unanswered, 1, __ATOMIC_RELEASE);
+    }
+    apic_eoi();
+}
+
+static void flush_tlb(void)
+{
+    write_cr3(paging_root);
+}
+
+bool tlb_flush_others(void)
+{
+    return ipi_call_others(flush_tlb);
+}
+
+static void reschedule_handler(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_IPI);
+    apic_eoi();                         /* need_resched does the rest, on the way out */
+}
+
+static void apic_error_handler(struct trap_frame *frame)
+{
+    struct fault_place place = fault_here("APIC error");
+
+    (void)frame;
+    fault_report(CHECK_UNEXPECTED, &place, "APIC error status %#x", apic_take_errors());
+    apic_eoi();
+}
+
+/* No EOI: a spurious interrupt sets no ISR bit (SDM volume 3, 10.9). An 8259's comes the same way. */
+static void spurious_handler(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_SPURIOUS);
+}
+
+static _Noreturn void park(void)
+{
+    __atomic_fetch_add(&stopped, 1, __ATOMIC_RELEASE);
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+static void nmi_handler(struct trap_frame *frame)
+{
+    if (__builtin_expect(__atomic_load_n(&stopping, __ATOMIC_RELAXED), 0))
+        park();
+    if (__builtin_expect(asked_where[this_cpu->index], 0)) {
+        oops_report_frame(frame);
+        __atomic_store_n(&asked_where[this_cpu->index], false, __ATOMIC_RELEASE);
+    }
+    if (ipi_nmi_hook)
+        ipi_nmi_hook(frame);
+}
+
+bool ipi_ask_where(uint32_t cpu)
+{
+    uint64_t end = clock_ms() + ASK_PATIENCE_MS;
+
+    __atomic_store_n(&asked_where[cpu], true, __ATOMIC_RELEASE);
+    apic_send_nmi(cpu_at(cpu)->apic_id);
+    while (__atomic_load_n(&asked_where[cpu], __ATOMIC_ACQUIRE))
+        if (clock_ms() > end)
+            return false;
+        else
+            cpu_relax();
+    return true;
+}
+
+/* Called at the end of a run that cannot go on, from any context. A CPU that is itself in an NMI cannot be stopped by
+ * one, nor can a dead one: the wait is bounded, and the console is seized after it all the same. */
+static void stop_others(void)
+{
+    uint32_t others = 0;
+    uint64_t end = clock_ms() + STOP_PATIENCE_MS;
+
+    __atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+        if (cpu == cpu_index() || !cpu_at(cpu)->online)
+            continue;
+        others++;
+        apic_send_nmi(cpu_at(cpu)->apic_id);
+    }
+    while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) < others && clock_ms() < end)
+        cpu_relax();
+}
+
+void ipi_init(void)
+{
+    irq_set_handler(VECTOR_RESCHEDULE, reschedule_handler);
+    irq_set_handler(VECTOR_CALL, call_handler);
+    irq_set_handler(VECTOR_APIC_ERROR, apic_error_handler);
+    irq_set_handler(VECTOR_SPURIOUS, spurious_handler);
+    for (unsigned input = 0; input < 16; input++)
+        irq_set_handler(VECTOR_PIC_FIRST + input, spurious_handler);
+    nmi_hook = nmi_handler;
+    fault_stop_others = stop_others;
+}

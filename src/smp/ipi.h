@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What CPUs ask of each other by interrupt, and what they are stopped and asked by NMI. SDM volume 3, 10.6, 6.7.
+ *
+ * A CPU is only ever sent an NMI after it is online: then its IST is armed. */
+#ifndef ISTSTORM_SMP_IPI_H
+#define ISTSTORM_SMP_IPI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/frame.h"
+
+/* Takes the vectors and the NMI. Once, before any CPU turns interrupts on. */
+void ipi_init(void);
+
+/* Makes a CPU look at its run queue. Any context. */
+void ipi_reschedule(uint32_t cpu);
+
+/* Runs a function on every other online CPU, in its interrupt context, and waits until all have. Thread context,
+ * interrupts on. False: not all answered within IPI_PATIENCE_MS. */
+bool ipi_call_others(void (*function)(void));
+#define IPI_PATIENCE_MS 10000
+
+/* After pages were taken out of the tables: no other CPU has them cached any more. As ipi_call_others. */
+bool tlb_flush_others(void);
+
+/* Asks a CPU by NMI where it is; it reports its registers and backtrace. False: not even an NMI was answered within
+ * a second. Thread or IRQ context. */
+bool ipi_ask_where(uint32_t cpu);
+
+/* Told of NMIs that neither stop nor ask. Set before they come. */
+extern void (*ipi_nmi_hook)(struct trap_frame *frame);
+
+#endif

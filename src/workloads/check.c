@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Looks at what the handlers cannot see of themselves: rest, fill, leaks, liveness. */
+#include "workloads/check.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/pages.h"
+#include "cpu/percpu.h"
+#include "lib/report.h"
+#include "sched/reaper.h"
+#include "sched/schedule.h"
+#include "smp/ipi.h"
+#include "workloads/target.h"
+
+#define LOOK_EVERY_MS 500
+
+/* A CPU that does not tick for so long, while its watcher does so often, is called hung. The ticks are there because
+ * an emulator may stop all of its CPUs for as long as its host likes. */
+#define ALIVE_BOUND_MS 10000
+#define ALIVE_BOUND_TICKS 200
+
+/* In thread context no IST event of this CPU is under way, since each ends before the thread goes on. */
+static void check_rest(void)
+{
+    struct fault_place place = fault_here("rest");
+
+    if (this_cpu->irq_nest != -1)
+        fault_report(CHECK_REST, &place, "the IRQ nest counter is %d", this_cpu->irq_nest);
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
+        unsigned ist = stack_shapes[kind].ist;
+        place.stack = kind;
+        if (ist && this_cpu->tss.ist[ist - 1] != stack_top(cpu_index(), kind, 0))
+            fault_report(CHECK_REST, &place, "TSS.ist[%u] is %#lx, not %#lx", ist - 1, this_cpu->tss.ist[ist - 1],
+                         stack_top(cpu_index(), kind, 0));
+        if (this_cpu->ist_nest[kind] != 0)
+            fault_report(CHECK_REST, &place, "%u events are counted on it", this_cpu->ist_nest[kind]);
+    }
+}
+
+static void check_magics(void)
+{
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
+        for (uint32_t level = 0; level < stack_shapes[kind].levels; level++) {
+            uintptr_t low = stack_top(cpu_index(), kind, level) - stack_shapes[kind].level_size;
+            struct fault_place place = {cpu_index(), kind, level, "look"};
+            if (*(const uint64_t *)low == STACK_END_MAGIC)
+                continue;
+            fault_report(CHECK_FILL, &place, "the end magic at %#lx is %#lx", low, *(const uint64_t *)low);
+            *(uint64_t *)low = STACK_END_MAGIC;
+        }
+    }
+}
+
+void check_thread(void *unused)
+{
+    (void)unused;
+    while (!thread_stopping()) {
+        check_rest();
+        check_magics();
+        thread_block_ms(LOOK_EVERY_MS);
+    }
+}
+
+/* A level that no event has entered must be as it was filled. */
+static void look_at_stack(enum stack_kind kind)
+{
+    const struct stack_shape *shape = &stack_shapes[kind];
+    uint32_t deepest = shape->ist ? this_cpu->ist_deepest[kind] : 0, most = 0;
+
+    for (uint32_t level = 0; level < shape->levels; level++) {
+        uintptr_t high = stack_top(cpu_index(), kind, level);
+        uint32_t used = stack_used_bytes(high - shape->level_size, high);
+        struct fault_place place = {cpu_index(), kind, level, "look"};
+        if (level > deepest && used)
+            fault_report(CHECK_FILL, &place, "%u bytes of a level that was never entered are written", used);
+        if (used > most)
+            most = used;
+    }
+    report_stack(&(struct report_stack){
+        .cpu = cpu_index(),
+        .stack = shape->name,
+        .size_bytes = shape->level_size,
+        .levels = shape->levels,
+        .deepest_level = most ? deepest + 1 : 0,
+        .used_bytes = most,
+        .headroom_bytes = shape->level_size - most,
+    });
+}
+
+static void report_thread_stacks(void)
+{
+    uint32_t used = thread_stack_most_used(cpu_index());
+
+    report_stack(&(struct report_stack){
+        .cpu = cpu_index(),
+        .stack = stack_name(THREAD_STACK),
+        .size_bytes = THREAD_SIZE,
+        .levels = 1,
+        .deepest_level = 1,
+        .used_bytes = used,
+        .headroom_bytes = THREAD_SIZE - used,
+    });
+}
+
+void check_last_look(void *unused)
+{
+    (void)unused;
+    check_rest();
+    check_magics();
+    report_cpu(&(struct report_cpu){
+        .cpu = cpu_index(),
+        .apic_id = this_cpu->apic_id,
+#define REPORT_EVENT(symbol, name) .name = this_cpu->events[EVENT_##symbol],
+        EVENTS(REPORT_EVENT)
+#undef REPORT_EVENT
+    });
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        look_at_stack(kind);
+    report_thread_stacks();
+}
+
+/* By watcher. */
+static struct {
+    uint64_t ticks;                 /* the neighbour's, when they last changed */
+    uint64_t own_ticks, ms;         /* then */
+} watches[MAX_CPUS];
+
+static uint32_t neighbour_of(uint32_t cpu)
+{
+    for (uint32_t i = 1; i < cpu_count; i++)
+        if (cpu_at((cpu + i) % cpu_count)->online)
+            return (cpu + i) % cpu_count;
+    return cpu;
+}
+
+static _Noreturn void report_hung(uint32_t cpu)
+{
+    struct fault_place place = {cpu, NO_STACK, 0, "timer"};
+
+    fault_report(CHECK_ALIVE, &place, "hung: no timer tick for %u ms", ALIVE_BOUND_MS);
+    if (!ipi_ask_where(cpu))
+        report_note("CPU %u does not answer NMIs either", cpu);
+    fault_fatal();
+}
+
+void check_neighbour_moves(void)
+{
+    uint32_t self = cpu_index(), neighbour = neighbour_of(self);
+    uint64_t ticks = schedule_ticks(neighbour), now = clock_ms();
+
+    if (neighbour == self)
+        return;
+    if (ticks != watches[self].ticks || watches[self].ms == 0) {
+        watches[self].ticks = ticks;
+        watches[self].own_ticks = schedule_ticks(self);
+        watches[self].ms = now;
+    } else if (now - watches[self].ms > ALIVE_BOUND_MS &&
+               schedule_ticks(self) - watches[self].own_ticks > ALIVE_BOUND_TICKS) {
+        report_hung(neighbour);
+    }
+}
+
+static uint64_t pages_before;
+static uint32_t threads_before;
+
+/* Page tables are kept once made, so the count is taken after a first round has made them. */
+void check_count_resources(void)
+{
+    pages_before = pages_in_use();
+    threads_before = threads_alive();
+}
+
+void check_resources_are_back(void)
+{
+    struct fault_place place = {cpu_index(), THREAD_STACK, 0, "end"};
+
+    if (threads_alive() != threads_before)
+        fault_report(CHECK_LEAK, &place, "%u threads are left of %u", threads_alive(), threads_before);
+    if (pages_in_use() != pages_before)
+        fault_report(CHECK_LEAK, &place, "%lu pages are in use, not %lu", pages_in_use(), pages_before);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The checks that are made from outside the handlers: at rest, fill patterns, leaks, and that every CPU moves.
+ * Design, section 6, checks 4, 5 and 6. */
+#ifndef ISTSTORM_WORKLOADS_CHECK_H
+#define ISTSTORM_WORKLOADS_CHECK_H
+
+#include <stdint.h>
+
+/* A thread's entry: looks at its CPU's stacks and counters now and then until it is told to stop. */
+void check_thread(void *unused);
+
+/* A thread's entry: one last look at its CPU, the whole of every stack included, and the CPU's records. */
+void check_last_look(void *unused);
+
+/* From every timer tick: is the next CPU's timer still ticking? */
+void check_neighbour_moves(void);
+
+/* What there is before a storm, and whether it is the same after it. Main thread. */
+void check_count_resources(void);
+void check_resources_are_back(void);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `debug`: #DB and #BP of every kind on the debug stack, nested as deep as it has levels. SDM volume 3, 17.2, 17.3.
+ *
+ * ICEBP has a workload of its own: an emulator may take it for a word to its own debugger, and stop. */
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/features.h"
+#include "cpu/ist.h"
+#include "cpu/percpu.h"
+#include "cpu/x86.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "workloads/workload.h"
+
+#define STEPS_TO_CLEAR_TF 3
+#define STEPS_A_ROUND 2
+
+/* debug.asm */
+void debug_int3(void);
+void debug_icebp(void);
+void debug_step(uint64_t count);
+void debug_execute(void);
+void debug_write(uint64_t *word, uint64_t value);
+extern char debug_int3_after[], debug_execute_target[], debug_write_after[];
+
+static struct tally tallies[MAX_CPUS], icebp_tallies[MAX_CPUS];
+
+/* What a CPU's thread expects, and what its handlers have seen. */
+static struct expectation {
+    bool active;
+    uint32_t nest;                  /* #BPs still to be raised inside handlers */
+    uint64_t debugs, breakpoints;
+    uint64_t dr6, rip;              /* of the last #DB; DR6 of all, by OR */
+    uint64_t word;                  /* under the data breakpoint */
+} expectations[MAX_CPUS];
+
+/* Raises the next #BP inside this event, on the next level of the same stack. */
+static void nest(struct expectation *e)
+{
+    if (e->nest == 0)
+        return;
+    e->nest--;
+    debug_int3();
+}
+
+static bool take_debug(struct trap_frame *frame, uint64_t dr6)
+{
+    struct expectation *e = &expectations[cpu_index()];
+
+    if (!e->active)
+        return false;
+    e->debugs++;
+    e->dr6 |= dr6;
+    e->rip = frame->rip;
+    if (dr6 & DR6_B(0))
+        frame->rflags |= RFLAGS_RF;     /* or the same breakpoint comes again, for ever (17.3.1.1) */
+    nest(e);
+    return true;
+}
+
+static bool take_breakpoint(struct trap_frame *frame)
+{
+    struct expectation *e = &expectations[cpu_index()];
+
+    if (!e->active || frame->rip != (uint64_t)debug_int3_after)
+        return false;
+    e->breakpoints++;
+    nest(e);
+    return true;
+}
+
+static void prepare(void)
+{
+    debug_hook = take_debug;
+    breakpoint_hook = take_breakpoint;
+}
+
+static struct expectation *expect(uint32_t nested)
+{
+    struct expectation *e = &expectations[cpu_index()];
+
+    *e = (struct expectation){.nest = nested, .active = true};
+    return e;
+}
+
+static void verify(struct expectation *e, struct tally *tally, const char *event, uint64_t debugs, uint64_t breakpoints,
+                   uint64_t dr6_bits, const void *rip)
+{
+    struct fault_place place = {cpu_index(), DEBUG_STACK, 0, event};
+
+    e->active = false;
+    tally->sent += debugs + breakpoints;
+    tally->received += e->debugs + e->breakpoints;
+    if (e->debugs == debugs && e->breakpoints == breakpoints && (e->dr6 & dr6_bits) == dr6_bits &&
+        (!rip || e->rip == (uint64_t)rip))
+        return;
+    tally->failed++;
+    fault_report(CHECK_ACCOUNT, &place, "%lu #DB of %lu, %lu #BP of %lu, DR6 %#lx (bits %#lx), RIP %#lx", e->debugs,
+                 debugs, e->breakpoints, breakpoints, e->dr6, dr6_bits, e->rip);
+}
+
+static void breakpoint(uint32_t nested)
+{
+    struct expectation *e = expect(nested);
+
+    debug_int3();
+    verify(e, &tallies[cpu_index()], "INT3", 0, 1 + nested, 0, NULL);
+}
+
+static void single_step(uint64_t rounds)
+{
+    struct expectation *e = expect(0);
+
+    debug_step(rounds);
+    verify(e, &tallies[cpu_index()], "single step", STEPS_A_ROUND * rounds + STEPS_TO_CLEAR_TF, 0, DR6_BS, NULL);
+}
+
+static void execution_breakpoint(uint32_t nested)
+{
+    struct expectation *e = expect(nested);
+
+    write_dr0((uint64_t)debug_execute_target);
+    write_dr7(DR7_IDLE | DR7_LOCAL(0) | DR7_EXECUTE(0));
+    debug_execute();
+    write_dr7(DR7_IDLE);
+    verify(e, &tallies[cpu_index()], "execution breakpoint", 1, nested, DR6_B(0), debug_execute_target);
+}
+
+static void data_breakpoint(uint32_t nested)
+{
+    struct expectation *e = expect(nested);
+
+    write_dr1((uint64_t)&e->word);
+    write_dr7(DR7_IDLE | DR7_LOCAL(1) | DR7_WRITE8(1));
+    debug_write(&e->word, 1);
+    write_dr7(DR7_IDLE);
+    verify(e, &tallies[cpu_index()], "data breakpoint", 1, nested, DR6_B(1), debug_write_after);
+}
+
+static void probe(struct random *random)
+{
+    breakpoint(0);
+    breakpoint(IST_LEVELS - 1);
+    single_step(1 + random_below(random, 8));
+    execution_breakpoint(0);
+    data_breakpoint(0);
+}
+
+static void turn(struct random *random)
+{
+    uint32_t nested = random_below(random, IST_LEVELS);
+
+    switch (random_below(random, 4)) {
+    case 0: breakpoint(nested); break;
+    case 1: single_step(1 + random_below(random, 16)); break;
+    case 2: execution_breakpoint(nested); break;
+    case 3: data_breakpoint(nested); break;
+    }
+}
+
+static void run(void *random)
+{
+    while (!thread_stopping())
+        turn(random);
+}
+
+static void icebp(struct random *random)
+{
+    struct expectation *e = expect(0);
+
+    (void)random;
+    debug_icebp();
+    verify(e, &icebp_tallies[cpu_index()], "ICEBP", 1, 0, 0, NULL);
+}
+
+static void run_icebp(void *random)
+{
+    while (!thread_stopping())
+        icebp(random);
+}
+
+WORKLOAD(debug) = {
+    .name = "debug",
+    .about = "INT3, single step, execution and data breakpoints, nested",
+    .prepare = prepare,
+    .probe = probe,
+    .thread = run,
+    .tallies = tallies,
+};
+
+WORKLOAD(icebp_storm) = {
+    .name = "icebp",
+    .about = "INT1 (ICEBP); some emulators stop at it",
+    .alone = true,
+    .prepare = prepare,
+    .thread = run_icebp,
+    .tallies = icebp_tallies,
+};

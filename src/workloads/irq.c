@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `irq`: interrupts nested through every priority class on the IRQ stack. SDM volume 3, 10.8.3.
+ *
+ * The handler of class n sends its own CPU an interrupt of class n + 1 and lets it in before its EOI, up to the
+ * highest: as deep as the APIC's priorities allow. Other CPUs' interrupts have vectors of their own beside these,
+ * so that none merges with another: each one sent is received. */
+#include "cpu/irq.h"
+
+#include "cpu/fault.h"
+#include "cpu/inject.h"
+#include "cpu/percpu.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "sched/thread.h"
+#include "smp/apic.h"
+#include "workloads/target.h"
+#include "workloads/workload.h"
+
+#define NEST_PATIENCE 10000000      /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
+#define LOST_IRQ 100                /* which of the interrupts to a CPU inject=lost-irq loses */
+
+static struct tally tallies[MAX_CPUS];
+static struct target_claims claims;
+static uint64_t chain_received[MAX_CPUS][STORM_CLASSES];
+static uint64_t remote_received[MAX_CPUS], remote_sent[MAX_CPUS];
+
+static void lost(uint32_t cpu, unsigned vector)
+{
+    struct fault_place place = {cpu, IRQ_STACK, 0, "interrupt"};
+    fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u sent vector %u, and it did not arrive", cpu_index(), vector);
+    tallies[cpu_index()].failed++;
+}
+
+/* In the handler of one class, interrupts on: the next class must come through. */
+static void nest(unsigned level)
+{
+    volatile uint64_t *received = &chain_received[cpu_index()][level];
+    uint64_t before = *received;
+    unsigned rounds = 0;
+
+    tallies[cpu_index()].sent++;
+    apic_send_ipi(this_cpu->apic_id, STORM_VECTOR(level));
+    interrupts_on();
+    while (*received == before && rounds++ < NEST_PATIENCE)
+        cpu_relax();
+    interrupts_off();
+    if (*received == before)
+        lost(cpu_index(), STORM_VECTOR(level));
+}
+
+static void receive_chain(struct trap_frame *frame)
+{
+    unsigned level = frame->vector / 16 - STORM_CLASS_FIRST;
+
+    count_event(EVENT_IPI);
+    tallies[cpu_index()].received++;
+    chain_received[cpu_index()][level]++;
+    if (level + 1 < STORM_CLASSES)
+        nest(level + 1);
+    apic_eoi();
+}
+
+static void receive_remote(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_IPI);
+    tallies[cpu_index()].received++;
+    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);
+    apic_eoi();
+}
+
+static void prepare(void)
+{
+    for (unsigned level = 0; level < STORM_CLASSES; level++) {
+        irq_set_handler(STORM_VECTOR(level), receive_chain);
+        irq_set_handler(STORM_VECTOR(level) + STORM_REMOTE, receive_remote);
+    }
+}
+
+static void send(uint32_t cpu, struct random *random)
+{
+    unsigned level = random_below(random, STORM_CLASSES);
+    uint64_t *received = cpu == cpu_index() ? &chain_received[cpu][level] : &remote_received[cpu];
+    unsigned vector = STORM_VECTOR(level) + (cpu == cpu_index() ? 0 : STORM_REMOTE);
+    uint64_t before = __atomic_load_n(received, __ATOMIC_ACQUIRE);
+
+    tallies[cpu_index()].sent++;
+    if (cpu != cpu_index())
+        remote_sent[cpu]++;
+    if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && before == LOST_IRQ))
+        apic_send_ipi(cpu_at(cpu)->apic_id, vector);
+    if (!workload_wait_change(received, before))
+        lost(cpu, vector);
+}
+
+static void probe(struct random *random)
+{
+    send(cpu_index(), random);
+}
+
+static void run(void *random)
+{
+    while (!thread_stopping())
+        target_turn(&claims, random, send);
+}
+
+static void account(void)
+{
+    for (uint32_t i = 0; i < target_count; i++) {
+        uint32_t cpu = target_cpus[i];
+        struct fault_place place = {cpu, IRQ_STACK, 0, "interrupt"};
+        if (remote_received[cpu] != remote_sent[cpu])
+            fault_report(CHECK_ACCOUNT, &place, "%lu interrupts received of %lu sent to it", remote_received[cpu],
+                         remote_sent[cpu]);
+    }
+}
+
+WORKLOAD(irq) = {
+    .name = "irq",
+    .about = "interrupts nested through every priority class",
+    .prepare = prepare,
+    .probe = probe,
+    .thread = run,
+    .account = account,
+    .tallies = tallies,
+};

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs workloads: a probe of each CPU in peace, the storm, and the account. */
+#include "workloads/runner.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/percpu.h"
+#include "lib/console.h"
+#include "lib/report.h"
+#include "sched/schedule.h"
+#include "workloads/check.h"
+#include "workloads/target.h"
+#include "workloads/victim.h"
+#include "workloads/workload.h"
+
+#define MOST_WORKLOADS 64           /* bits of a mask */
+#define THREADS_A_CPU 16
+#define HEARTBEAT_MS 5000
+#define GLANCE_MS 50
+#define END_PATIENCE_MS 20000
+
+/* Every thread of a storm, with the life that is waited for. */
+static struct member {
+    struct thread *thread;
+    uint64_t generation;
+    struct random random;
+} members[MAX_CPUS * THREADS_A_CPU];
+static uint32_t member_count;
+
+static struct thread *main_thread;
+
+bool workload_wait_change(const uint64_t *counter, uint64_t before)
+{
+    uint64_t end = 0;
+
+    for (unsigned tries = 0; __atomic_load_n(counter, __ATOMIC_ACQUIRE) == before; tries++) {
+        if (tries % 64 == 0 && clock_ms() > (end ? end : (end = clock_ms() + ARRIVAL_PATIENCE_MS)))
+            return false;
+        if (tries < 64)
+            cpu_relax();
+        else
+            thread_yield();
+    }
+    return true;
+}
+
+const char *const *runner_names(unsigned *count, uint64_t *together)
+{
+    static const char *names[MOST_WORKLOADS];
+
+    *count = workload_count();
+    *together = 0;
+    for (unsigned i = 0; i < *count; i++) {
+        names[i] = workloads_start[i].name;
+        if (!workloads_start[i].alone)
+            *together |= 1ull << i;
+    }
+    return names;
+}
+
+static bool selected(const struct run *run, const struct workload *w)
+{
+    return run->workloads >> (w - workloads_start) & 1;
+}
+
+unsigned runner_tests(const struct run *run)
+{
+    unsigned tests = 1 + CHECK_COUNT;
+
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        tests += selected(run, w);
+    return tests;
+}
+
+void runner_prepare(void)
+{
+    target_count = 0;
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        if (cpu_at(cpu)->online)
+            target_cpus[target_count++] = cpu;
+    schedule_tick_hook = check_neighbour_moves;
+    victim_prepare();
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (w->prepare)
+            w->prepare();
+}
+
+/* The probe of one CPU: every selected workload's events once, with nothing else going on. */
+struct probe {
+    const struct run *run;
+    struct random random;
+    bool done;
+};
+
+static void probe_cpu(void *argument)
+{
+    struct probe *probe = argument;
+
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (selected(probe->run, w) && w->probe)
+            w->probe(&probe->random);
+    __atomic_store_n(&probe->done, true, __ATOMIC_RELEASE);
+    thread_wake(main_thread);
+}
+
+static void probe_all(const struct run *run)
+{
+    uint64_t faults = fault_count();
+    uint32_t probed = 0;
+
+    for (; probed < target_count && fault_count() == faults; probed++) {
+        struct probe probe = {.run = run};
+        uint64_t end = clock_ms() + END_PATIENCE_MS;
+        random_seed(&probe.random, run->seed ^ target_cpus[probed]);
+        struct thread *thread = thread_create("probe", target_cpus[probed], probe_cpu, &probe);
+        if (!thread)
+            break;
+        while (!__atomic_load_n(&probe.done, __ATOMIC_ACQUIRE) && clock_ms() < end)
+            thread_block_ms(GLANCE_MS);
+        if (probe.done)
+            continue;
+        struct fault_place place = {target_cpus[probed], NO_STACK, 0, "probe"};
+        fault_report(CHECK_ALIVE, &place, "its probe did not end within %u ms", END_PATIENCE_MS);
+        fault_fatal();                  /* the probe's stack is this one's: it must not go on */
+    }
+    report_test(probed == target_count && fault_count() == faults, "probe", "%u of %u CPUs took each event once", probed,
+                target_count);
+}
+
+static void add_member(const char *name, uint32_t cpu, void (*entry)(void *argument), uint64_t seed)
+{
+    struct member *member = &members[member_count];
+    struct fault_place place = {cpu, THREAD_STACK, 0, "start"};
+
+    random_seed(&member->random, seed + member_count);
+    member->thread = thread_create_blocked(name, cpu, entry, &member->random);
+    if (!member->thread) {
+        fault_report(CHECK_LEAK, &place, "no memory for the thread %s", name);
+        return;
+    }
+    member->generation = member->thread->generation;
+    member_count++;
+}
+
+static void start(const struct run *run)
+{
+    member_count = 0;
+    for (uint32_t i = 0; i < target_count; i++) {
+        uint32_t cpu = target_cpus[i];
+        add_member("victim 0", cpu, victim_ring0, run->seed);
+        add_member("victim 3", cpu, victim_ring3, run->seed);
+        add_member("check", cpu, check_thread, run->seed);
+        for (const struct workload *w = workloads_start; w < workloads_end; w++)
+            if (selected(run, w))
+                add_member(w->name, cpu, w->thread, run->seed);
+    }
+    for (uint32_t i = 0; i < member_count; i++)
+        thread_wake(members[i].thread);
+}
+
+static void heartbeat(uint64_t start_ms)
+{
+    static uint64_t ticks_before[MAX_CPUS];
+    uint32_t alive = 0;
+
+    for (uint32_t i = 0; i < target_count; i++) {
+        uint64_t ticks = schedule_ticks(target_cpus[i]);
+        alive += ticks != ticks_before[i];
+        ticks_before[i] = ticks;
+    }
+    report_heartbeat(&(struct report_heartbeat){
+        .time_ms = clock_ms() - start_ms,
+        .events = events_total(),
+        .faults = fault_count(),
+        .cpus = target_count,
+        .cpus_alive = alive,
+    });
+}
+
+/* Until the time is up, or a fault ends it. Also writes out what handlers have left in the console's queue. */
+static void supervise(const struct run *run, uint64_t start_ms)
+{
+    uint64_t next_heartbeat = start_ms;
+
+    for (uint64_t now = start_ms; now - start_ms < run->time_ms; now = clock_ms()) {
+        uint64_t left = run->time_ms - (now - start_ms);
+        if (run->stop_at_first && fault_count())
+            break;
+        if (now >= next_heartbeat) {
+            heartbeat(start_ms);
+            next_heartbeat += HEARTBEAT_MS;
+        }
+        thread_sleep_ms(left < GLANCE_MS ? left : GLANCE_MS);
+        console_drain();
+    }
+}
+
+static void end_storm(void)
+{
+    for (uint32_t i = 0; i < member_count; i++)
+        thread_stop(members[i].thread);
+    for (uint32_t i = 0; i < member_count; i++) {
+        struct thread *thread = members[i].thread;
+        if (thread_join(thread, members[i].generation, END_PATIENCE_MS))
+            continue;
+        struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
+        fault_report(CHECK_ACCOUNT, &place, "thread %s does not end (state %u): a wake-up was lost, or it hangs",
+                     thread->name, thread->state);
+        fault_fatal();
+    }
+}
+
+static void account(const struct workload *w, uint64_t ms)
+{
+    struct report_workload record = {.workload = w->name, .cpus = target_count, .time_ms = ms};
+    uint64_t faults = fault_count_of(CHECK_ACCOUNT);
+
+    if (w->account)
+        w->account();
+    for (uint32_t i = 0; i < target_count; i++) {
+        const struct tally *tally = &w->tallies[target_cpus[i]];
+        uint64_t rate = ms ? tally->received * 1000 / ms : 0;
+        record.sent += tally->sent;
+        record.received += tally->received;
+        record.coalesced += tally->coalesced;
+        record.failed += tally->failed;
+        if (i == 0 || rate < record.cpu_min_per_s)
+            record.cpu_min_per_s = rate;
+        if (rate > record.cpu_max_per_s)
+            record.cpu_max_per_s = rate;
+    }
+    record.events_per_s = ms ? record.received * 1000 / ms : 0;
+    report_workload(&record);
+    report_test(record.failed == 0 && fault_count_of(CHECK_ACCOUNT) == faults && record.received > 0, w->name,
+                "%lu failed, %lu received of %lu sent", record.failed, record.received, record.sent);
+}
+
+static void look_at_all_cpus(void)
+{
+    for (uint32_t i = 0; i < target_count; i++) {
+        struct thread *thread = thread_create("last look", target_cpus[i], check_last_look, NULL);
+        if (thread)
+            thread_join(thread, thread->generation, END_PATIENCE_MS);
+    }
+}
+
+void runner_run(const struct run *run)
+{
+    main_thread = thread_current();
+    probe_all(run);
+    if (run->stop_at_first && fault_count())
+        fault_fatal();
+    check_count_resources();
+    uint64_t start_ms = clock_ms();
+    start(run);
+    supervise(run, start_ms);
+    uint64_t ms = clock_ms() - start_ms;
+    end_storm();
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (selected(run, w))
+            account(w, ms);
+    look_at_all_cpus();
+    check_resources_are_back();
+    report_note("victims were looked at %lu times", victim_rounds());
+    for (unsigned check = 0; check < CHECK_COUNT; check++)
+        report_test(fault_count_of(check) == 0, check_names[check], "%lu faults", fault_count_of(check));
+}

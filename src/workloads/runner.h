@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs workloads together on all CPUs for a time, and accounts for them. */
+#ifndef ISTSTORM_WORKLOADS_RUNNER_H
+#define ISTSTORM_WORKLOADS_RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run {
+    uint64_t workloads;             /* bit i: workloads_start[i] */
+    uint64_t time_ms;
+    uint64_t seed;
+    bool stop_at_first;             /* fault */
+};
+
+/* The CPUs that are online are those that take part. Before any other CPU's timer ticks. */
+void runner_prepare(void);
+
+/* The names of the workloads, for the command line; which of them `storm` means. */
+const char *const *runner_names(unsigned *count, uint64_t *together);
+
+/* Tests that a run makes, for the plan. */
+unsigned runner_tests(const struct run *run);
+
+/* Probes each CPU, storms, accounts, and reports a test a workload and a check. Main thread. */
+void runner_run(const struct run *run);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `thread`: threads made on any CPU, which run, exit, and are reaped; nothing may be left of them. */
+#include "sched/thread.h"
+
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/percpu.h"
+#include "cpu/x86.h"
+#include "workloads/target.h"
+#include "workloads/workload.h"
+
+static struct tally tallies[MAX_CPUS];
+
+/* Its stack must be the one of its slot, and hold nothing but itself. */
+static void live_and_die(void *argument)
+{
+    uint64_t *lives = argument;
+    struct fault_place place = fault_here("thread");
+
+    if (thread_stack(thread_current()) + THREAD_SIZE - read_rsp() > THREAD_SIZE)
+        fault_report(CHECK_STACK, &place, "a new thread runs on a stack that is not its own");
+    tallies[cpu_index()].received++;
+    __atomic_fetch_add(lives, 1, __ATOMIC_RELEASE);
+}
+
+static void run(void *random)
+{
+    uint64_t lives = 0;
+
+    while (!thread_stopping()) {
+        uint32_t cpu = target_cpus[random_below(random, target_count)];
+        uint64_t before = lives;
+        struct thread *thread = thread_create_blocked("short", cpu, live_and_die, &lives);
+        if (!thread) {
+            thread_sleep_ms(10);        /* the reaper is behind */
+            continue;
+        }
+        uint64_t generation = thread->generation;
+        tallies[cpu_index()].sent++;
+        thread_wake(thread);
+        if (!thread_join(thread, generation, ARRIVAL_PATIENCE_MS) || lives != before + 1) {
+            struct fault_place place = {cpu, THREAD_STACK, 0, "thread"};
+            fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u was not reaped", cpu_index());
+            tallies[cpu_index()].failed++;
+            return;
+        }
+    }
+}
+
+WORKLOAD(thread_storm) = {
+    .name = "thread",
+    .about = "threads made, run, ended and reaped",
+    .thread = run,
+    .tallies = tallies,
+};

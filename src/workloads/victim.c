@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Victims, and the look at them: design, check 2. SDM volume 3, 6.12.1 (what an interrupt saves and IRET restores). */
+#include "workloads/victim.h"
+
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/percpu.h"
+#include "cpu/trap.h"
+#include "cpu/vectors.h"
+#include "lib/random.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "sched/user.h"
+#include "workloads/victim_block.h"
+
+_Noreturn void victim_enter(struct victim_block *block);    /* victim.asm */
+extern char victim_loop[];
+
+static struct {
+    uint64_t looks;
+    uint64_t unused[7];
+} counts[MAX_CPUS];
+
+uint64_t victim_rounds(void)
+{
+    uint64_t total = 0;
+
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        total += __atomic_load_n(&counts[cpu].looks, __ATOMIC_RELAXED);
+    return total;
+}
+
+static void fill(struct victim_block *block, uintptr_t address, struct random *random)
+{
+    for (unsigned i = 0; i < FRAME_REGISTERS; i++)
+        block->registers[i] = random_next(random);
+    block->rsp = address;
+    block->rounds = 0;
+    block->key = random_next(random);
+    for (unsigned i = 0; i < VICTIM_WORDS; i++)
+        block->words[i] = block->key ^ i;
+}
+
+static void check_registers(struct trap_frame *frame, const struct victim_block *block, const struct fault_place *place)
+{
+    static const char *const names[FRAME_REGISTERS] = {FRAME_REGISTER_NAMES};
+
+    for (unsigned i = 0; i < FRAME_REGISTERS; i++) {
+        if (frame->registers[i] == block->registers[i])
+            continue;
+        fault_report(CHECK_WHOLE, place, "ring %u victim: %s is %#lx, not %#lx", (unsigned)frame->cs & 3, names[i],
+                     frame->registers[i], block->registers[i]);
+        frame->registers[i] = block->registers[i];
+    }
+}
+
+static void check_words(const struct trap_frame *frame, const struct victim_block *block, const struct fault_place *place)
+{
+    for (unsigned i = 0; i < VICTIM_WORDS; i++)
+        if (block->words[i] != (block->key ^ i))
+            fault_report(CHECK_WHOLE, place, "ring %u victim: the word at %#lx of its stack is %#lx, not %#lx",
+                         (unsigned)frame->cs & 3, frame->rsp + offsetof(struct victim_block, words[i]), block->words[i],
+                         block->key ^ i);
+}
+
+/* The victim asks to be looked at: because it is time, or because something differs. */
+static void look(struct trap_frame *frame)
+{
+    struct victim_block block;
+    struct fault_place place = fault_here("victim");
+
+    if (!frame_from_user(frame)) {
+        memcpy(&block, (const void *)frame->rsp, sizeof(block));
+    } else if (!user_read(&block, frame->rsp, sizeof(block))) {
+        fault_report(CHECK_WHOLE, &place, "ring 3 victim: RSP is %#lx, where it has no memory", frame->rsp);
+        thread_exit();
+    }
+    if (frame->rsp != block.rsp)
+        fault_report(CHECK_WHOLE, &place, "ring %u victim: RSP is %#lx, not %#lx", (unsigned)frame->cs & 3, frame->rsp,
+                     block.rsp);
+    check_registers(frame, &block, &place);
+    check_words(frame, &block, &place);
+    counts[cpu_index()].looks++;
+    if (thread_stopping())
+        thread_exit();
+}
+
+void victim_prepare(void)
+{
+    trap_set_handler(VECTOR_VICTIM, look);
+}
+
+void victim_ring0(void *random)
+{
+    struct victim_block block __attribute__((aligned(16)));
+
+    fill(&block, (uintptr_t)&block, random);
+    victim_enter(&block);
+}
+
+void victim_ring3(void *random)
+{
+    struct victim_block block;
+
+    fill(&block, user_stack_address(sizeof(block)), random);
+    user_enter(victim_loop, &block, sizeof(block));
+    struct fault_place place = fault_here("victim");
+    fault_report(CHECK_LEAK, &place, "no memory for a ring 3 victim's stack");
+}

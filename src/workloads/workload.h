@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* What a workload is: a name, a thread for each CPU that makes events, and an account of them at the end.
+ *
+ * A workload registers itself: the linker gathers what WORKLOAD marks. Its thread runs until thread_stopping(). */
+#ifndef ISTSTORM_WORKLOADS_WORKLOAD_H
+#define ISTSTORM_WORKLOADS_WORKLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/stacks.h"
+#include "lib/random.h"
+
+/* One CPU's account. Written by the thread or the handlers of that CPU alone. */
+struct tally {
+    uint64_t sent;              /* by this CPU */
+    uint64_t received;          /* by this CPU */
+    uint64_t coalesced;         /* sent, but merged with another that was on its way */
+    uint64_t failed;
+    uint64_t unused[4];         /* a cache line each */
+};
+
+struct workload {
+    const char *name;
+    const char *about;
+    bool alone;                                 /* not a part of `storm`: may stop or kill an emulator */
+    void (*prepare)(void);                      /* once, before any thread runs; or NULL */
+    void (*probe)(struct random *random);       /* one of each of its events on this CPU, in peace; or NULL */
+    void (*thread)(void *random);               /* its argument is the CPU's own struct random */
+    void (*account)(void);                      /* once, after all threads have ended: checks the tallies; or NULL */
+    struct tally *tallies;                      /* by CPU index */
+};
+
+#define WORKLOAD(symbol) __attribute__((used, section(".workloads." #symbol), aligned(8))) const struct workload symbol
+
+extern const struct workload workloads_start[], workloads_end[];
+
+static inline unsigned workload_count(void)
+{
+    return workloads_end - workloads_start;
+}
+
+/* How long an event that was sent may take to arrive, before it counts as lost. Long, since the CPUs of an emulator
+ * share few real ones; what is checked is whether it comes. */
+#define ARRIVAL_PATIENCE_MS 10000
+
+/* Waits, giving way to other threads, until *counter differs from `before`. Thread context. False: it did not. */
+bool workload_wait_change(const uint64_t *counter, uint64_t before);
+
+#endif

@@ -20,6 +20,7 @@ extern char text_start[], text_end[], rodata_start[], rodata_end[], image_end[];
 
 uint64_t paging_root;
 static struct spinlock lock;
+static uint64_t tables;
 
 static unsigned index_at(uintptr_t address, unsigned level)
 {
@@ -39,12 +40,18 @@ static uint64_t *walk(uintptr_t address, unsigned to_level, bool make)
             if (!page)
                 return NULL;
             *entry = page | NEEDS_TABLE;
+            tables++;
         }
         if (*entry & PTE_LARGE)
             return NULL;
         table = (uint64_t *)(*entry & PTE_ADDRESS);
     }
     return &table[index_at(address, to_level)];
+}
+
+uint64_t paging_tables(void)
+{
+    return __atomic_load_n(&tables, __ATOMIC_RELAXED);
 }
 
 bool paging_map(uintptr_t address, uint64_t page, uint64_t flags)

@@ -39,6 +39,9 @@ extern uint64_t paging_root;
 /* Maps one page. False: out of memory for a table. */
 bool paging_map(uintptr_t address, uint64_t page, uint64_t flags);
 
+/* Frames that serve as tables; they are kept once made. */
+uint64_t paging_tables(void);
+
 /* Takes a page out of the tables and this CPU's TLB, and returns its frame (0: it was not mapped). Other CPUs may
  * still have it cached: tlb_flush_others() in smp/ipi.h. */
 uint64_t paging_unmap(uintptr_t address);

@@ -46,6 +46,6 @@ static void reap(void *argument)
 
 bool reaper_create(void)
 {
-    reaper = thread_create_blocked("reaper", 0, reap, NULL);
+    reaper = thread_create("reaper", 0, reap, NULL);
     return reaper != NULL;
 }

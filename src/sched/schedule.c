@@ -24,6 +24,7 @@ struct run_queue {
     struct thread *first, *last;
     struct thread *sleepers;
     struct thread *idle;
+    bool slice_over;                /* of the thread that runs; only this CPU touches it */
     uint32_t woken;                 /* counted while a lost wake-up is planted */
     struct thread *exited;          /* switched away from for the last time; only this CPU touches it */
 } __attribute__((aligned(64)));
@@ -43,6 +44,15 @@ static void append(struct run_queue *queue, struct thread *thread)
     queue->last = thread;
 }
 
+/* Who was woken goes first, or an answer would wait for everybody's time slice. The tick keeps this fair. */
+static void prepend(struct run_queue *queue, struct thread *thread)
+{
+    thread->next = queue->first;
+    if (!queue->first)
+        queue->last = thread;
+    queue->first = thread;
+}
+
 static struct thread *take_next(struct run_queue *queue)
 {
     struct thread *thread = queue->first;
@@ -51,6 +61,27 @@ static struct thread *take_next(struct run_queue *queue)
         return queue->idle;
     queue->first = thread->next;
     return thread;
+}
+
+/* Whose time slice is over goes last; who only made way for a thread that was woken goes on right after that. */
+static struct thread *pick_next(struct run_queue *queue, struct thread *previous)
+{
+    bool goes_on = previous->state == THREAD_RUNNING && !previous->idle;
+    bool over = queue->slice_over;
+    struct thread *next;
+
+    queue->slice_over = false;
+    if (goes_on)
+        previous->state = THREAD_READY;
+    if (goes_on && over)
+        append(queue, previous);
+    next = take_next(queue);
+    if (!goes_on || over)
+        return next;
+    if (next->idle)
+        return previous;
+    prepend(queue, previous);
+    return next;
 }
 
 /* What must hold whenever a CPU switches threads, because then it is at rest: design, checks 4 and 5. */
@@ -78,11 +109,7 @@ void schedule(void)
     check_at_rest(previous);
     uint64_t flags = spinlock_take(&queue->lock);
     this_cpu->need_resched = 0;
-    if (previous->state == THREAD_RUNNING && !previous->idle) {
-        previous->state = THREAD_READY;
-        append(queue, previous);
-    }
-    struct thread *next = take_next(queue);
+    struct thread *next = pick_next(queue, previous);
     next->state = THREAD_RUNNING;
     spinlock_release(&queue->lock, flags);
     if (next == previous)
@@ -153,6 +180,7 @@ void thread_sleep_ms(uint64_t ms)
 void thread_yield(void)
 {
     uint64_t flags = interrupts_save();
+    queues[cpu_index()].slice_over = true;
     schedule();
     interrupts_restore(flags);
 }
@@ -187,7 +215,7 @@ static bool make_ready(struct run_queue *queue, struct thread *thread)
     thread->state = THREAD_READY;
     if (inject_planted(INJECT_LOST_WAKE_UP) && thread->cpu == inject_cpu() && ++queue->woken == LOST_WAKE_UP)
         return false;
-    append(queue, thread);
+    prepend(queue, thread);
     return true;
 }
 
@@ -242,6 +270,7 @@ static void tick_handler(struct trap_frame *frame)
     if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() && schedule_ticks(cpu_index()) > TICK_HZ)
         for (;;)
             cpu_relax();
+    queue->slice_over = true;
     this_cpu->need_resched = 1;
     if (schedule_tick_hook)
         schedule_tick_hook();
@@ -279,7 +308,7 @@ bool schedule_init(void)
     irq_set_handler(VECTOR_TIMER, tick_handler);
     irq_preempt = preempt;
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
-        struct thread *thread = thread_create_blocked("idle", cpu, idle, NULL);
+        struct thread *thread = thread_create("idle", cpu, idle, NULL);
         if (!thread || !softirqd_create(cpu))
             return false;
         thread->idle = true;
@@ -303,10 +332,13 @@ _Noreturn void schedule_enter(void)
 
 _Noreturn void schedule_start(void (*first)(void *argument))
 {
-    if (!thread_create("main", 0, first, NULL)) {
+    struct thread *thread = thread_create("main", 0, first, NULL);
+
+    if (!thread) {
         struct fault_place place = {0, NO_STACK, 0, "start"};
         fault_report(CHECK_UNEXPECTED, &place, "no memory for the main thread");
         fault_fatal();
     }
+    thread_wake(thread);
     schedule_enter();
 }

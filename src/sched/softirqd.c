@@ -32,7 +32,7 @@ static void run(void *argument)
 bool softirqd_create(uint32_t cpu)
 {
     softirq_defer = wake;
-    softirqd[cpu] = thread_create_blocked("softirqd", cpu, run, NULL);
+    softirqd[cpu] = thread_create("softirqd", cpu, run, NULL);
     return softirqd[cpu] != NULL;
 }
 

@@ -136,7 +136,7 @@ static _Noreturn void begin(void)
     thread_exit();
 }
 
-struct thread *thread_create_blocked(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
+struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
 {
     struct thread *thread = take_slot();
 
@@ -154,15 +154,6 @@ struct thread *thread_create_blocked(const char *name, uint32_t cpu, void (*entr
     thread->user_stack = NULL;
     thread->rsp = switch_prepare(thread_stack(thread) + THREAD_SIZE, begin);
     thread->state = THREAD_BLOCKED;
-    return thread;
-}
-
-struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
-{
-    struct thread *thread = thread_create_blocked(name, cpu, entry, argument);
-
-    if (thread)
-        thread_wake(thread);
     return thread;
 }
 
@@ -202,4 +193,16 @@ bool thread_join(struct thread *thread, uint64_t generation, uint64_t patience_m
             return false;
         thread_block_ms(JOIN_GLANCE_MS);
     }
+}
+
+bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument, uint64_t patience_ms)
+{
+    struct thread *thread = thread_create(name, cpu, entry, argument);
+    uint64_t generation;
+
+    if (!thread)
+        return false;
+    generation = thread->generation;
+    thread_wake(thread);
+    return thread_join(thread, generation, patience_ms);
 }

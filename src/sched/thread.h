@@ -50,11 +50,9 @@ struct thread {
     uint8_t *user_stack;            /* its lowest page's address in ring 3's half, or NULL */
 };
 
-/* A new thread on a CPU's run queue. Thread context. NULL: out of memory or slots. `name` is kept, not copied. */
+/* A new thread of a CPU; thread_wake starts it. Thread context. NULL: out of memory or slots. `name` is kept, not
+ * copied. */
 struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
-
-/* As thread_create, without making it ready: thread_wake starts it. */
-struct thread *thread_create_blocked(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
 
 /* The thread that runs, on whichever stack: from per-CPU data. */
 struct thread *thread_current(void);
@@ -76,6 +74,9 @@ bool thread_stopping(void);
 
 /* Waits until that life of the thread is over and reaped. False: not within the bound. Thread context. */
 bool thread_join(struct thread *thread, uint64_t generation, uint64_t patience_ms);
+
+/* Makes a thread, starts it, and waits for it as thread_join does. False also when none could be made. */
+bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument, uint64_t patience_ms);
 
 /* The thread's stack, lowest address. */
 uintptr_t thread_stack(const struct thread *thread);

@@ -7,6 +7,7 @@
 #include "cpu/clock.h"
 #include "cpu/fault.h"
 #include "cpu/pages.h"
+#include "cpu/paging.h"
 #include "cpu/percpu.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
@@ -165,10 +166,15 @@ void check_neighbour_moves(void)
 static uint64_t pages_before;
 static uint32_t threads_before;
 
-/* Page tables are kept once made, so the count is taken after a first round has made them. */
+/* Page tables are kept once made, and are no leak. */
+static uint64_t pages_that_come_back(void)
+{
+    return pages_in_use() - paging_tables();
+}
+
 void check_count_resources(void)
 {
-    pages_before = pages_in_use();
+    pages_before = pages_that_come_back();
     threads_before = threads_alive();
 }
 
@@ -178,6 +184,6 @@ void check_resources_are_back(void)
 
     if (threads_alive() != threads_before)
         fault_report(CHECK_LEAK, &place, "%u threads are left of %u", threads_alive(), threads_before);
-    if (pages_in_use() != pages_before)
-        fault_report(CHECK_LEAK, &place, "%lu pages are in use, not %lu", pages_in_use(), pages_before);
+    if (pages_that_come_back() != pages_before)
+        fault_report(CHECK_LEAK, &place, "%lu pages are in use, not %lu", pages_that_come_back(), pages_before);
 }

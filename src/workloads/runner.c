@@ -19,6 +19,8 @@
 #define THREADS_A_CPU 16
 #define HEARTBEAT_MS 5000
 #define GLANCE_MS 50
+#define LOOKS_TO_PAUSE 500
+#define PAUSES_TO_YIELD 4
 #define END_PATIENCE_MS 20000
 
 /* Every thread of a storm, with the life that is waited for. */
@@ -29,21 +31,27 @@ static struct member {
 } members[MAX_CPUS * THREADS_A_CPU];
 static uint32_t member_count;
 
-static struct thread *main_thread;
+/* Multi-threaded emulators take a global lock for each PAUSE, which the receiver needs too; deterministic ones let
+ * nobody else run without one. So: many looks to a PAUSE, few PAUSEs, then the CPU goes to another thread. */
+static bool changes_soon(const uint64_t *counter, uint64_t before)
+{
+    for (unsigned pauses = 0; pauses < PAUSES_TO_YIELD; pauses++) {
+        for (unsigned looks = 0; looks < LOOKS_TO_PAUSE; looks++)
+            if (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != before)
+                return true;
+        cpu_relax();
+    }
+    return false;
+}
 
 bool workload_wait_change(const uint64_t *counter, uint64_t before)
 {
-    uint64_t end = 0;
-
-    for (unsigned tries = 0; __atomic_load_n(counter, __ATOMIC_ACQUIRE) == before; tries++) {
-        if (tries % 64 == 0 && clock_ms() > (end ? end : (end = clock_ms() + ARRIVAL_PATIENCE_MS)))
-            return false;
-        if (tries < 64)
-            cpu_relax();
-        else
-            thread_yield();
-    }
-    return true;
+    if (changes_soon(counter, before))
+        return true;
+    for (uint64_t end = clock_ms() + ARRIVAL_PATIENCE_MS; clock_ms() <= end; thread_yield())
+        if (changes_soon(counter, before))
+            return true;
+    return false;
 }
 
 const char *const *runner_names(unsigned *count, uint64_t *together)
@@ -91,7 +99,6 @@ void runner_prepare(void)
 struct probe {
     const struct run *run;
     struct random random;
-    bool done;
 };
 
 static void probe_cpu(void *argument)
@@ -101,8 +108,6 @@ static void probe_cpu(void *argument)
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(probe->run, w) && w->probe)
             w->probe(&probe->random);
-    __atomic_store_n(&probe->done, true, __ATOMIC_RELEASE);
-    thread_wake(main_thread);
 }
 
 static void probe_all(const struct run *run)
@@ -112,14 +117,8 @@ static void probe_all(const struct run *run)
 
     for (; probed < target_count && fault_count() == faults; probed++) {
         struct probe probe = {.run = run};
-        uint64_t end = clock_ms() + END_PATIENCE_MS;
         random_seed(&probe.random, run->seed ^ target_cpus[probed]);
-        struct thread *thread = thread_create("probe", target_cpus[probed], probe_cpu, &probe);
-        if (!thread)
-            break;
-        while (!__atomic_load_n(&probe.done, __ATOMIC_ACQUIRE) && clock_ms() < end)
-            thread_block_ms(GLANCE_MS);
-        if (probe.done)
+        if (thread_run("probe", target_cpus[probed], probe_cpu, &probe, END_PATIENCE_MS))
             continue;
         struct fault_place place = {target_cpus[probed], NO_STACK, 0, "probe"};
         fault_report(CHECK_ALIVE, &place, "its probe did not end within %u ms", END_PATIENCE_MS);
@@ -135,7 +134,7 @@ static void add_member(const char *name, uint32_t cpu, void (*entry)(void *argum
     struct fault_place place = {cpu, THREAD_STACK, 0, "start"};
 
     random_seed(&member->random, seed + member_count);
-    member->thread = thread_create_blocked(name, cpu, entry, &member->random);
+    member->thread = thread_create(name, cpu, entry, &member->random);
     if (!member->thread) {
         fault_report(CHECK_LEAK, &place, "no memory for the thread %s", name);
         return;
@@ -182,7 +181,7 @@ static void heartbeat(uint64_t start_ms)
 /* Until the time is up, or a fault ends it. Also writes out what handlers have left in the console's queue. */
 static void supervise(const struct run *run, uint64_t start_ms)
 {
-    uint64_t next_heartbeat = start_ms;
+    uint64_t next_heartbeat = start_ms + HEARTBEAT_MS;
 
     for (uint64_t now = start_ms; now - start_ms < run->time_ms; now = clock_ms()) {
         uint64_t left = run->time_ms - (now - start_ms);
@@ -240,15 +239,15 @@ static void account(const struct workload *w, uint64_t ms)
 static void look_at_all_cpus(void)
 {
     for (uint32_t i = 0; i < target_count; i++) {
-        struct thread *thread = thread_create("last look", target_cpus[i], check_last_look, NULL);
-        if (thread)
-            thread_join(thread, thread->generation, END_PATIENCE_MS);
+        if (thread_run("last look", target_cpus[i], check_last_look, NULL, END_PATIENCE_MS))
+            continue;
+        struct fault_place place = {target_cpus[i], THREAD_STACK, 0, "end"};
+        fault_report(CHECK_ALIVE, &place, "its last look did not end within %u ms", END_PATIENCE_MS);
     }
 }
 
 void runner_run(const struct run *run)
 {
-    main_thread = thread_current();
     probe_all(run);
     if (run->stop_at_first && fault_count())
         fault_fatal();

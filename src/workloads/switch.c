@@ -66,7 +66,7 @@ static void run(void *random)
 
     round->asker = thread_current();
     round->partner_cpu = next_cpu();
-    round->partner = thread_create_blocked("answer", round->partner_cpu, answer, round);
+    round->partner = thread_create("answer", round->partner_cpu, answer, round);
     if (!round->partner)
         return;
     uint64_t generation = round->partner->generation;

@@ -31,7 +31,7 @@ static void run(void *random)
     while (!thread_stopping()) {
         uint32_t cpu = target_cpus[random_below(random, target_count)];
         uint64_t before = lives;
-        struct thread *thread = thread_create_blocked("short", cpu, live_and_die, &lives);
+        struct thread *thread = thread_create("short", cpu, live_and_die, &lives);
         if (!thread) {
             thread_sleep_ms(10);        /* the reaper is behind */
             continue;

@@ -18,14 +18,15 @@ def tag(number, body):
 
 def multiboot2():
     """Boot information with every tag that is read."""
-    ranges = [(0, 0x9F000, 1), (0x9F000, 0x1000, 2), (0x100000, 0x1FF00000, 1), (0x200000, 0x1000, 3)]
+    ranges = [(0, 0x9F000, 1), (0x9F000, 0x1000, 2), (0x100000, 0x1FF00000, 1),
+              (0x200000, 0x1000, 3)]
     memory = struct.pack("<II", 24, 0) + b"".join(struct.pack("<QQII", *r, 0) for r in ranges)
     screen = struct.pack("<QIIIBBH6B", 0x80000000, 4096, 1024, 768, 32, 1, 0, 16, 8, 8, 8, 0, 8)
     efi = [tag(11, struct.pack("<I", 0x7000)), tag(12, struct.pack("<Q", 0x7000)),
            tag(17, struct.pack("<II", 48, 1) + bytes(96)), tag(20, bytes(8))]
     tags = [tag(1, b"run=storm\0"), tag(2, b"GRUB 2.06\0"), tag(6, memory), tag(8, screen),
-            tag(9, struct.pack("<III", 2, 64, 1) + bytes(128)), tag(14, bytes(20)), tag(15, bytes(36)),
-            tag(21, struct.pack("<I", 0x100000)), *efi, tag(0, b"")]
+            tag(9, struct.pack("<III", 2, 64, 1) + bytes(128)), tag(14, bytes(20)),
+            tag(15, bytes(36)), tag(21, struct.pack("<I", 0x100000)), *efi, tag(0, b"")]
     body = b"".join(tags)
     return [struct.pack("<II", 8 + len(body), 0) + body]
 
@@ -43,14 +44,16 @@ def efi():
     guid = bytes.fromhex("71e86888f1e4d311bc220080c73c8881")
     header = b"IBI SYST" + struct.pack("<IIII", 0x20046, 120, 0, 0)
     wide = header + bytes(80) + struct.pack("<QQ", 1, BASE + 120) + guid + struct.pack("<Q", 0x2000)
-    narrow = header + bytes(40) + struct.pack("<II", 1, BASE + 72) + guid + struct.pack("<I", 0x2000)
+    narrow = header + bytes(40) + struct.pack("<II", 1, BASE + 72)
+    narrow += guid + struct.pack("<I", 0x2000)
     return [b"\1" + wide, b"\0" + narrow]
 
 
 def smbios():
     """Types 0, 1 and 127 behind an entry point, and an entry point in the legacy area."""
     bios = bytes([0, 0x18, 0, 0, 1, 2, 0, 0, 3]) + bytes(15) + b"Vendor\x001.2\x002024\0\0"
-    system = bytes([1, 0x1B, 1, 0, 1, 2, 0, 3]) + bytes(range(16)) + bytes(3) + b"Maker\0Thing\0SN-1\0\0"
+    system = bytes([1, 0x1B, 1, 0, 1, 2, 0, 3]) + bytes(range(16)) + bytes(3)
+    system += b"Maker\0Thing\0SN-1\0\0"
     table = bios + system + bytes([127, 4, 2, 0, 0, 0])
     entry = bytearray(b"_SM3_\0\x18\3\2\0\1\0" + struct.pack("<IQ", len(table), 0xF0020))
     entry[5] = -sum(entry) & 0xFF
@@ -79,7 +82,8 @@ def acpi_table(signature, body):
 def acpi():
     """A root pointer, both lists of tables, and a FADT."""
     fadt_at = BASE + 36 + 44 + 40
-    body = acpi_table(b"XSDT", struct.pack("<Q", fadt_at)) + acpi_table(b"RSDT", struct.pack("<I", fadt_at))
+    body = acpi_table(b"XSDT", struct.pack("<Q", fadt_at))
+    body += acpi_table(b"RSDT", struct.pack("<I", fadt_at))
     root = b"RSD PTR " + bytes(7) + b"\2" + struct.pack("<IIQI", BASE + 80, 36, BASE + 36, 0)
     return [b"\1" + root + body + acpi_table(b"FACP", bytes(240)),
             b"\1" + root + body + acpi_table(b"FACP", bytes(80))]
@@ -87,8 +91,8 @@ def acpi():
 
 def madt():
     """One entry of each type."""
-    entries = [bytes([0, 8, 1, 0, 1, 0, 0, 0]), bytes([1, 12]) + bytes(10), bytes([2, 10]) + bytes(8),
-               bytes([4, 6, 255, 5, 0, 1]), bytes([5, 12]) + bytes(10),
+    entries = [bytes([0, 8, 1, 0, 1, 0, 0, 0]), bytes([1, 12]) + bytes(10),
+               bytes([2, 10]) + bytes(8), bytes([4, 6, 255, 5, 0, 1]), bytes([5, 12]) + bytes(10),
                bytes([9, 16, 0, 0]) + struct.pack("<III", 300, 1, 7),
                bytes([10, 12, 0, 0, 255, 255, 255, 255, 1, 0, 0, 0])]
     return [acpi_table(b"APIC", struct.pack("<II", 0xFEE00000, 1) + b"".join(entries))]

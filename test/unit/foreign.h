@@ -136,7 +136,9 @@ static inline void memory_open(struct memory *m)
 static inline void memory_add(struct memory *m, uint64_t base, const void *bytes, size_t length)
 {
     assert(m->region_count < MEMORY_REGIONS);
-    m->regions[m->region_count++] = (struct memory_region){ base, length, exact_copy(bytes, length) };
+    m->regions[m->region_count++] = (struct memory_region){
+        .base = base, .length = length, .bytes = exact_copy(bytes, length),
+    };
 }
 
 static inline void memory_close(struct memory *m)

@@ -108,8 +108,10 @@ static void test_bad_words(void **state)
     assert_error("=", "'=': unknown key; " KEYS);
     assert_error("storm", "'storm': not KEY=VALUE; " KEYS);
     assert_error("time=", "'time=': no value; " TIMES);
-    assert_error("end=halt end=exit", "'end=exit': this key was given before; each key once at most");
-    assert_error("end=halt end=halt", "'end=halt': this key was given before; each key once at most");
+    assert_error("end=halt end=exit",
+                 "'end=exit': this key was given before; each key once at most");
+    assert_error("end=halt end=halt",
+                 "'end=halt': this key was given before; each key once at most");
 }
 
 static void test_the_first_error_counts(void **state)
@@ -176,6 +178,9 @@ static void test_long_words_are_quoted_whole(void **state)
 static void test_run(void **state)
 {
     static const char names[] = "no such workload; the workloads are storm nmi debug latency";
+    static const char *const bad[] = {
+        "run=nm", "run=nmis", "run=nmi,,debug", "run=,nmi", "run=NMI",
+    };
     char wanted[128];
 
     (void)state;
@@ -185,7 +190,6 @@ static void test_run(void **state)
     assert_int_equal(options.workloads, 7);
     assert_good("run=nmi,nmi");
     assert_int_equal(options.workloads, 1);
-    static const char *const bad[] = { "run=nm", "run=nmis", "run=nmi,,debug", "run=,nmi", "run=NMI" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         strcpy(wanted, "'");
         strcat(wanted, bad[i]);
@@ -226,7 +230,8 @@ static void test_time(void **state)
     assert_error("time=18446744073709551615d",
                  "'time=18446744073709551615d': not from 1ms to 700d; " TIMES);
     assert_error("time=213503982335d", "'time=213503982335d': not from 1ms to 700d; " TIMES);
-    assert_error("time=18446744073709551616ms", "'time=18446744073709551616ms': not a time; " TIMES);
+    assert_error("time=18446744073709551616ms",
+                 "'time=18446744073709551616ms': not a time; " TIMES);
 }
 
 static void test_cpus(void **state)

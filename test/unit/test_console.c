@@ -454,7 +454,7 @@ static void seizing_works_after_a_stop_at_any_instruction(void **state)
     unsigned stops = 0;
 
     sigaction(SIGTRAP, &action, NULL);
-    for (long steps = 1;; steps += 1 + steps / 16) {
+    for (long steps = 1;; steps += 1 + steps / 8) {
         fresh_console(state);
         console_init(&serial_only);
         reserved = drained = 3 * RING_BYTES - 40; /* across the ring's end */
@@ -477,7 +477,7 @@ static void seizing_works_after_a_stop_at_any_instruction(void **state)
         assert_true(sent_whole("ok 3\r\n") || console_dropped() == 1 ||
                     !sent_whole("ok"));
     }
-    assert_true(stops > 80);
+    assert_true(stops > 40);
 }
 
 int main(void)

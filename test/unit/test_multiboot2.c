@@ -20,11 +20,13 @@ static void begin(void)
     put64(&b, 0);
 }
 
-/* Begins a tag whose body has `length` bytes. */
+/*
+ * Begins a tag whose body has `length` bytes. What pads the one before passes for a colour's size.
+ */
 static void tag(uint32_t type, size_t length)
 {
     while (b.length % 8 != 0)
-        put8(&b, 0xee);
+        put8(&b, 8);
     put32(&b, type);
     put32(&b, (uint32_t)(8 + length));
 }
@@ -270,6 +272,7 @@ static void test_strings_without_nul(void **state)
     memory_tag();
     tag(1, 8);
     put(&b, "run=stor", 8);
+    tag(99, 0);                     /* no NUL here either */
     assert_false(parse());
     assert_error("tag 1 (command line): no NUL");
     begin();
@@ -291,6 +294,12 @@ static void test_command_line_length(void **state)
     assert_true(parse());
     assert_int_equal(info.command_line_length, 4095);
     assert_int_equal(strlen(info.command_line), 4095);
+    text[4095] = 'x';
+    begin();
+    memory_tag();
+    string_tag(1, text);
+    assert_false(parse());
+    assert_error("the command line is 4096 bytes long; 4095 at most");
     memset(text, 'x', 5000);
     begin();
     memory_tag();
@@ -354,8 +363,8 @@ static void test_no_memory_map(void **state)
 static void test_memory_is_sorted_and_joined(void **state)
 {
     static const struct range given[] = {
-        { 0x100000, 0x1000, 1 }, { 0, 0x9f000, 1 }, { 0x101000, 0x1000, 1 }, { 0xf0000, 0x10000, 2 },
-        { 0x9f000, 0x1000, 77 },
+        { 0x100000, 0x1000, 1 }, { 0, 0x9f000, 1 }, { 0x101000, 0x1000, 1 },
+        { 0xf0000, 0x10000, 2 }, { 0x9f000, 0x1000, 77 },
     };
     static const struct range wanted[] = {
         { 0, 0x9f000, 1 }, { 0x9f000, 0x1000, 2 }, { 0xf0000, 0x10000, 2 }, { 0x100000, 0x2000, 1 },
@@ -374,17 +383,18 @@ static void test_the_more_restrictive_type_wins(void **state)
 {
     static const struct range given[] = {
         { 0x1000, 0x9000, 1 }, { 0x2000, 0x1000, 2 }, { 0x5000, 0x8000, 3 }, { 0x5000, 0x1000, 4 },
-        { 0x2800, 0x100, 5 }, { 0x2000, 0x1000, 1 },
+        { 0x2800, 0x100, 5 }, { 0x2000, 0x1000, 1 }, { 0x5800, 0x100, 2 },
     };
     static const struct range wanted[] = {
         { 0x1000, 0x1000, 1 }, { 0x2000, 0x800, 2 }, { 0x2800, 0x100, 5 }, { 0x2900, 0x700, 2 },
-        { 0x3000, 0x2000, 1 }, { 0x5000, 0x1000, 4 }, { 0x6000, 0x7000, 3 },
+        { 0x3000, 0x2000, 1 }, { 0x5000, 0x800, 4 }, { 0x5800, 0x100, 2 }, { 0x5900, 0x700, 4 },
+        { 0x6000, 0x7000, 3 },
     };
 
     (void)state;
-    map(given, 6, 24);
+    map(given, 7, 24);
     assert_true(parse());
-    assert_map(wanted, 7);
+    assert_map(wanted, 9);
 }
 
 static void test_empty_and_wrapping_ranges_are_skipped(void **state)
@@ -492,6 +502,7 @@ static void test_unusable_framebuffers_count_as_none(void **state)
         size_t colours;
     } bad[] = {
         { 0xa0000, 320, 320, 200, 8, 0, 0 },            /* what GRUB says without VGA */
+        { 0xa0000, 4096, 1024, 768, 32, 0, 6 },
         { 0x80000000, 4096, 1024, 768, 32, 1, 5 },      /* no room for the colours */
         { 0x80000000, 4095, 1024, 768, 32, 1, 6 },      /* lines shorter than their pixels */
         { 0x80000000, 4096, 1024, 768, 23, 1, 6 },      /* red lies outside the pixel */

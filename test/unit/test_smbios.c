@@ -267,11 +267,36 @@ static void test_odd_structures(void **state)
     read_system(8, "A\0B\0C\0", 7);                 /* SMBIOS 2.0: no UUID */
     assert_string_equal(identity.serial, "C");
     assert_string_equal(identity.uuid, "");
-    read_system(3, "A\0B\0C\0", 7);                 /* shorter than its header */
-    assert_string_equal(identity.manufacturer, "");
     memset(strings, 'L', 200);
     read_system(0x1b, strings, 202);
     assert_int_equal(strlen(identity.manufacturer), SMBIOS_TEXT_SIZE - 1);
+}
+
+/* What follows a structure shorter than its header is anything but a structure. */
+static void test_a_structure_without_header_ends_the_walk(void **state)
+{
+    static struct buffer b;
+
+    (void)state;
+    put(&table, "\x02\x03\0\0\0", 5);
+    system_structure(0x1b, "A\0B\0C\0", 7);
+    entry3(&b, (uint32_t)table.length);
+    add(&b, ENTRY);
+    assert_true(smbios_read(&memory.physical, ENTRY, 0, &identity));
+    assert_string_equal(identity.manufacturer, "");
+}
+
+/* The first string's first byte is not a string number. */
+static void test_a_structure_of_a_header_alone(void **state)
+{
+    static struct buffer b;
+
+    (void)state;
+    put(&table, "\x01\x04\0\0\x01X\0", 8);
+    entry3(&b, (uint32_t)table.length);
+    add(&b, ENTRY);
+    assert_true(smbios_read(&memory.physical, ENTRY, 0, &identity));
+    assert_string_equal(identity.manufacturer, "");
 }
 
 static void test_unset_uuids(void **state)
@@ -308,6 +333,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unreadable_table, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(test_cut_tables, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(test_odd_structures, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(test_a_structure_without_header_ends_the_walk, open_memory,
+                                        close_memory),
+        cmocka_unit_test_setup_teardown(test_a_structure_of_a_header_alone, open_memory,
+                                        close_memory),
         cmocka_unit_test_setup_teardown(test_unset_uuids, open_memory, close_memory),
     };
 

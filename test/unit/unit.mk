@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # The hosted unit tests (cmocka) and fuzzers (libFuzzer), under AddressSanitizer and UBSan.
 #
-# `make unit` builds and runs all tests, `make fuzz` each fuzzer for FUZZ_SECONDS; `make unit-test_X`
-# and `make fuzz-X` run one. A test is test/unit/test_X.c and the sources listed in UNIT_test_X; a fuzzer
-# is test/fuzz/fuzz_X.c and the sources in FUZZ_X, its first inputs come from test/fuzz/seeds.py.
+# `make unit` builds and runs all tests, `make fuzz` each fuzzer for FUZZ_SECONDS; unit-test_X and
+# fuzz-X are one of them. A test is test/unit/test_X.c and the sources listed in UNIT_test_X; a
+# fuzzer is test/fuzz/fuzz_X.c and the sources in FUZZ_X, and test/fuzz/seeds.py makes its first
+# inputs. No test may hang: UNIT_TIMEOUT is in seconds.
 
 UNIT := build/unit
 FUZZ := build/fuzz
+UNIT_TIMEOUT ?= 60
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 5
 FUZZ_RUNS ?= 1000000
@@ -33,9 +35,9 @@ FUZZ_madt := src/smp/madt.c src/lib/format.c
 UNIT_TESTS := $(sort $(patsubst UNIT_%,%,$(filter UNIT_test_%,$(.VARIABLES))))
 FUZZERS := multiboot2 cmdline efi smbios symbols acpi madt
 
-HOSTED_CFLAGS := -std=gnu11 -O1 -g -Isrc -Itest/unit -fno-omit-frame-pointer -fno-sanitize-recover=all \
-    -Wall -Wextra -Wundef -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Wpointer-arith \
-    $(if $(CI),-Werror)
+HOSTED_CFLAGS := -std=gnu11 -O1 -g -Isrc -Itest/unit -fno-omit-frame-pointer \
+    -fno-sanitize-recover=all -Wall -Wextra -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+    -Wshadow -Wvla -Wpointer-arith $(if $(CI),-Werror)
 UNIT_FLAGS := $(HOSTED_CFLAGS) -fsanitize=address,undefined
 FUZZ_FLAGS := $(HOSTED_CFLAGS) -fsanitize=fuzzer,address,undefined
 
@@ -58,7 +60,7 @@ $(UNIT)/$(1): $$($(1)_OBJECTS)
 	$$(CC) $$(UNIT_FLAGS) -o $$@ $$^ -lcmocka
 .PHONY: unit-$(1)
 unit-$(1): $(UNIT)/$(1)
-	$(UNIT)/$(1)
+	timeout $(UNIT_TIMEOUT) $(UNIT)/$(1)
 endef
 $(foreach test,$(UNIT_TESTS),$(eval $(call UNIT_RULES,$(test))))
 
@@ -75,7 +77,8 @@ fuzz-$(1): $(FUZZ)/fuzz_$(1)
 	$(FUZZ)/fuzz_$(1) -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
 	    -max_len=8192 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$(1)- \
 	    $(FUZZ)/corpus/$(1) > $(FUZZ)/$(1).log 2>&1 || { cat $(FUZZ)/$(1).log >&2; exit 1; }
-	@sed -n 's/^stat::number_of_executed_units: */fuzz_$(1): runs without a finding: /p' $(FUZZ)/$(1).log
+	@sed -n 's/^stat::number_of_executed_units: */fuzz_$(1): no finding in runs: /p' \
+	    $(FUZZ)/$(1).log
 endef
 $(foreach fuzzer,$(FUZZERS),$(eval $(call FUZZ_RULES,$(fuzzer))))
 

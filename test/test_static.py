@@ -206,7 +206,7 @@ def test_readme_has_the_schema():
 
 def command_line_keys():
     text = (ROOT / "src" / "boot" / "cmdline.h").read_text()
-    return re.findall(r'\bOPTION\((\w+), "', text)
+    return re.findall(r"^    OPTION\((\w+), ", text, re.MULTILINE)
 
 
 def test_readme_has_every_key_of_the_command_line():

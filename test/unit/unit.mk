@@ -8,7 +8,7 @@
 
 UNIT := build/unit
 FUZZ := build/fuzz
-UNIT_TIMEOUT ?= 60
+UNIT_TIMEOUT ?= 600
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 5
 FUZZ_RUNS ?= 1000000

@@ -4,7 +4,6 @@
 
 #include <stdarg.h>
 
-#include "boot/fwcfg.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "lib/port.h"
@@ -13,7 +12,7 @@
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSE_RESET 0xfe
 
-enum end finish_how;
+enum end finish_how = END_HALT;
 struct finish_registers finish_registers;
 
 static void power_off(void)
@@ -33,16 +32,12 @@ static void reboot(void)
 
 _Noreturn void finish(uint8_t status)
 {
-    enum end how = finish_how;
-
-    if (how == END_DEFAULT)
-        how = fwcfg_present() ? END_EXIT : END_HALT;
     console_seize();
-    if (how == END_EXIT)
+    if (finish_how == END_EXIT)
         port_out8(DEBUG_EXIT_PORT, status);
-    if (how == END_POWEROFF)
+    if (finish_how == END_POWEROFF)
         power_off();
-    if (how == END_REBOOT)
+    if (finish_how == END_REBOOT)
         reboot();
     console_seize();
     for (;;)

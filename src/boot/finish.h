@@ -14,7 +14,7 @@
 #define FINISH_FAIL 17
 #define FINISH_REFUSED 18
 
-/* What finish() does; END_DEFAULT means exit where QEMU is detected, halt elsewhere. */
+/* What finish() does: never END_DEFAULT. */
 extern enum end finish_how;
 
 /* Port and value that switch the machine off (ACPI S5), and that reset it; 0 where they are not known. */

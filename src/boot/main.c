@@ -57,6 +57,11 @@ static const struct physical boot_physical = {.at = boot_physical_at};
 
 extern char text_start[], text_end[];
 
+static uint64_t framebuffer_end(void)
+{
+    return boot.framebuffer.address + (uint64_t)boot.framebuffer.pitch * boot.framebuffer.height;
+}
+
 /* What the boot loader says, the command line, and the consoles: from here on everything can be said. */
 static void read_boot_information(uint32_t magic, const void *info)
 {
@@ -64,10 +69,12 @@ static void read_boot_information(uint32_t magic, const void *info)
     struct console_choice first_choice = {.serial = true, .serial_port = 0x3f8, .serial_baud = 115200, .screen = true};
     struct cmdline_names names = {.injects = inject_names, .inject_count = INJECT_COUNT};
     bool parsed = multiboot2_parse(magic, info, FOUR_GIB - (uintptr_t)info, &boot, error, sizeof(error));
-    long length = fwcfg_read("opt/iststorm/cmdline", from_qemu, sizeof(from_qemu) - 1);
+    bool in_qemu = features_hypervisor() && fwcfg_present();    /* on metal its ports may be anything's */
+    long length = in_qemu ? fwcfg_read("opt/iststorm/cmdline", from_qemu, sizeof(from_qemu) - 1) : -1;
 
-    if (boot.framebuffer.kind != CONSOLE_FRAMEBUFFER_NONE && boot.framebuffer.address < FOUR_GIB)
+    if (framebuffer_end() <= FOUR_GIB)
         console_set_framebuffer(&boot.framebuffer, (volatile void *)boot.framebuffer.address);
+    finish_how = in_qemu ? END_EXIT : END_HALT;
     if (!parsed || length >= (long)sizeof(from_qemu)) {
         console_init(&first_choice);
         if (!parsed)
@@ -80,9 +87,21 @@ static void read_boot_information(uint32_t magic, const void *info)
     names.workloads = runner_names(&names.workload_count, &names.together);
     parsed = cmdline_parse(command_line, length, &names, &options, error, sizeof(error));
     console_init(&options.console);
-    finish_how = options.end;
+    finish_how = options.end != END_DEFAULT ? options.end : in_qemu ? END_EXIT : END_HALT;
     if (!parsed)
         refuse("%s", error);
+}
+
+/* The boot page tables are gone, and with them the framebuffer's old address. */
+static void map_framebuffer(void)
+{
+    uint64_t start = boot.framebuffer.address;
+    volatile void *mapped;
+
+    if (boot.framebuffer.kind != CONSOLE_FRAMEBUFFER_RGB)
+        return;
+    mapped = paging_map_device(start, framebuffer_end() - start);
+    console_set_framebuffer(&boot.framebuffer, mapped);
 }
 
 static void take_over_cpu(void)
@@ -101,6 +120,7 @@ static void take_over_cpu(void)
     pages_init(&boot);
     if (!paging_init(&boot))
         refuse("too little memory for page tables: %lu KiB usable", pages_total() * PAGE_SIZE / 1024);
+    map_framebuffer();
 }
 
 static void read_firmware_tables(void)
@@ -194,7 +214,7 @@ static void run(void *unused)
     console_may_drain = may_drain;
     report_plan(runner_tests(&run));
     struct bringup_result bringup = bringup_start(&topology, schedule_enter);
-    if (!ipi_call_others(tsc_check_warp))
+    if (!ipi_call_others(tsc_check_warp, thread_yield))
         report_note("not every CPU answered a call");
     report_the_machine(&bringup);
     runner_prepare();

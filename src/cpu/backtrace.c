@@ -27,9 +27,9 @@ static void report_line(uint64_t rip, uintptr_t at)
 
     format_stack(stack, sizeof(stack), &place);
     if (symbol)
-        report_note("  %-8s %#014lx %s+%#lx", stack, rip, symbol, offset);
+        report_note("  %-8s 0x%012lx %s+0x%lx", stack, rip, symbol, offset);
     else
-        report_note("  %-8s %#014lx", stack, rip);
+        report_note("  %-8s 0x%012lx", stack, rip);
 }
 
 static void walk(uint64_t rip, uint64_t rbp, uint64_t rsp)

@@ -74,7 +74,7 @@ const char *features_read(void)
         power = read_leaf(0x80000007, 0);
     read_vendor(cpu_features.vendor, root.ebx, root.edx, root.ecx);
     read_model(max_extended);
-    if (one.ecx >> 31) {
+    if (features_hypervisor()) {
         struct leaf h = read_leaf(0x40000000, 0);
         read_vendor(cpu_features.hypervisor, h.ebx, h.ecx, h.edx);
     }
@@ -89,10 +89,20 @@ const char *features_read(void)
     return missing(one.edx, read_leaf(0x80000001, 0).edx);
 }
 
+bool features_hypervisor(void)
+{
+    return read_leaf(1, 0).ecx >> 31;
+}
+
+bool features_emulated(void)
+{
+    return strcmp(cpu_features.hypervisor, "TCGTCGTCGTCG") == 0 || strncmp(cpu_features.model, "Bochs", 5) == 0 ||
+           strncmp(cpu_features.model, "QEMU TCG", 8) == 0;
+}
+
 const char *features_domain(void)
 {
-    if (strcmp(cpu_features.hypervisor, "TCGTCGTCGTCG") == 0 || strncmp(cpu_features.model, "Bochs", 5) == 0 ||
-        strncmp(cpu_features.model, "QEMU TCG", 8) == 0)
+    if (features_emulated())
         return "emulated";
     return cpu_features.hypervisor[0] ? "virtual" : "metal";
 }

@@ -21,6 +21,12 @@ extern struct cpu_features cpu_features;
 /* Reads CPUID. NULL, or what this CPU lacks that the storm needs. */
 const char *features_read(void);
 
+/* Whether CPUID says that there is a hypervisor (or emulator). Before features_read too. */
+bool features_hypervisor(void);
+
+/* Whether each instruction is emulated: TCG, Bochs. */
+bool features_emulated(void);
+
 /* "emulated", "virtual" or "metal": the domain of every record. */
 const char *features_domain(void);
 

@@ -40,7 +40,7 @@ static __attribute__((cold, noinline)) void wrong_stack(enum stack_kind kind, ui
         fault_report(CHECK_STACK, &place, "at level %u, but %u events are below it: the IST value was not adjusted",
                      on.level, level);
     else
-        fault_report(CHECK_STACK, &place, "TSS.ist[%u] is %#lx at level %u: the IST value was not adjusted",
+        fault_report(CHECK_STACK, &place, "TSS.ist[%u] is 0x%lx at level %u: the IST value was not adjusted",
                      stack_shapes[kind].ist - 1, this_cpu->tss.ist[stack_shapes[kind].ist - 1], level);
     fault_fatal();
 }
@@ -98,7 +98,7 @@ void debug_handler(struct trap_frame *frame)
     ist_enter(DEBUG_STACK, frame, "#DB");
     count_event(EVENT_DEBUG);
     if (!debug_hook || !debug_hook(frame, dr6))
-        oops(frame, "#DB that nobody asked for, DR6 %#lx", dr6);
+        oops(frame, "#DB that nobody asked for, DR6 0x%lx", dr6);
     ist_leave(DEBUG_STACK);
 }
 
@@ -116,14 +116,14 @@ void machine_check_handler(struct trap_frame *frame)
     ist_enter(MCE_STACK, frame, "#MC");
     count_event(EVENT_MACHINE_CHECK);
     if (!machine_check_hook || !machine_check_hook(frame))
-        oops(frame, "#MC: MCG_STATUS %#lx", read_msr(MSR_MCG_STATUS));
+        oops(frame, "#MC: MCG_STATUS 0x%lx", read_msr(MSR_MCG_STATUS));
     ist_leave(MCE_STACK);
 }
 
 void stack_fault_handler(struct trap_frame *frame)
 {
     ist_enter(STACKFAULT_STACK, frame, "#SS");
-    oops(frame, "#SS that nobody asked for, error code %#lx", frame->error_code);
+    oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
 }
 
 void double_fault_handler(struct trap_frame *frame)
@@ -132,6 +132,6 @@ void double_fault_handler(struct trap_frame *frame)
 
     ist_enter(DOUBLEFAULT_STACK, frame, "#DF");
     if (hit.kind == GUARD_PAGE)
-        oops(frame, "#DF: stack overflow into the guard page at %#lx", read_cr2());
+        oops(frame, "#DF: stack overflow into the guard page at 0x%lx", read_cr2());
     oops(frame, "#DF");
 }

@@ -135,6 +135,16 @@ static inline void interrupts_restore(uint64_t flags)
 /* STI takes effect after the next instruction, so nothing comes between it and HLT (SDM volume 2, STI). */
 static inline void interrupts_on_and_halt(void) { __asm__ volatile("sti; hlt" : : : "memory"); }
 static inline void cpu_relax(void) { __builtin_ia32_pause(); }
+
+/* For a wait that may be long: some rounds of nothing to each PAUSE. A multi-threaded emulator takes a global lock for a
+ * PAUSE, which the one that is waited for needs too; a deterministic one lets nobody else run without any. */
+static inline void cpu_relax_rarely(void)
+{
+    for (unsigned i = 0; i < 200; i++)
+        __asm__ volatile("");
+    cpu_relax();
+}
+
 static inline void invalidate_page(uintptr_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
 
 static inline uintptr_t read_rsp(void)

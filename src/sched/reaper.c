@@ -22,9 +22,9 @@ static void bury(struct thread *batch)
 {
     for (struct thread *t = batch; t; t = t->next)
         thread_release_stack(t);
-    if (!tlb_flush_others()) {
+    if (!tlb_flush_others(thread_yield)) {
         struct fault_place place = fault_here("TLB shootdown");
-        fault_report(CHECK_ALIVE, &place, "a CPU did not answer within %u ms", IPI_PATIENCE_MS);
+        fault_report(CHECK_ALIVE, &place, "a CPU ticks but does not answer");
     }
     for (struct thread *t = batch, *next; t; t = next) {
         next = t->next;

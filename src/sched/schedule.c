@@ -6,6 +6,7 @@
 
 #include "cpu/clock.h"
 #include "cpu/fault.h"
+#include "cpu/features.h"
 #include "cpu/inject.h"
 #include "cpu/irq.h"
 #include "cpu/percpu.h"
@@ -33,6 +34,19 @@ struct run_queue {
 
 static struct run_queue queues[MAX_CPUS];
 void (*schedule_tick_hook)(void);
+
+#define TICK_HZ 100
+#define TICKS_EMULATED 3200         /* a second, by all CPUs together, before an emulator does little else */
+#define TICK_HZ_LEAST 10
+
+uint32_t schedule_tick_hz(void)
+{
+    uint32_t share = TICKS_EMULATED / cpu_count;
+
+    if (!features_emulated() || share >= TICK_HZ)
+        return TICK_HZ;
+    return share > TICK_HZ_LEAST ? share : TICK_HZ_LEAST;
+}
 
 static void append(struct run_queue *queue, struct thread *thread)
 {
@@ -267,7 +281,7 @@ static void tick_handler(struct trap_frame *frame)
     if (any_due(queue, clock_ms()))
         softirq_raise(SOFTIRQ_TIMER);
     spinlock_release(&queue->lock, flags);
-    if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() && schedule_ticks(cpu_index()) > TICK_HZ)
+    if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() && this_cpu->events[EVENT_TICK] > schedule_tick_hz())
         for (;;)
             cpu_relax();
     queue->slice_over = true;
@@ -275,11 +289,6 @@ static void tick_handler(struct trap_frame *frame)
     if (schedule_tick_hook)
         schedule_tick_hook();
     apic_eoi();
-}
-
-uint64_t schedule_ticks(uint32_t cpu)
-{
-    return __atomic_load_n(&cpu_at(cpu)->events[EVENT_TICK], __ATOMIC_RELAXED);
 }
 
 /* The outermost interrupt is over and RSP is back on the interrupted stack. Off a thread's stack nothing is ever
@@ -325,7 +334,7 @@ _Noreturn void schedule_enter(void)
     first->state = THREAD_RUNNING;
     this_cpu->current = first;
     this_cpu->tss.rsp[0] = thread_stack(first) + THREAD_SIZE;
-    apic_timer_start(calibrated_apic_hz / TICK_HZ, true);
+    apic_timer_start(calibrated_apic_hz / schedule_tick_hz(), true);
     switch_to(&nowhere, first->rsp);
     __builtin_unreachable();
 }

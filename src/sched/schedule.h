@@ -10,7 +10,8 @@
 
 #include "sched/thread.h"
 
-#define TICK_HZ 100
+/* Ticks a second: 100, or fewer where an emulator's many CPUs share few real ones. */
+uint32_t schedule_tick_hz(void);
 
 /* Makes the idle and softirq threads of all CPUs, and the reaper. On the BSP, before bringup_start. False: out of
  * memory. */
@@ -27,9 +28,6 @@ void schedule(void);
 
 /* The first thing on a stack that was switched to. For thread.c. */
 void schedule_finish_switch(void);
-
-/* Ticks of a CPU's timer so far: what moves while it is alive. Any context. */
-uint64_t schedule_ticks(uint32_t cpu);
 
 /* Is told of every tick, in IRQ context. Set before CPUs enter. */
 extern void (*schedule_tick_hook)(void);

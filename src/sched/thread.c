@@ -4,10 +4,10 @@
 
 #include <stddef.h>
 
-#include "cpu/clock.h"
 #include "cpu/inject.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
+#include "cpu/patience.h"
 #include "cpu/percpu.h"
 #include "cpu/spinlock.h"
 #include "sched/schedule.h"
@@ -181,21 +181,21 @@ static bool is_over(const struct thread *thread, uint64_t generation)
 /* The joiner is only a hint: the slot may carry another life by now, so nobody sleeps long on its word alone. */
 #define JOIN_GLANCE_MS 100
 
-bool thread_join(struct thread *thread, uint64_t generation, uint64_t patience_ms)
+bool thread_join(struct thread *thread, uint64_t generation)
 {
-    uint64_t end = clock_ms() + patience_ms;
+    struct patience patience = patience_with(thread->cpu);
 
     for (;;) {
         __atomic_store_n(&thread->joiner, thread_current(), __ATOMIC_SEQ_CST);
         if (is_over(thread, generation))
             return true;
-        if (clock_ms() > end)
+        if (patience_is_over(&patience))
             return false;
         thread_block_ms(JOIN_GLANCE_MS);
     }
 }
 
-bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument, uint64_t patience_ms)
+bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
 {
     struct thread *thread = thread_create(name, cpu, entry, argument);
     uint64_t generation;
@@ -204,5 +204,5 @@ bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), v
         return false;
     generation = thread->generation;
     thread_wake(thread);
-    return thread_join(thread, generation, patience_ms);
+    return thread_join(thread, generation);
 }

@@ -72,11 +72,12 @@ void thread_wake(struct thread *thread);
 void thread_stop(struct thread *thread);
 bool thread_stopping(void);
 
-/* Waits until that life of the thread is over and reaped. False: not within the bound. Thread context. */
-bool thread_join(struct thread *thread, uint64_t generation, uint64_t patience_ms);
+/* Waits until that life of the thread is over and reaped. False: patience with its CPU is over (cpu/patience.h).
+ * Thread context. */
+bool thread_join(struct thread *thread, uint64_t generation);
 
 /* Makes a thread, starts it, and waits for it as thread_join does. False also when none could be made. */
-bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument, uint64_t patience_ms);
+bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
 
 /* The thread's stack, lowest address. */
 uintptr_t thread_stack(const struct thread *thread);

@@ -140,7 +140,7 @@ static bool wait_for_all(uint64_t patience_us)
         while (!settled(cpu)) {
             if (read_tsc() > end)
                 return false;
-            cpu_relax();
+            cpu_relax_rarely();
         }
     return true;
 }

@@ -10,6 +10,7 @@
 #include "cpu/ist.h"
 #include "cpu/oops.h"
 #include "cpu/paging.h"
+#include "cpu/patience.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
@@ -24,25 +25,12 @@ void (*ipi_nmi_hook)(struct trap_frame *frame);
 static struct {
     bool taken;
     void (*function)(void);
-    uint32_t unanswered;
-    bool asked[MAX_CPUS];
+    bool asked[MAX_CPUS];           /* until it has answered */
 } call;
 
 static bool stopping;
 static uint32_t stopped;
 static bool asked_where[MAX_CPUS];
-
-static bool wait_while(const uint32_t *counter, uint64_t patience_ms)
-{
-    uint64_t end = clock_ms() + patience_ms;
-
-    while (__atomic_load_n(counter, __ATOMIC_ACQUIRE))
-        if (clock_ms() > end)
-            return false;
-        else
-            cpu_relax();
-    return true;
-}
 
 void ipi_reschedule(uint32_t cpu)
 {
@@ -50,32 +38,44 @@ void ipi_reschedule(uint32_t cpu)
     apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_RESCHEDULE);
 }
 
-bool ipi_call_others(void (*function)(void))
+static bool wait_for_answer(uint32_t cpu, void (*pause)(void))
+{
+    struct patience patience = patience_with(cpu);
+
+    while (__atomic_load_n(&call.asked[cpu], __ATOMIC_ACQUIRE)) {
+        if (patience_is_over(&patience))
+            return false;
+        pause();
+    }
+    return true;
+}
+
+bool ipi_call_others(void (*function)(void), void (*pause)(void))
 {
     while (__atomic_exchange_n(&call.taken, true, __ATOMIC_ACQUIRE))
-        cpu_relax();                    /* interrupts are on: this CPU answers the one before */
+        pause();                        /* interrupts are on: this CPU answers the one before */
     uint32_t self = cpu_index();
     call.function = function;
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
         if (cpu == self || !cpu_at(cpu)->online)
             continue;
-        __atomic_fetch_add(&call.unanswered, 1, __ATOMIC_RELAXED);
         __atomic_store_n(&call.asked[cpu], true, __ATOMIC_RELEASE);
         apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_CALL);
     }
-    bool answered = wait_while(&call.unanswered, IPI_PATIENCE_MS);
-    if (answered)
-        __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
-    return answered;                    /* after a silence no call is safe any more: the lock stays taken */
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        if (!wait_for_answer(cpu, pause))
+            return false;               /* it may still answer: the next call would not know which one to */
+    __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
+    return true;
 }
 
 static void call_handler(struct trap_frame *frame)
 {
     (void)frame;
     count_event(EVENT_IPI);
-    if (__atomic_exchange_n(&call.asked[cpu_index()], false, __ATOMIC_ACQUIRE)) {
+    if (__atomic_load_n(&call.asked[cpu_index()], __ATOMIC_ACQUIRE)) {
         call.function();
-        __atomic_fetch_sub(&call.unanswered, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&call.asked[cpu_index()], false, __ATOMIC_RELEASE);
     }
     apic_eoi();
 }
@@ -85,9 +85,9 @@ static void flush_tlb(void)
     write_cr3(paging_root);
 }
 
-bool tlb_flush_others(void)
+bool tlb_flush_others(void (*pause)(void))
 {
-    return ipi_call_others(flush_tlb);
+    return ipi_call_others(flush_tlb, pause);
 }
 
 static void reschedule_handler(struct trap_frame *frame)
@@ -102,7 +102,7 @@ static void apic_error_handler(struct trap_frame *frame)
     struct fault_place place = fault_here("APIC error");
 
     (void)frame;
-    fault_report(CHECK_UNEXPECTED, &place, "APIC error status %#x", apic_take_errors());
+    fault_report(CHECK_UNEXPECTED, &place, "APIC error status 0x%x", apic_take_errors());
     apic_eoi();
 }
 
@@ -142,7 +142,7 @@ bool ipi_ask_where(uint32_t cpu)
         if (clock_ms() > end)
             return false;
         else
-            cpu_relax();
+            cpu_relax_rarely();
     return true;
 }
 
@@ -161,7 +161,7 @@ static void stop_others(void)
         apic_send_nmi(cpu_at(cpu)->apic_id);
     }
     while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) < others && clock_ms() < end)
-        cpu_relax();
+        cpu_relax_rarely();
 }
 
 void ipi_init(void)

@@ -16,13 +16,12 @@ void ipi_init(void);
 /* Makes a CPU look at its run queue. Any context. */
 void ipi_reschedule(uint32_t cpu);
 
-/* Runs a function on every other online CPU, in its interrupt context, and waits until all have. Thread context,
- * interrupts on. False: not all answered within IPI_PATIENCE_MS. */
-bool ipi_call_others(void (*function)(void));
-#define IPI_PATIENCE_MS 10000
+/* Runs a function on every other online CPU, in its interrupt context, and waits until all have, calling `pause`
+ * (thread_yield) between looks. Thread context, interrupts on. False: one did not answer, whose patience (cpu/patience.h) is over; no call is possible any more. */
+bool ipi_call_others(void (*function)(void), void (*pause)(void));
 
 /* After pages were taken out of the tables: no other CPU has them cached any more. As ipi_call_others. */
-bool tlb_flush_others(void);
+bool tlb_flush_others(void (*pause)(void));
 
 /* Asks a CPU by NMI where it is; it reports its registers and backtrace. False: not even an NMI was answered within
  * a second. Thread or IRQ context. */

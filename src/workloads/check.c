@@ -8,7 +8,7 @@
 #include "cpu/fault.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
-#include "cpu/percpu.h"
+#include "cpu/patience.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
 #include "sched/schedule.h"
@@ -33,7 +33,7 @@ static void check_rest(void)
         unsigned ist = stack_shapes[kind].ist;
         place.stack = kind;
         if (ist && this_cpu->tss.ist[ist - 1] != stack_top(cpu_index(), kind, 0))
-            fault_report(CHECK_REST, &place, "TSS.ist[%u] is %#lx, not %#lx", ist - 1, this_cpu->tss.ist[ist - 1],
+            fault_report(CHECK_REST, &place, "TSS.ist[%u] is 0x%lx, not 0x%lx", ist - 1, this_cpu->tss.ist[ist - 1],
                          stack_top(cpu_index(), kind, 0));
         if (this_cpu->ist_nest[kind] != 0)
             fault_report(CHECK_REST, &place, "%u events are counted on it", this_cpu->ist_nest[kind]);
@@ -48,7 +48,7 @@ static void check_magics(void)
             struct fault_place place = {cpu_index(), kind, level, "look"};
             if (*(const uint64_t *)low == STACK_END_MAGIC)
                 continue;
-            fault_report(CHECK_FILL, &place, "the end magic at %#lx is %#lx", low, *(const uint64_t *)low);
+            fault_report(CHECK_FILL, &place, "the end magic at 0x%lx is 0x%lx", low, *(const uint64_t *)low);
             *(uint64_t *)low = STACK_END_MAGIC;
         }
     }
@@ -149,16 +149,16 @@ static _Noreturn void report_hung(uint32_t cpu)
 void check_neighbour_moves(void)
 {
     uint32_t self = cpu_index(), neighbour = neighbour_of(self);
-    uint64_t ticks = schedule_ticks(neighbour), now = clock_ms();
+    uint64_t ticks = cpu_ticks(neighbour), now = clock_ms();
 
     if (neighbour == self)
         return;
     if (ticks != watches[self].ticks || watches[self].ms == 0) {
         watches[self].ticks = ticks;
-        watches[self].own_ticks = schedule_ticks(self);
+        watches[self].own_ticks = cpu_ticks(self);
         watches[self].ms = now;
     } else if (now - watches[self].ms > ALIVE_BOUND_MS &&
-               schedule_ticks(self) - watches[self].own_ticks > ALIVE_BOUND_TICKS) {
+               cpu_ticks(self) - watches[self].own_ticks > ALIVE_BOUND_TICKS) {
         report_hung(neighbour);
     }
 }

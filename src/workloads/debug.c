@@ -96,7 +96,7 @@ static void verify(struct expectation *e, struct tally *tally, const char *event
         (!rip || e->rip == (uint64_t)rip))
         return;
     tally->failed++;
-    fault_report(CHECK_ACCOUNT, &place, "%lu #DB of %lu, %lu #BP of %lu, DR6 %#lx (bits %#lx), RIP %#lx", e->debugs,
+    fault_report(CHECK_ACCOUNT, &place, "%lu #DB of %lu, %lu #BP of %lu, DR6 0x%lx (bits 0x%lx), RIP 0x%lx", e->debugs,
                  debugs, e->breakpoints, breakpoints, e->dr6, dr6_bits, e->rip);
 }
 

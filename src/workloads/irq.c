@@ -89,7 +89,7 @@ static void send(uint32_t cpu, struct random *random)
         remote_sent[cpu]++;
     if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && before == LOST_IRQ))
         apic_send_ipi(cpu_at(cpu)->apic_id, vector);
-    if (!workload_wait_change(received, before))
+    if (!workload_wait_change(received, before, cpu))
         lost(cpu, vector);
 }
 

@@ -6,7 +6,7 @@
 
 #include "cpu/clock.h"
 #include "cpu/fault.h"
-#include "cpu/percpu.h"
+#include "cpu/patience.h"
 #include "lib/console.h"
 #include "lib/report.h"
 #include "sched/schedule.h"
@@ -19,9 +19,7 @@
 #define THREADS_A_CPU 16
 #define HEARTBEAT_MS 5000
 #define GLANCE_MS 50
-#define LOOKS_TO_PAUSE 500
-#define PAUSES_TO_YIELD 4
-#define END_PATIENCE_MS 20000
+#define LOOKS_TO_YIELD 16
 
 /* Every thread of a storm, with the life that is waited for. */
 static struct member {
@@ -31,27 +29,26 @@ static struct member {
 } members[MAX_CPUS * THREADS_A_CPU];
 static uint32_t member_count;
 
-/* Multi-threaded emulators take a global lock for each PAUSE, which the receiver needs too; deterministic ones let
- * nobody else run without one. So: many looks to a PAUSE, few PAUSEs, then the CPU goes to another thread. */
 static bool changes_soon(const uint64_t *counter, uint64_t before)
 {
-    for (unsigned pauses = 0; pauses < PAUSES_TO_YIELD; pauses++) {
-        for (unsigned looks = 0; looks < LOOKS_TO_PAUSE; looks++)
-            if (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != before)
-                return true;
-        cpu_relax();
+    for (unsigned looks = 0; looks < LOOKS_TO_YIELD; looks++) {
+        if (__atomic_load_n(counter, __ATOMIC_ACQUIRE) != before)
+            return true;
+        cpu_relax_rarely();
     }
     return false;
 }
 
-bool workload_wait_change(const uint64_t *counter, uint64_t before)
+bool workload_wait_change(const uint64_t *counter, uint64_t before, uint32_t cpu)
 {
-    if (changes_soon(counter, before))
-        return true;
-    for (uint64_t end = clock_ms() + ARRIVAL_PATIENCE_MS; clock_ms() <= end; thread_yield())
-        if (changes_soon(counter, before))
-            return true;
-    return false;
+    struct patience patience = patience_with(cpu);
+
+    while (!changes_soon(counter, before)) {
+        if (patience_is_over(&patience))
+            return false;
+        thread_yield();
+    }
+    return true;
 }
 
 const char *const *runner_names(unsigned *count, uint64_t *together)
@@ -118,10 +115,10 @@ static void probe_all(const struct run *run)
     for (; probed < target_count && fault_count() == faults; probed++) {
         struct probe probe = {.run = run};
         random_seed(&probe.random, run->seed ^ target_cpus[probed]);
-        if (thread_run("probe", target_cpus[probed], probe_cpu, &probe, END_PATIENCE_MS))
+        if (thread_run("probe", target_cpus[probed], probe_cpu, &probe))
             continue;
         struct fault_place place = {target_cpus[probed], NO_STACK, 0, "probe"};
-        fault_report(CHECK_ALIVE, &place, "its probe did not end within %u ms", END_PATIENCE_MS);
+        fault_report(CHECK_ALIVE, &place, "its probe does not end");
         fault_fatal();                  /* the probe's stack is this one's: it must not go on */
     }
     report_test(probed == target_count && fault_count() == faults, "probe", "%u of %u CPUs took each event once", probed,
@@ -165,7 +162,7 @@ static void heartbeat(uint64_t start_ms)
     uint32_t alive = 0;
 
     for (uint32_t i = 0; i < target_count; i++) {
-        uint64_t ticks = schedule_ticks(target_cpus[i]);
+        uint64_t ticks = cpu_ticks(target_cpus[i]);
         alive += ticks != ticks_before[i];
         ticks_before[i] = ticks;
     }
@@ -202,7 +199,7 @@ static void end_storm(void)
         thread_stop(members[i].thread);
     for (uint32_t i = 0; i < member_count; i++) {
         struct thread *thread = members[i].thread;
-        if (thread_join(thread, members[i].generation, END_PATIENCE_MS))
+        if (thread_join(thread, members[i].generation))
             continue;
         struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
         fault_report(CHECK_ACCOUNT, &place, "thread %s does not end (state %u): a wake-up was lost, or it hangs",
@@ -239,10 +236,10 @@ static void account(const struct workload *w, uint64_t ms)
 static void look_at_all_cpus(void)
 {
     for (uint32_t i = 0; i < target_count; i++) {
-        if (thread_run("last look", target_cpus[i], check_last_look, NULL, END_PATIENCE_MS))
+        if (thread_run("last look", target_cpus[i], check_last_look, NULL))
             continue;
         struct fault_place place = {target_cpus[i], THREAD_STACK, 0, "end"};
-        fault_report(CHECK_ALIVE, &place, "its last look did not end within %u ms", END_PATIENCE_MS);
+        fault_report(CHECK_ALIVE, &place, "its last look does not end");
     }
 }
 

@@ -80,7 +80,7 @@ static void prepare(void)
 
 static void wait_done(uint32_t cpu, uint64_t before)
 {
-    if (workload_wait_change(&state[cpu].done, before))
+    if (workload_wait_change(&state[cpu].done, before, cpu))
         return;
     struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
     fault_report(CHECK_ACCOUNT, &place, "lost: raised %lu times, seen by the handler up to %lu", state[cpu].raised,

@@ -6,10 +6,12 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
-#include "cpu/percpu.h"
+#include "cpu/patience.h"
 #include "sched/thread.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
+
+#define GLANCE_MS 100
 
 static struct tally tallies[MAX_CPUS];
 
@@ -38,17 +40,19 @@ static void answer(void *argument)
 
 static void ask(struct round *round)
 {
+    struct patience patience = patience_with(round->partner_cpu);
+
     __atomic_store_n(&round->asked, round->asked + 1, __ATOMIC_RELEASE);
     tallies[cpu_index()].sent++;
     thread_wake(round->partner);
-    for (unsigned waits = 0; __atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) != round->asked; waits++) {
-        if (waits == ARRIVAL_PATIENCE_MS / 100) {
+    while (__atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) != round->asked) {
+        if (patience_is_over(&patience)) {
             struct fault_place place = {round->partner_cpu, THREAD_STACK, 0, "wake-up"};
             fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u woke a thread that does not run", cpu_index());
             tallies[cpu_index()].failed++;
             return;
         }
-        thread_block_ms(100);
+        thread_block_ms(GLANCE_MS);     /* the answer's wake-up ends it early */
     }
 }
 
@@ -76,7 +80,7 @@ static void run(void *random)
             thread_yield();
     }
     thread_stop(round->partner);
-    thread_join(round->partner, generation, ARRIVAL_PATIENCE_MS);
+    thread_join(round->partner, generation);
 }
 
 WORKLOAD(switch_storm) = {

@@ -39,7 +39,7 @@ static void run(void *random)
         uint64_t generation = thread->generation;
         tallies[cpu_index()].sent++;
         thread_wake(thread);
-        if (!thread_join(thread, generation, ARRIVAL_PATIENCE_MS) || lives != before + 1) {
+        if (!thread_join(thread, generation) || lives != before + 1) {
             struct fault_place place = {cpu, THREAD_STACK, 0, "thread"};
             fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u was not reaped", cpu_index());
             tallies[cpu_index()].failed++;

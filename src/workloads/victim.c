@@ -49,7 +49,7 @@ static void check_registers(struct trap_frame *frame, const struct victim_block 
     for (unsigned i = 0; i < FRAME_REGISTERS; i++) {
         if (frame->registers[i] == block->registers[i])
             continue;
-        fault_report(CHECK_WHOLE, place, "ring %u victim: %s is %#lx, not %#lx", (unsigned)frame->cs & 3, names[i],
+        fault_report(CHECK_WHOLE, place, "ring %u victim: %s is 0x%lx, not 0x%lx", (unsigned)frame->cs & 3, names[i],
                      frame->registers[i], block->registers[i]);
         frame->registers[i] = block->registers[i];
     }
@@ -59,7 +59,7 @@ static void check_words(const struct trap_frame *frame, const struct victim_bloc
 {
     for (unsigned i = 0; i < VICTIM_WORDS; i++)
         if (block->words[i] != (block->key ^ i))
-            fault_report(CHECK_WHOLE, place, "ring %u victim: the word at %#lx of its stack is %#lx, not %#lx",
+            fault_report(CHECK_WHOLE, place, "ring %u victim: the word at 0x%lx of its stack is 0x%lx, not 0x%lx",
                          (unsigned)frame->cs & 3, frame->rsp + offsetof(struct victim_block, words[i]), block->words[i],
                          block->key ^ i);
 }
@@ -73,11 +73,11 @@ static void look(struct trap_frame *frame)
     if (!frame_from_user(frame)) {
         memcpy(&block, (const void *)frame->rsp, sizeof(block));
     } else if (!user_read(&block, frame->rsp, sizeof(block))) {
-        fault_report(CHECK_WHOLE, &place, "ring 3 victim: RSP is %#lx, where it has no memory", frame->rsp);
+        fault_report(CHECK_WHOLE, &place, "ring 3 victim: RSP is 0x%lx, where it has no memory", frame->rsp);
         thread_exit();
     }
     if (frame->rsp != block.rsp)
-        fault_report(CHECK_WHOLE, &place, "ring %u victim: RSP is %#lx, not %#lx", (unsigned)frame->cs & 3, frame->rsp,
+        fault_report(CHECK_WHOLE, &place, "ring %u victim: RSP is 0x%lx, not 0x%lx", (unsigned)frame->cs & 3, frame->rsp,
                      block.rsp);
     check_registers(frame, &block, &place);
     check_words(frame, &block, &place);

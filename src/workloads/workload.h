@@ -40,11 +40,8 @@ static inline unsigned workload_count(void)
     return workloads_end - workloads_start;
 }
 
-/* How long an event that was sent may take to arrive, before it counts as lost. Long, since the CPUs of an emulator
- * share few real ones; what is checked is whether it comes. */
-#define ARRIVAL_PATIENCE_MS 10000
-
-/* Waits, giving way to other threads, until *counter differs from `before`. Thread context. False: it did not. */
-bool workload_wait_change(const uint64_t *counter, uint64_t before);
+/* Waits, giving way to other threads, until *counter differs from `before`, as what was sent to `cpu` makes it do.
+ * Thread context. False: patience with that CPU is over (cpu/patience.h). */
+bool workload_wait_change(const uint64_t *counter, uint64_t before, uint32_t cpu);
 
 #endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* How long to wait for another CPU before what it owes counts as lost: measured in its own timer ticks.
+ *
+ * An emulator's CPUs share few real ones, and any of them may be held up for seconds; but one that has taken so many
+ * timer interrupts since, and still has not taken the event, has lost it. A CPU that does not tick at all is found by
+ * its neighbour (workloads/check.c), which ends the run. Any context. */
+#ifndef ISTSTORM_CPU_PATIENCE_H
+#define ISTSTORM_CPU_PATIENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/percpu.h"
+
+#define PATIENCE_TICKS 500
+
+struct patience {
+    uint32_t cpu;
+    uint64_t last_tick;
+};
+
+static inline uint64_t cpu_ticks(uint32_t cpu)
+{
+    return __atomic_load_n(&cpu_at(cpu)->events[EVENT_TICK], __ATOMIC_RELAXED);
+}
+
+static inline struct patience patience_with(uint32_t cpu)
+{
+    return (struct patience){cpu, cpu_ticks(cpu) + PATIENCE_TICKS};
+}
+
+static inline bool patience_is_over(const struct patience *patience)
+{
+    return cpu_ticks(patience->cpu) > patience->last_tick;
+}
+
+#endif

@@ -13,7 +13,7 @@
 
 static struct {
     bool present, fifo, stuck;
-    uint64_t accesses, stop_at; /* at access number stop_at, on_stop is called, in its middle */
+    uint64_t accesses, stop_at; /* at the end of access number stop_at, on_stop is called */
     void (*on_stop)(bool out);
     uint8_t lcr, mcr, scr, fcr, divisor_low, divisor_high;
     unsigned held, sent_too_early;
@@ -80,7 +80,6 @@ void port_out8(uint16_t port, uint8_t value)
 {
     bool divisor = uart.lcr & 0x80;
 
-    uart_access(true);
     switch (port - UART_BASE) {
     case 0:
         if (divisor)
@@ -105,6 +104,7 @@ void port_out8(uint16_t port, uint8_t value)
         uart.scr = value;
         break;
     }
+    uart_access(true); /* last: the byte is out, and the driver does not know it yet */
 }
 
 #endif

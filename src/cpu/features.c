@@ -78,6 +78,9 @@ const char *features_read(void)
         struct leaf h = read_leaf(0x40000000, 0);
         read_vendor(cpu_features.hypervisor, h.ebx, h.ecx, h.edx);
     }
+    cpu_features.emulated = strcmp(cpu_features.hypervisor, "TCGTCGTCGTCG") == 0 ||
+                            strncmp(cpu_features.model, "Bochs", 5) == 0 ||
+                            strncmp(cpu_features.model, "QEMU TCG", 8) == 0;
     cpu_features.family = base_family == 15 ? 15 + (one.eax >> 20 & 255) : base_family;
     cpu_features.physical_bits = max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
     cpu_features.x2apic = one.ecx >> 21 & 1;
@@ -94,15 +97,9 @@ bool features_hypervisor(void)
     return read_leaf(1, 0).ecx >> 31;
 }
 
-bool features_emulated(void)
-{
-    return strcmp(cpu_features.hypervisor, "TCGTCGTCGTCG") == 0 || strncmp(cpu_features.model, "Bochs", 5) == 0 ||
-           strncmp(cpu_features.model, "QEMU TCG", 8) == 0;
-}
-
 const char *features_domain(void)
 {
-    if (features_emulated())
+    if (cpu_features.emulated)
         return "emulated";
     return cpu_features.hypervisor[0] ? "virtual" : "metal";
 }

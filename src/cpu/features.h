@@ -12,6 +12,7 @@ struct cpu_features {
     uint32_t family;
     uint32_t physical_bits;
     uint32_t max_leaf;
+    bool emulated;                  /* each instruction: TCG, Bochs */
     bool x2apic, smep, smap, umip, tsc_deadline, invariant_tsc;
 };
 
@@ -23,9 +24,6 @@ const char *features_read(void);
 
 /* Whether CPUID says that there is a hypervisor (or emulator). Before features_read too. */
 bool features_hypervisor(void);
-
-/* Whether each instruction is emulated: TCG, Bochs. */
-bool features_emulated(void);
 
 /* "emulated", "virtual" or "metal": the domain of every record. */
 const char *features_domain(void);

@@ -69,13 +69,14 @@ extern char user_text_start[], user_text_end[];
  * other would be lost before it could tell. */
 static inline void plant_damage(struct trap_frame *frame)
 {
-    bool victim = frame->rip >= (uint64_t)user_text_start && frame->rip < (uint64_t)user_text_end;
+    bool here = this_cpu->index == inject_cpu();
+    bool victim = here && frame->rip >= (uint64_t)user_text_start && frame->rip < (uint64_t)user_text_end;
 
     if (inject_planted(INJECT_CLOBBER_REGISTER) && victim)
         frame->r12 ^= 1;
     if (inject_planted(INJECT_CLOBBER_STACK) && victim)
         ((uint64_t *)frame->rsp)[20] ^= 1;
-    if (inject_planted(INJECT_STACK_FILL) && this_cpu->index == inject_cpu())
+    if (inject_planted(INJECT_STACK_FILL) && here)
         *(uint64_t *)stack_top(this_cpu->index, NMI_STACK, 1) = 0;
 }
 

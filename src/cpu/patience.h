@@ -10,9 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/features.h"
 #include "cpu/percpu.h"
 
-#define PATIENCE_TICKS 500
+/* An emulator's host runs all CPUs alike; a hypervisor's may hold up one while the others run. */
+#define PATIENCE_TICKS 1500
+#define PATIENCE_TICKS_EMULATED 500
+
+static inline uint64_t patience_ticks(void)
+{
+    return cpu_features.emulated ? PATIENCE_TICKS_EMULATED : PATIENCE_TICKS;
+}
 
 struct patience {
     uint32_t cpu;
@@ -26,7 +34,7 @@ static inline uint64_t cpu_ticks(uint32_t cpu)
 
 static inline struct patience patience_with(uint32_t cpu)
 {
-    return (struct patience){cpu, cpu_ticks(cpu) + PATIENCE_TICKS};
+    return (struct patience){cpu, cpu_ticks(cpu) + patience_ticks()};
 }
 
 static inline bool patience_is_over(const struct patience *patience)

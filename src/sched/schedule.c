@@ -30,7 +30,7 @@ struct run_queue {
     struct thread *exited;          /* switched away from for the last time; only this CPU touches it */
 } __attribute__((aligned(64)));
 
-#define LOST_WAKE_UP 100            /* which of a CPU's wake-ups inject=lost-wake-up loses */
+#define LOST_WAKE_UP 20             /* which of a CPU's wake-ups inject=lost-wake-up loses */
 
 static struct run_queue queues[MAX_CPUS];
 void (*schedule_tick_hook)(void);
@@ -43,7 +43,7 @@ uint32_t schedule_tick_hz(void)
 {
     uint32_t share = TICKS_EMULATED / cpu_count;
 
-    if (!features_emulated() || share >= TICK_HZ)
+    if (!cpu_features.emulated || share >= TICK_HZ)
         return TICK_HZ;
     return share > TICK_HZ_LEAST ? share : TICK_HZ_LEAST;
 }
@@ -101,18 +101,19 @@ static struct thread *pick_next(struct run_queue *queue, struct thread *previous
 /* What must hold whenever a CPU switches threads, because then it is at rest: design, checks 4 and 5. */
 static void check_at_rest(const struct thread *thread)
 {
-    struct fault_place place = fault_here("switch");
     uintptr_t depth = thread_stack(thread) + THREAD_SIZE - read_rsp();
 
-    if (__builtin_expect(this_cpu->irq_nest != -1, 0))
+    if (__builtin_expect(this_cpu->irq_nest == -1 && depth <= THREAD_SIZE && thread_stack_is_whole(thread), 1))
+        return;
+    struct fault_place place = fault_here("switch");
+    if (this_cpu->irq_nest != -1)
         fault_report(CHECK_REST, &place, "the IRQ nest counter is %d at a switch: it did not come back",
                      this_cpu->irq_nest);
-    if (__builtin_expect(depth > THREAD_SIZE, 0))
+    else if (depth > THREAD_SIZE)
         fault_report(CHECK_STACK, &place, "thread %s switches on a stack that is not its own", thread->name);
-    if (__builtin_expect(!thread_stack_is_whole(thread), 0)) {
+    else
         fault_report(CHECK_FILL, &place, "thread_info or the end magic of thread %s is damaged", thread->name);
-        fault_fatal();
-    }
+    fault_fatal();
 }
 
 void schedule(void)

@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 
-#include "cpu/clock.h"
 #include "cpu/fault.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
@@ -17,10 +16,12 @@
 
 #define LOOK_EVERY_MS 500
 
-/* A CPU that does not tick for so long, while its watcher does so often, is called hung. The ticks are there because
- * an emulator may stop all of its CPUs for as long as its host likes. */
-#define ALIVE_BOUND_MS 10000
-#define ALIVE_BOUND_TICKS 200
+/* A CPU that does not tick while its watcher does so often is called hung: sooner than others lose their patience with
+ * it (cpu/patience.h), so that it is named as what it is. */
+static uint64_t hung_after_ticks(void)
+{
+    return patience_ticks() * 3 / 5;
+}
 
 /* In thread context no IST event of this CPU is under way, since each ends before the thread goes on. */
 static void check_rest(void)
@@ -125,7 +126,7 @@ void check_last_look(void *unused)
 /* By watcher. */
 static struct {
     uint64_t ticks;                 /* the neighbour's, when they last changed */
-    uint64_t own_ticks, ms;         /* then */
+    uint64_t own_ticks;             /* then */
 } watches[MAX_CPUS];
 
 static uint32_t neighbour_of(uint32_t cpu)
@@ -140,7 +141,8 @@ static _Noreturn void report_hung(uint32_t cpu)
 {
     struct fault_place place = {cpu, NO_STACK, 0, "timer"};
 
-    fault_report(CHECK_ALIVE, &place, "hung: no timer tick for %u ms", ALIVE_BOUND_MS);
+    fault_report(CHECK_ALIVE, &place, "hung: its timer has not ticked while CPU %u's did %lu times", cpu_index(),
+                 hung_after_ticks());
     if (!ipi_ask_where(cpu))
         report_note("CPU %u does not answer NMIs either", cpu);
     fault_fatal();
@@ -149,16 +151,12 @@ static _Noreturn void report_hung(uint32_t cpu)
 void check_neighbour_moves(void)
 {
     uint32_t self = cpu_index(), neighbour = neighbour_of(self);
-    uint64_t ticks = cpu_ticks(neighbour), now = clock_ms();
+    uint64_t ticks = cpu_ticks(neighbour);
 
-    if (neighbour == self)
-        return;
-    if (ticks != watches[self].ticks || watches[self].ms == 0) {
+    if (ticks != watches[self].ticks) {
         watches[self].ticks = ticks;
         watches[self].own_ticks = cpu_ticks(self);
-        watches[self].ms = now;
-    } else if (now - watches[self].ms > ALIVE_BOUND_MS &&
-               cpu_ticks(self) - watches[self].own_ticks > ALIVE_BOUND_TICKS) {
+    } else if (neighbour != self && cpu_ticks(self) - watches[self].own_ticks > hung_after_ticks()) {
         report_hung(neighbour);
     }
 }

@@ -17,7 +17,7 @@
 #include "workloads/workload.h"
 
 #define NEST_PATIENCE 10000000      /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
-#define LOST_IRQ 100                /* which of the interrupts to a CPU inject=lost-irq loses */
+#define LOST_IRQ 10                 /* which of the interrupts to a CPU inject=lost-irq loses */
 
 static struct tally tallies[MAX_CPUS];
 static struct target_claims claims;

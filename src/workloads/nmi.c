@@ -17,7 +17,7 @@
 
 #define BURST_ONE_IN 16
 #define BURST_MOST 8
-#define LOST_NMI 100                /* which of the NMIs to a CPU inject=lost-nmi loses */
+#define LOST_NMI 10                 /* which of the NMIs to a CPU inject=lost-nmi loses */
 
 static struct tally tallies[MAX_CPUS];
 static struct target_claims claims;

@@ -504,6 +504,31 @@ static void seizing_works_after_a_stop_at_any_instruction(void **state)
     assert_true(stops > 80);
 }
 
+static bool owner_was_active;
+
+static void nmi_at_step(void)
+{
+    owner_was_active = owned != 0;
+    line_in_between(false);
+}
+
+static void write_in_the_middle_of_a_write_takes_its_own_place(void **state)
+{
+    /* So many instructions are well past the reservation, which is what is looked at. */
+    for (long steps = 1; steps < 400; steps++) {
+        fresh_console(state);
+        console_init(&serial_only);
+        count_steps(nmi_at_step, steps);
+        set_trap_flag(true);
+        write_text("outer\n");
+        set_trap_flag(false);
+        assert_true(steps_left <= 0);
+        console_drain();
+        assert_int_equal(uart.length, strlen("outer\r\nbetween\r\n"));
+        assert_true(sent_whole("outer\r\n") && sent_whole("between\r\n"));
+    }
+}
+
 /*
  * What follows a line's last byte, instruction by instruction: there the record is freed, the
  * ownership given up and the ring looked at again. "x\r\n" fits the FIFO: one look at the line
@@ -512,18 +537,10 @@ static void seizing_works_after_a_stop_at_any_instruction(void **state)
 #define LAST_ACCESS 4
 #define STEPS_BETWEEN 7 /* of what is tried; each step costs a signal */
 
-static bool owner_was_active;
-
 static void begin_steps(bool out)
 {
     (void)out;
     set_trap_flag(true);
-}
-
-static void nmi_at_step(void)
-{
-    owner_was_active = owned != 0;
-    line_in_between(false);
 }
 
 /* Writes "x", and has something happen so many instructions after its last byte. */
@@ -590,6 +607,8 @@ int main(void)
         cmocka_unit_test_setup(writer_stopped_before_commit_is_passed_over, fresh_console),
         cmocka_unit_test_setup(stopped_writer_at_the_rings_end_is_passed_over, fresh_console),
         cmocka_unit_test_setup(seizing_works_after_a_stop_at_any_instruction, fresh_console),
+        cmocka_unit_test_setup(
+            write_in_the_middle_of_a_write_takes_its_own_place, fresh_console),
         cmocka_unit_test_setup(line_queued_while_the_owner_lets_go_is_not_left, fresh_console),
         cmocka_unit_test_setup(
             seizing_after_a_lines_last_byte_neither_repeats_nor_miscounts, fresh_console),

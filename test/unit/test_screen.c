@@ -169,6 +169,7 @@ static void bad_layouts_are_refused(void **state)
     REFUSED(blue_size = 0);
     REFUSED(green_size = 33);
     REFUSED(width = 0);
+    REFUSED(width = 65);
     REFUSED(width = 7);
     REFUSED(height = 15);
     REFUSED(kind = CONSOLE_FRAMEBUFFER_NONE);

@@ -12,7 +12,7 @@
 #define UART_SENT_MAX (16 * 1024 * 1024)
 
 static struct {
-    bool present, fifo, stuck;
+    bool present, modem, fifo, stuck;
     uint64_t accesses, stop_at; /* at the end of access number stop_at, on_stop is called */
     void (*on_stop)(bool out);
     uint8_t lcr, mcr, scr, fcr, divisor_low, divisor_high;
@@ -24,7 +24,7 @@ static struct {
 
 static void uart_reset(void)
 {
-    uart.present = uart.fifo = true;
+    uart.present = uart.modem = uart.fifo = true;
     uart.stuck = false;
     uart.accesses = uart.stop_at = uart.status_reads = 0;
     uart.length = uart.held = uart.sent_too_early = 0;
@@ -57,9 +57,9 @@ uint8_t port_in8(uint16_t port)
     case 5:
         return uart_status();
     case 6: /* loopback: DTR, RTS, OUT1, OUT2 as DSR, CTS, RI, DCD */
-        return uart.mcr & 0x10 ? (uart.mcr & 1) << 5 | (uart.mcr & 2) << 3 | (uart.mcr & 4) << 4 |
-                                     (uart.mcr & 8) << 4
-                               : 0;
+        if (!uart.modem || !(uart.mcr & 0x10))
+            return 0;
+        return (uart.mcr & 1) << 5 | (uart.mcr & 2) << 3 | (uart.mcr & 4) << 4 | (uart.mcr & 8) << 4;
     case 7:
         return uart.scr;
     default:

@@ -95,8 +95,8 @@ static uint32_t pixel(const uint8_t *memory, const struct console_framebuffer *f
     return value;
 }
 
-static void check_glyph(const uint8_t *memory, const struct console_framebuffer *fb, uint32_t column,
-                        uint32_t row, uint32_t scale, uint8_t c, uint32_t ink)
+static void check_glyph(const uint8_t *memory, const struct console_framebuffer *fb,
+                        uint32_t column, uint32_t row, uint32_t scale, uint8_t c, uint32_t ink)
 {
     for (uint32_t y = 0; y < GLYPH_HEIGHT * scale; y++) {
         for (uint32_t x = 0; x < 8 * scale; x++) {

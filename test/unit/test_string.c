@@ -89,7 +89,8 @@ static void comparisons_agree_with_libc(void **state)
             for (size_t n = 0; n < 5; n++)
                 assert_int_equal(own_strncmp(texts[i], texts[k], n),
                                  sign(strncmp(texts[i], texts[k], n)));
-            assert_int_equal(own_memcmp(texts[i], texts[k], 1), sign(memcmp(texts[i], texts[k], 1)));
+            assert_int_equal(own_memcmp(texts[i], texts[k], 1),
+                             sign(memcmp(texts[i], texts[k], 1)));
         }
     }
 }

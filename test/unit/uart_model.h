@@ -59,7 +59,7 @@ uint8_t port_in8(uint16_t port)
     case 6: /* loopback: DTR, RTS, OUT1, OUT2 as DSR, CTS, RI, DCD */
         if (!uart.modem || !(uart.mcr & 0x10))
             return 0;
-        return (uart.mcr & 1) << 5 | (uart.mcr & 2) << 3 | (uart.mcr & 4) << 4 | (uart.mcr & 8) << 4;
+        return (uart.mcr & 1) << 5 | (uart.mcr & 2) << 3 | (uart.mcr & 0xc) << 4;
     case 7:
         return uart.scr;
     default:

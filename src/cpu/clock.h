@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Time, from the time-stamp counter: SDM volume 3, 17.17. How fast it counts is measured in smp/clock.c.
  *
- * Any context. Nanoseconds since the counter's zero (reset, on most machines); 0 until the rate is known. */
+ * Any context. Nanoseconds since clock_start; 0 before it. */
 #ifndef ISTSTORM_CPU_CLOCK_H
 #define ISTSTORM_CPU_CLOCK_H
 
@@ -10,6 +10,11 @@
 #include "cpu/x86.h"
 
 extern uint64_t clock_tsc_hz;
+extern uint64_t clock_epoch;        /* the TSC at clock_start */
+
+/* From here on there is time. What came before (firmware, a disk) took as long as it liked, and must not show in a run
+ * that is to repeat to the byte. Once, on the BSP. */
+void clock_start(uint64_t tsc_hz);
 
 /* Whole seconds apart, so that neither product overflows in a run of weeks. */
 static inline uint64_t clock_tsc_to_ns(uint64_t tsc)
@@ -20,7 +25,7 @@ static inline uint64_t clock_tsc_to_ns(uint64_t tsc)
 
 static inline uint64_t clock_ns(void)
 {
-    return clock_tsc_to_ns(read_tsc());
+    return clock_tsc_to_ns(read_tsc() - clock_epoch);
 }
 
 static inline uint64_t clock_ms(void)

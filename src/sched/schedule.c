@@ -195,9 +195,14 @@ void thread_sleep_ms(uint64_t ms)
 void thread_yield(void)
 {
     uint64_t flags = interrupts_save();
-    queues[cpu_index()].slice_over = true;
+    struct run_queue *queue = &queues[cpu_index()];
+    bool alone = !queue->first;
+
+    queue->slice_over = true;
     schedule();
     interrupts_restore(flags);
+    if (alone)
+        cpu_relax();                /* what it waits for is on another CPU, which an emulator may have to let run */
 }
 
 _Noreturn void thread_exit(void)

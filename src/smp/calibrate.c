@@ -30,10 +30,20 @@ static struct reading read_clocks(void)
     return (struct reading){read_tsc(), apic_timer_read()};
 }
 
+/* No better than the reference's crystal, some 20 in a million: digits behind that are noise. */
+static uint64_t round_rate(uint64_t hz)
+{
+    uint64_t unit = 1;
+
+    while (hz / unit >= 100000)
+        unit *= 10;
+    return (hz + unit / 2) / unit * unit;
+}
+
 static void set_rates(struct reading from, struct reading to, uint64_t ticks, uint64_t hz)
 {
-    clock_tsc_hz = (to.tsc - from.tsc) * hz / ticks;
-    calibrated_apic_hz = (uint64_t)(from.apic - to.apic) * hz / ticks;
+    calibrated_apic_hz = round_rate((uint64_t)(from.apic - to.apic) * hz / ticks);
+    clock_start(round_rate((to.tsc - from.tsc) * hz / ticks));
 }
 
 static bool against_pm_timer(const struct acpi_fadt_facts *fadt)

@@ -10,7 +10,7 @@
 
 extern uint32_t calibrated_apic_hz;
 
-/* Sets clock_tsc_hz and calibrated_apic_hz; the name of the reference, or NULL where none of them moves. Once, on the
+/* Starts the clock and sets calibrated_apic_hz; the name of the reference, or NULL where none of them moves. Once, on the
  * BSP, with its APIC enabled and interrupts off. Takes 20 ms. */
 const char *calibrate(const struct acpi_fadt_facts *fadt);
 

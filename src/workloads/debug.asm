@@ -13,11 +13,18 @@ global debug_int3_after:data
 debug_int3_after:
         ret
 
-; void debug_icebp(void): INT1, the one-byte form that sets nothing in DR6.
+; bool debug_icebp(void): INT1, the one-byte form that sets nothing in DR6. False where it is #UD, as on some emulators.
 global debug_icebp:function
 debug_icebp:
-        db      0xf1
+        mov     eax, 1
+.int1:  db      0xf1
         ret
+.missing:
+        xor     eax, eax
+        ret
+[section .fixups alloc noexec nowrite]
+        dq      debug_icebp.int1, debug_icebp.missing
+__?SECT?__
 
 ; void debug_step(uint64_t count): single-steps `count` rounds of two instructions. With TF set by POPFQ, the trap comes
 ; after each instruction that begins with TF set: the rounds, and the three that clear it.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The workload `debug`: #DB and #BP of every kind on the debug stack, nested as deep as it has levels. SDM volume 3, 17.2, 17.3.
  *
- * ICEBP has a workload of its own: an emulator may take it for a word to its own debugger, and stop. */
+ * The probe finds out whether the CPU has ICEBP; the storm uses it only then. */
 #include <stddef.h>
 
 #include "cpu/fault.h"
@@ -18,13 +18,14 @@
 
 /* debug.asm */
 void debug_int3(void);
-void debug_icebp(void);
+bool debug_icebp(void);
 void debug_step(uint64_t count);
 void debug_execute(void);
 void debug_write(uint64_t *word, uint64_t value);
 extern char debug_int3_after[], debug_execute_target[], debug_write_after[];
 
-static struct tally tallies[MAX_CPUS], icebp_tallies[MAX_CPUS];
+static struct tally tallies[MAX_CPUS];
+static bool has_icebp[MAX_CPUS];
 
 /* What a CPU's thread expects, and what its handlers have seen. */
 static struct expectation {
@@ -84,9 +85,10 @@ static struct expectation *expect(uint32_t nested)
     return e;
 }
 
-static void verify(struct expectation *e, struct tally *tally, const char *event, uint64_t debugs, uint64_t breakpoints,
-                   uint64_t dr6_bits, const void *rip)
+static void verify(struct expectation *e, const char *event, uint64_t debugs, uint64_t breakpoints, uint64_t dr6_bits,
+                   const void *rip)
 {
+    struct tally *tally = &tallies[cpu_index()];
     struct fault_place place = {cpu_index(), DEBUG_STACK, 0, event};
 
     e->active = false;
@@ -105,7 +107,7 @@ static void breakpoint(uint32_t nested)
     struct expectation *e = expect(nested);
 
     debug_int3();
-    verify(e, &tallies[cpu_index()], "INT3", 0, 1 + nested, 0, NULL);
+    verify(e, "INT3", 0, 1 + nested, 0, NULL);
 }
 
 static void single_step(uint64_t rounds)
@@ -113,7 +115,7 @@ static void single_step(uint64_t rounds)
     struct expectation *e = expect(0);
 
     debug_step(rounds);
-    verify(e, &tallies[cpu_index()], "single step", STEPS_A_ROUND * rounds + STEPS_TO_CLEAR_TF, 0, DR6_BS, NULL);
+    verify(e, "single step", STEPS_A_ROUND * rounds + STEPS_TO_CLEAR_TF, 0, DR6_BS, NULL);
 }
 
 static void execution_breakpoint(uint32_t nested)
@@ -124,7 +126,7 @@ static void execution_breakpoint(uint32_t nested)
     write_dr7(DR7_IDLE | DR7_LOCAL(0) | DR7_EXECUTE(0));
     debug_execute();
     write_dr7(DR7_IDLE);
-    verify(e, &tallies[cpu_index()], "execution breakpoint", 1, nested, DR6_B(0), debug_execute_target);
+    verify(e, "execution breakpoint", 1, nested, DR6_B(0), debug_execute_target);
 }
 
 static void data_breakpoint(uint32_t nested)
@@ -135,7 +137,18 @@ static void data_breakpoint(uint32_t nested)
     write_dr7(DR7_IDLE | DR7_LOCAL(1) | DR7_WRITE8(1));
     debug_write(&e->word, 1);
     write_dr7(DR7_IDLE);
-    verify(e, &tallies[cpu_index()], "data breakpoint", 1, nested, DR6_B(1), debug_write_after);
+    verify(e, "data breakpoint", 1, nested, DR6_B(1), debug_write_after);
+}
+
+/* DR6 says nothing of it (17.2.3). */
+static void icebp(uint32_t nested)
+{
+    struct expectation *e = expect(nested);
+
+    has_icebp[cpu_index()] = debug_icebp();
+    if (has_icebp[cpu_index()])
+        verify(e, "ICEBP", 1, nested, 0, NULL);
+    e->active = false;
 }
 
 static void probe(struct random *random)
@@ -145,17 +158,19 @@ static void probe(struct random *random)
     single_step(1 + random_below(random, 8));
     execution_breakpoint(0);
     data_breakpoint(0);
+    icebp(0);
 }
 
 static void turn(struct random *random)
 {
     uint32_t nested = random_below(random, IST_LEVELS);
 
-    switch (random_below(random, 4)) {
+    switch (random_below(random, has_icebp[cpu_index()] ? 5 : 4)) {
     case 0: breakpoint(nested); break;
     case 1: single_step(1 + random_below(random, 16)); break;
     case 2: execution_breakpoint(nested); break;
     case 3: data_breakpoint(nested); break;
+    case 4: icebp(nested); break;
     }
 }
 
@@ -165,21 +180,6 @@ static void run(void *random)
         turn(random);
 }
 
-static void icebp(struct random *random)
-{
-    struct expectation *e = expect(0);
-
-    (void)random;
-    debug_icebp();
-    verify(e, &icebp_tallies[cpu_index()], "ICEBP", 1, 0, 0, NULL);
-}
-
-static void run_icebp(void *random)
-{
-    while (!thread_stopping())
-        icebp(random);
-}
-
 WORKLOAD(debug) = {
     .name = "debug",
     .about = "INT3, single step, execution and data breakpoints, nested",
@@ -187,13 +187,4 @@ WORKLOAD(debug) = {
     .probe = probe,
     .thread = run,
     .tallies = tallies,
-};
-
-WORKLOAD(icebp_storm) = {
-    .name = "icebp",
-    .about = "INT1 (ICEBP); some emulators stop at it",
-    .alone = true,
-    .prepare = prepare,
-    .thread = run_icebp,
-    .tallies = icebp_tallies,
 };

@@ -59,8 +59,7 @@ const char *const *runner_names(unsigned *count, uint64_t *together)
     *together = 0;
     for (unsigned i = 0; i < *count; i++) {
         names[i] = workloads_start[i].name;
-        if (!workloads_start[i].alone)
-            *together |= 1ull << i;
+        *together |= 1ull << i;
     }
     return names;
 }

@@ -23,7 +23,6 @@ struct tally {
 struct workload {
     const char *name;
     const char *about;
-    bool alone;                                 /* not a part of `storm`: may stop or kill an emulator */
     void (*prepare)(void);                      /* once, before any thread runs; or NULL */
     void (*probe)(struct random *random);       /* one of each of its events on this CPU, in peace; or NULL */
     void (*thread)(void *random);               /* its argument is the CPU's own struct random */

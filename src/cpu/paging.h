@@ -43,7 +43,7 @@ bool paging_map(uintptr_t address, uint64_t page, uint64_t flags);
 uint64_t paging_tables(void);
 
 /* Takes a page out of the tables and this CPU's TLB, and returns its frame (0: it was not mapped). Other CPUs may
- * still have it cached: tlb_flush_others() in smp/ipi.h. */
+ * still have it cached, until each has reloaded CR3. */
 uint64_t paging_unmap(uintptr_t address);
 
 /* Maps and fills new frames for [low, high); undoes everything and returns false when memory runs out. */

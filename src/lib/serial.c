@@ -43,7 +43,7 @@ enum {
  * The FIFO of 16 empties in 1.4 ms at the top speed. A port read takes 0.1 to 1 us where there
  * is a UART, so this many are 70 to 700 times that, and the bound grows as the speed falls.
  */
-#define READS_BOUND 1000000
+#define READS_BOUND 10000000
 /* A port that moves and sticks again and again would cost a wait each time: so often, no more. */
 #define STUCK_TIMES_MAX 8
 

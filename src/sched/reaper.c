@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Buries zombies in batches: one TLB shootdown for all that have gathered. */
+/* Buries zombies in batches: all that have gathered wait for one round of TLB flushes. */
 #include "sched/reaper.h"
 
 #include <stddef.h>
 
-#include "cpu/fault.h"
-#include "smp/ipi.h"
+#include "cpu/paging.h"
+#include "cpu/percpu.h"
 
 static struct thread *zombies;      /* pushed by any CPU, taken whole by the reaper */
 static struct thread *reaper;
@@ -18,14 +18,35 @@ void reaper_take(struct thread *zombie)
     thread_wake(reaper);
 }
 
+/* Every CPU reloads CR3 at its next tick when the round has changed. That is soon enough, and spares a machine of many
+ * CPUs an interrupt to each of them for every batch. */
+static uint64_t flush_round;
+static uint64_t flushed[MAX_CPUS];
+
+void reaper_tick(void)
+{
+    uint64_t round = __atomic_load_n(&flush_round, __ATOMIC_ACQUIRE);
+
+    if (flushed[cpu_index()] == round)
+        return;
+    write_cr3(paging_root);
+    __atomic_store_n(&flushed[cpu_index()], round, __ATOMIC_RELEASE);
+}
+
+static void wait_until_forgotten(void)
+{
+    uint64_t round = __atomic_add_fetch(&flush_round, 1, __ATOMIC_RELEASE);
+
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        while (cpu_at(cpu)->online && __atomic_load_n(&flushed[cpu], __ATOMIC_ACQUIRE) != round)
+            thread_block_ms(1);     /* a hung CPU is its neighbour's to find */
+}
+
 static void bury(struct thread *batch)
 {
     for (struct thread *t = batch; t; t = t->next)
         thread_release_stack(t);
-    if (!tlb_flush_others(thread_yield)) {
-        struct fault_place place = fault_here("TLB shootdown");
-        fault_report(CHECK_ALIVE, &place, "a CPU ticks but does not answer");
-    }
+    wait_until_forgotten();
     for (struct thread *t = batch, *next; t; t = next) {
         next = t->next;
         thread_release_slot(t);

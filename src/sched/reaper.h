@@ -11,6 +11,9 @@
 /* Makes the reaper's thread, on CPU 0. False: out of memory. */
 bool reaper_create(void);
 
+/* From every timer tick, interrupts off: this CPU forgets the mappings of stacks that were unmapped since its last. */
+void reaper_tick(void);
+
 /* A zombie on whose stack nobody stands any more. Thread context, interrupts off. */
 void reaper_take(struct thread *zombie);
 

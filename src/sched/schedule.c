@@ -292,6 +292,7 @@ static void tick_handler(struct trap_frame *frame)
             cpu_relax();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
+    reaper_tick();
     if (schedule_tick_hook)
         schedule_tick_hook();
     apic_eoi();

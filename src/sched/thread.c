@@ -194,15 +194,3 @@ bool thread_join(struct thread *thread, uint64_t generation)
         thread_block_ms(JOIN_GLANCE_MS);
     }
 }
-
-bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
-{
-    struct thread *thread = thread_create(name, cpu, entry, argument);
-    uint64_t generation;
-
-    if (!thread)
-        return false;
-    generation = thread->generation;
-    thread_wake(thread);
-    return thread_join(thread, generation);
-}

@@ -76,9 +76,6 @@ bool thread_stopping(void);
  * Thread context. */
 bool thread_join(struct thread *thread, uint64_t generation);
 
-/* Makes a thread, starts it, and waits for it as thread_join does. False also when none could be made. */
-bool thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
-
 /* The thread's stack, lowest address. */
 uintptr_t thread_stack(const struct thread *thread);
 struct thread *thread_of_slot(uint32_t slot);

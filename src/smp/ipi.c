@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cross-CPU calls, TLB shootdown, and the NMIs that stop a CPU or ask it where it is. SDM volume 3, 4.10.5, 10.6. */
+/* Cross-CPU calls, and the NMIs that stop a CPU or ask it where it is. SDM volume 3, 10.6. */
 #include "smp/ipi.h"
 
 #include <stddef.h>
@@ -9,7 +9,6 @@
 #include "cpu/irq.h"
 #include "cpu/ist.h"
 #include "cpu/oops.h"
-#include "cpu/paging.h"
 #include "cpu/patience.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
@@ -78,16 +77,6 @@ static void call_handler(struct trap_frame *frame)
         __atomic_store_n(&call.asked[cpu_index()], false, __ATOMIC_RELEASE);
     }
     apic_eoi();
-}
-
-static void flush_tlb(void)
-{
-    write_cr3(paging_root);
-}
-
-bool tlb_flush_others(void (*pause)(void))
-{
-    return ipi_call_others(flush_tlb, pause);
 }
 
 static void reschedule_handler(struct trap_frame *frame)

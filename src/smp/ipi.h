@@ -20,9 +20,6 @@ void ipi_reschedule(uint32_t cpu);
  * (thread_yield) between looks. Thread context, interrupts on. False: one did not answer, whose patience (cpu/patience.h) is over; no call is possible any more. */
 bool ipi_call_others(void (*function)(void), void (*pause)(void));
 
-/* After pages were taken out of the tables: no other CPU has them cached any more. As ipi_call_others. */
-bool tlb_flush_others(void (*pause)(void));
-
 /* Asks a CPU by NMI where it is; it reports its registers and backtrace. False: not even an NMI was answered within
  * a second. Thread or IRQ context. */
 bool ipi_ask_where(uint32_t cpu);

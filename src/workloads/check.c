@@ -57,31 +57,35 @@ static void check_magics(void)
 
 void check_thread(void *unused)
 {
+    bool stopping = false;
+
     (void)unused;
-    while (!thread_stopping()) {
+    while (!stopping) {
+        stopping = thread_stopping();
         check_rest();
         check_magics();
-        thread_block_ms(LOOK_EVERY_MS);
+        if (!stopping)
+            thread_block_ms(LOOK_EVERY_MS);
     }
 }
 
 /* A level that no event has entered must be as it was filled. */
-static void look_at_stack(enum stack_kind kind)
+static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 {
     const struct stack_shape *shape = &stack_shapes[kind];
-    uint32_t deepest = shape->ist ? this_cpu->ist_deepest[kind] : 0, most = 0;
+    uint32_t deepest = shape->ist ? cpu->ist_deepest[kind] : 0, most = 0;
 
     for (uint32_t level = 0; level < shape->levels; level++) {
-        uintptr_t high = stack_top(cpu_index(), kind, level);
+        uintptr_t high = stack_top(cpu->index, kind, level);
         uint32_t used = stack_used_bytes(high - shape->level_size, high);
-        struct fault_place place = {cpu_index(), kind, level, "look"};
+        struct fault_place place = {cpu->index, kind, level, "look"};
         if (level > deepest && used)
             fault_report(CHECK_FILL, &place, "%u bytes of a level that was never entered are written", used);
         if (used > most)
             most = used;
     }
     report_stack(&(struct report_stack){
-        .cpu = cpu_index(),
+        .cpu = cpu->index,
         .stack = shape->name,
         .size_bytes = shape->level_size,
         .levels = shape->levels,
@@ -91,12 +95,12 @@ static void look_at_stack(enum stack_kind kind)
     });
 }
 
-static void report_thread_stacks(void)
+static void report_thread_stacks(uint32_t cpu)
 {
-    uint32_t used = thread_stack_most_used(cpu_index());
+    uint32_t used = thread_stack_most_used(cpu);
 
     report_stack(&(struct report_stack){
-        .cpu = cpu_index(),
+        .cpu = cpu,
         .stack = stack_name(THREAD_STACK),
         .size_bytes = THREAD_SIZE,
         .levels = 1,
@@ -106,21 +110,26 @@ static void report_thread_stacks(void)
     });
 }
 
-void check_last_look(void *unused)
+static void report_events(const struct percpu *cpu)
 {
-    (void)unused;
-    check_rest();
-    check_magics();
     report_cpu(&(struct report_cpu){
-        .cpu = cpu_index(),
-        .apic_id = this_cpu->apic_id,
-#define REPORT_EVENT(symbol, name) .name = this_cpu->events[EVENT_##symbol],
+        .cpu = cpu->index,
+        .apic_id = cpu->apic_id,
+#define REPORT_EVENT(symbol, name) .name = cpu->events[EVENT_##symbol],
         EVENTS(REPORT_EVENT)
 #undef REPORT_EVENT
     });
-    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
-        look_at_stack(kind);
-    report_thread_stacks();
+}
+
+void check_last_look(void)
+{
+    for (uint32_t i = 0; i < target_count; i++) {
+        const struct percpu *cpu = cpu_at(target_cpus[i]);
+        report_events(cpu);
+        for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+            look_at_stack(cpu, kind);
+        report_thread_stacks(cpu->index);
+    }
 }
 
 /* By watcher. */

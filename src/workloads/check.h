@@ -6,11 +6,12 @@
 
 #include <stdint.h>
 
-/* A thread's entry: looks at its CPU's stacks and counters now and then until it is told to stop. */
+/* A thread's entry: looks at its CPU's stacks and counters now and then until it is told to stop, and
+ * once more then. */
 void check_thread(void *unused);
 
-/* A thread's entry: one last look at its CPU, the whole of every stack included, and the CPU's records. */
-void check_last_look(void *unused);
+/* After a storm: looks at the whole of every stack of every CPU, and writes the CPUs' records. Main thread. */
+void check_last_look(void);
 
 /* From every timer tick: is the next CPU's timer still ticking? */
 void check_neighbour_moves(void);

@@ -91,39 +91,6 @@ void runner_prepare(void)
             w->prepare();
 }
 
-/* The probe of one CPU: every selected workload's events once, with nothing else going on. */
-struct probe {
-    const struct run *run;
-    struct random random;
-};
-
-static void probe_cpu(void *argument)
-{
-    struct probe *probe = argument;
-
-    for (const struct workload *w = workloads_start; w < workloads_end; w++)
-        if (selected(probe->run, w) && w->probe)
-            w->probe(&probe->random);
-}
-
-static void probe_all(const struct run *run)
-{
-    uint64_t faults = fault_count();
-    uint32_t probed = 0;
-
-    for (; probed < target_count && fault_count() == faults; probed++) {
-        struct probe probe = {.run = run};
-        random_seed(&probe.random, run->seed ^ target_cpus[probed]);
-        if (thread_run("probe", target_cpus[probed], probe_cpu, &probe))
-            continue;
-        struct fault_place place = {target_cpus[probed], NO_STACK, 0, "probe"};
-        fault_report(CHECK_ALIVE, &place, "its probe does not end");
-        fault_fatal();                  /* the probe's stack is this one's: it must not go on */
-    }
-    report_test(probed == target_count && fault_count() == faults, "probe", "%u of %u CPUs took each event once", probed,
-                target_count);
-}
-
 static void add_member(const char *name, uint32_t cpu, void (*entry)(void *argument), uint64_t seed)
 {
     struct member *member = &members[member_count];
@@ -139,9 +106,56 @@ static void add_member(const char *name, uint32_t cpu, void (*entry)(void *argum
     member_count++;
 }
 
+static void wake_members(void)
+{
+    for (uint32_t i = 0; i < member_count; i++)
+        thread_wake(members[i].thread);
+}
+
+/* Waits for all of them. One that does not end still uses what is shared with it: the run cannot go on. */
+static void join_members(void)
+{
+    for (uint32_t i = 0; i < member_count; i++) {
+        struct thread *thread = members[i].thread;
+        if (thread_join(thread, members[i].generation))
+            continue;
+        struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
+        fault_report(CHECK_ACCOUNT, &place, "thread %s does not end (state %u): a wake-up was lost, or it hangs",
+                     thread->name, thread->state);
+        fault_fatal();
+    }
+    member_count = 0;
+}
+
+/* The probe of a CPU: every selected workload's events once, to itself, before anything else goes on there. */
+static const struct run *probing;
+
+static void probe_cpu(void *random)
+{
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (selected(probing, w) && w->probe)
+            w->probe(random);
+}
+
+/* The first CPU alone, then the others: had one of them the first one's stacks, it would be caught here. */
+static void probe_all(const struct run *run)
+{
+    uint64_t faults = fault_count();
+
+    probing = run;
+    add_member("probe", target_cpus[0], probe_cpu, run->seed);
+    wake_members();
+    join_members();
+    for (uint32_t i = 1; i < target_count; i++)
+        add_member("probe", target_cpus[i], probe_cpu, run->seed);
+    wake_members();
+    join_members();
+    report_test(fault_count() == faults, "probe", "%lu faults when each CPU took each event once",
+                fault_count() - faults);
+}
+
 static void start(const struct run *run)
 {
-    member_count = 0;
     for (uint32_t i = 0; i < target_count; i++) {
         uint32_t cpu = target_cpus[i];
         add_member("victim 0", cpu, victim_ring0, run->seed);
@@ -151,8 +165,7 @@ static void start(const struct run *run)
             if (selected(run, w))
                 add_member(w->name, cpu, w->thread, run->seed);
     }
-    for (uint32_t i = 0; i < member_count; i++)
-        thread_wake(members[i].thread);
+    wake_members();
 }
 
 static void heartbeat(uint64_t start_ms)
@@ -196,15 +209,7 @@ static void end_storm(void)
 {
     for (uint32_t i = 0; i < member_count; i++)
         thread_stop(members[i].thread);
-    for (uint32_t i = 0; i < member_count; i++) {
-        struct thread *thread = members[i].thread;
-        if (thread_join(thread, members[i].generation))
-            continue;
-        struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
-        fault_report(CHECK_ACCOUNT, &place, "thread %s does not end (state %u): a wake-up was lost, or it hangs",
-                     thread->name, thread->state);
-        fault_fatal();
-    }
+    join_members();
 }
 
 static void account(const struct workload *w, uint64_t ms)
@@ -232,16 +237,6 @@ static void account(const struct workload *w, uint64_t ms)
                 "%lu failed, %lu received of %lu sent", record.failed, record.received, record.sent);
 }
 
-static void look_at_all_cpus(void)
-{
-    for (uint32_t i = 0; i < target_count; i++) {
-        if (thread_run("last look", target_cpus[i], check_last_look, NULL))
-            continue;
-        struct fault_place place = {target_cpus[i], THREAD_STACK, 0, "end"};
-        fault_report(CHECK_ALIVE, &place, "its last look does not end");
-    }
-}
-
 void runner_run(const struct run *run)
 {
     probe_all(run);
@@ -256,7 +251,7 @@ void runner_run(const struct run *run)
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(run, w))
             account(w, ms);
-    look_at_all_cpus();
+    check_last_look();
     check_resources_are_back();
     report_note("victims were looked at %lu times", victim_rounds());
     for (unsigned check = 0; check < CHECK_COUNT; check++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The constants that assembly needs, computed by the compiler; the makefile turns this file's output into NASM's
- * %defines. Nothing here is linked. */
+/* The constants that assembly needs, computed by the compiler; the makefile turns this file's
+ * output into NASM's %defines. Nothing here is linked. */
 #include <stddef.h>
 
 #include "boot/finish.h"
@@ -11,11 +11,20 @@
 #include "cpu/x86.h"
 #include "workloads/victim_block.h"
 
-#define DEFINE(name, value) __asm__ volatile("@define " #name " %0" : : "i"((uint64_t)(value)))
+#define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %0\"" : : "i"((uint64_t)(value)))
 
 #define BOOT_STACK_SIZE 16384
 
-enum vector_entry { TRAP, IRQ, IST_DEBUG, IST_BREAKPOINT, IST_NMI, IST_DOUBLEFAULT, IST_STACKFAULT, IST_MCE };
+enum vector_entry {
+    TRAP,
+    IRQ,
+    IST_DEBUG,
+    IST_BREAKPOINT,
+    IST_NMI,
+    IST_DOUBLEFAULT,
+    IST_STACKFAULT,
+    IST_MCE
+};
 
 void offsets(void);
 void offsets(void)

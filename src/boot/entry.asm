@@ -2,8 +2,9 @@
 ; From GRUB to C: the multiboot2 header, and the way from its 32-bit entry state to long mode.
 ; Multiboot2 3.1 (header) and 3.3 (machine state); SDM volume 3, 10.8.5 (initialising IA-32e mode).
 ;
-; GRUB jumps here with paging off, interrupts off, flat 32-bit segments, the magic number in EAX and the address of the
-; boot information in EBX, and no stack. What is not said there (GDTR, IDTR, LSS) is not relied on.
+; GRUB jumps here with paging off, interrupts off, flat 32-bit segments, the magic number in EAX and
+; the address of the boot information in EBX, and no stack. What is not said there (GDTR, IDTR, LSS)
+; is not relied on.
 
 %include "offsets.inc"
 
@@ -20,7 +21,7 @@ align 8
         dd      12
         dd      2
 align 8
-        dw      5, 1                            ; framebuffer, optional: any size, 32 bits wished for
+        dw      5, 1                            ; framebuffer, optional: any size, 32 bits
         dd      20
         dd      0, 0, 32
 align 8
@@ -35,10 +36,10 @@ boot_entry:
         cli
         cld
         mov     esp, boot_stack_top
-        mov     edi, eax                        ; the two arguments of main, kept where the C ABI wants them
+        mov     edi, eax                        ; main's two arguments, where the C ABI wants them
         mov     esi, ebx
 
-        pushfd                                  ; CPUID exists if EFLAGS.ID can be changed (SDM vol. 1, 20.1)
+        pushfd                                  ; CPUID exists if EFLAGS.ID can change
         pop     eax
         mov     ecx, eax
         xor     eax, 1 << 21
@@ -90,8 +91,8 @@ boot_entry:
         lgdt    [boot_gdt_pointer]
         jmp     8:long_mode
 
-; The text at EBP on COM1 and the VGA screen, QEMU's exit status for "refused", and a halt: the one refusal
-; that C cannot make.
+; The text at EBP on COM1 and the VGA screen, QEMU's exit status for "refused", and a halt: the one
+; refusal that C cannot make.
 refuse:
         mov     esi, com1_setup
         mov     ecx, (com1_setup_end - com1_setup) / 2
@@ -149,8 +150,10 @@ long_mode:
         jmp     .halt
 
 section .rodata
-text_no_cpuid:          db "iststorm: REFUSED: this CPU has no CPUID instruction, so no long mode", 13, 10, 0
-text_no_long_mode:      db "iststorm: REFUSED: this CPU has no long mode (64-bit)", 13, 10, 0
+text_no_cpuid:
+        db      "iststorm: REFUSED: this CPU has no CPUID instruction, so no long mode", 13, 10, 0
+text_no_long_mode:
+        db      "iststorm: REFUSED: this CPU has no long mode (64-bit)", 13, 10, 0
 com1_setup:                                     ; register, value: 115200 baud, 8N1, no interrupts
         db      0xf9, 0, 0xfb, 0x80, 0xf8, 1, 0xf9, 0, 0xfb, 3, 0xfa, 7
 com1_setup_end:

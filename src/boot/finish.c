@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Leaves the machine: QEMU docs (isa-debug-exit), ACPI 4.8.3.2 (S5) and 4.8.3.6 (reset register). */
+/* Leaves the machine: QEMU docs (isa-debug-exit), ACPI 4.8.3.2 (S5) and 4.8.3.6 (reset
+ * register). */
 #include "boot/finish.h"
 
 #include <stdarg.h>

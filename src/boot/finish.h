@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How a run leaves the machine: QEMU's isa-debug-exit, power-off, reboot, or a halt. The Contract's exit statuses.
+/* How a run leaves the machine: QEMU's isa-debug-exit, power-off, reboot, or a halt. The Contract's
+ * exit statuses.
  *
  * Any context. */
 #ifndef ISTSTORM_BOOT_FINISH_H
@@ -17,7 +18,8 @@
 /* What finish() does: never END_DEFAULT. */
 extern enum end finish_how;
 
-/* Port and value that switch the machine off (ACPI S5), and that reset it; 0 where they are not known. */
+/* Port and value that switch the machine off (ACPI S5), and that reset it; 0 where they are not
+ * known. */
 struct finish_registers {
     uint16_t poweroff_port, poweroff_value;
     uint16_t reset_port;

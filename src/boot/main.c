@@ -51,7 +51,9 @@ static char error[256];
 static const void *boot_physical_at(const struct physical *self, uint64_t address, size_t length)
 {
     (void)self;
-    return address != 0 && address + length >= address && address + length <= FOUR_GIB ? (const void *)address : NULL;
+    return address != 0 && address + length >= address && address + length <= FOUR_GIB
+               ? (const void *)address
+               : NULL;
 }
 static const struct physical boot_physical = {.at = boot_physical_at};
 
@@ -62,15 +64,20 @@ static uint64_t framebuffer_end(void)
     return boot.framebuffer.address + (uint64_t)boot.framebuffer.pitch * boot.framebuffer.height;
 }
 
-/* What the boot loader says, the command line, and the consoles: from here on everything can be said. */
+/* What the boot loader says, the command line, and the consoles: from here on everything can be
+ * said. */
 static void read_boot_information(uint32_t magic, const void *info)
 {
     static char from_qemu[BOOT_COMMAND_LINE_SIZE];
-    struct console_choice first_choice = {.serial = true, .serial_port = 0x3f8, .serial_baud = 115200, .screen = true};
+    struct console_choice first_choice = {
+        .serial = true, .serial_port = 0x3f8, .serial_baud = 115200, .screen = true};
     struct cmdline_names names = {.injects = inject_names, .inject_count = INJECT_COUNT};
-    bool parsed = multiboot2_parse(magic, info, FOUR_GIB - (uintptr_t)info, &boot, error, sizeof(error));
-    bool in_qemu = features_hypervisor() && fwcfg_present();    /* on metal its ports may be anything's */
-    long length = in_qemu ? fwcfg_read("opt/iststorm/cmdline", from_qemu, sizeof(from_qemu) - 1) : -1;
+    bool parsed =
+        multiboot2_parse(magic, info, FOUR_GIB - (uintptr_t)info, &boot, error, sizeof(error));
+    bool in_qemu =
+        features_hypervisor() && fwcfg_present(); /* on metal its ports may be anything's */
+    long length =
+        in_qemu ? fwcfg_read("opt/iststorm/cmdline", from_qemu, sizeof(from_qemu) - 1) : -1;
 
     if (framebuffer_end() <= FOUR_GIB)
         console_set_framebuffer(&boot.framebuffer, (volatile void *)boot.framebuffer.address);
@@ -79,7 +86,8 @@ static void read_boot_information(uint32_t magic, const void *info)
         console_init(&first_choice);
         if (!parsed)
             refuse("%s", error);
-        refuse("the command line from fw_cfg is %ld bytes long; %zu at most", length, sizeof(from_qemu) - 1);
+        refuse("the command line from fw_cfg is %ld bytes long; %zu at most", length,
+               sizeof(from_qemu) - 1);
     }
     command_line = length >= 0 ? from_qemu : boot.command_line;
     if (length < 0)
@@ -119,7 +127,8 @@ static void take_over_cpu(void)
         inject_plant(options.inject);
     pages_init(&boot);
     if (!paging_init(&boot))
-        refuse("too little memory for page tables: %lu KiB usable", pages_total() * PAGE_SIZE / 1024);
+        refuse("too little memory for page tables: %lu KiB usable",
+               pages_total() * PAGE_SIZE / 1024);
     map_framebuffer();
 }
 
@@ -127,8 +136,8 @@ static void read_firmware_tables(void)
 {
     const struct acpi_header *table;
 
-    if (boot.efi_system_table &&
-        !efi_read_tables(&paging_physical, boot.efi_system_table, boot.efi_is_64, &efi, error, sizeof(error)))
+    if (boot.efi_system_table && !efi_read_tables(&paging_physical, boot.efi_system_table,
+                                                  boot.efi_is_64, &efi, error, sizeof(error)))
         report_note("EFI: %s", error);
     smbios_read(&paging_physical, efi.smbios3, efi.smbios, &identity);
     if (!acpi_open(&acpi, &paging_physical, &boot, &efi, error, sizeof(error)))
@@ -168,7 +177,8 @@ static void set_up_cpus(void)
         refuse("no clock: neither ACPI's PM timer nor the 8254 moves");
 }
 
-/* Where the console may not be drained: where it would keep interrupts or a stack for as long as a line takes. */
+/* Where the console may not be drained: where it would keep interrupts or a stack for as long as a
+ * line takes. */
 static bool may_drain(void)
 {
     uint32_t busy = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Walks frame pointers: an even RBP points at a caller's RBP, an odd one at a trap frame (entry.asm marks it). */
+/* Walks frame pointers: an even RBP points at a caller's RBP, an odd one at a trap frame (entry.asm
+ * marks it). */
 #include "cpu/backtrace.h"
 
 #include "boot/symbols.h"
@@ -62,5 +63,6 @@ void backtrace_report(const struct trap_frame *frame)
 
 void backtrace_report_here(void)
 {
-    walk((uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0), read_rsp());
+    walk((uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0),
+         read_rsp());
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The chain of calls and frames behind a point, across stacks, with symbols. Frame pointers: System V ABI 3.2.2.
+/* The chain of calls and frames behind a point, across stacks, with symbols. Frame pointers: System
+ * V ABI 3.2.2.
  *
  * Any context. Every address is checked before it is read, and the walk is bounded. */
 #ifndef ISTSTORM_CPU_BACKTRACE_H
@@ -7,7 +8,8 @@
 
 #include "cpu/frame.h"
 
-/* Writes a line a call, beginning with what the frame interrupted, and `<NMI>`, `<DB[1]>` where a stack is crossed. */
+/* Writes a line a call, beginning with what the frame interrupted, and `<NMI>`, `<DB[1]>` where a
+ * stack is crossed. */
 void backtrace_report(const struct trap_frame *frame);
 
 /* The same for the caller itself. */

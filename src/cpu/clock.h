@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Time, from the time-stamp counter: SDM volume 3, 17.17. How fast it counts is measured in smp/clock.c.
+/* Time, from the time-stamp counter: SDM volume 3, 17.17. How fast it counts is measured in
+ * smp/clock.c.
  *
  * Any context. Nanoseconds since clock_start; 0 before it. */
 #ifndef ISTSTORM_CPU_CLOCK_H
@@ -12,8 +13,8 @@
 extern uint64_t clock_tsc_hz;
 extern uint64_t clock_epoch;        /* the TSC at clock_start */
 
-/* From here on there is time. What came before (firmware, a disk) took as long as it liked, and must not show in a run
- * that is to repeat to the byte. Once, on the BSP. */
+/* From here on there is time. What came before (firmware, a disk) took as long as it liked, and
+ * must not show in a run that is to repeat to the byte. Once, on the BSP. */
 void clock_start(uint64_t tsc_hz);
 
 /* Whole seconds apart, so that neither product overflows in a run of weeks. */

@@ -1,12 +1,13 @@
 ; SPDX-License-Identifier: MIT
-; The way in and out of the kernel: from a stub to the handler's stack, and back. SDM volume 3, 6.12.1, 6.14.
-; Why the stacks are as they are: stacks.h. What the frame looks like: frame.h.
+; The way in and out of the kernel: from a stub to the handler's stack, and back. SDM volume 3,
+; 6.12.1, 6.14. Why the stacks are as they are: stacks.h. What the frame looks like: frame.h.
 ;
 ; Every path does these, and no more:
 ;   - save what the handler may change, and hand it the frame: 15 registers;
 ;   - see to GS: the kernel's base on entry, what was there before on exit;
 ;   - see to the stack: the adjustment of an IST entry, or the nest counter of the IRQ stack;
-;   - clear DF for the C ABI, and mark the frame for the backtrace: an odd RBP points at a frame, not at a caller.
+;   - clear DF for the C ABI, and mark the frame for the backtrace: an odd RBP points at a frame,
+;     not at a caller.
 
 %include "offsets.inc"
 %include "cpu/inject.inc"
@@ -55,6 +56,8 @@ extern irq_preempt
         pop     rcx
 %endmacro
 
+%define TSS_IST_OF(stack) TSS_IST + (stack %+ _IST - 1) * 8
+
 section .text
 
 ; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
@@ -72,8 +75,8 @@ trap_entry:
         call    trap_handler
         jmp     leave_frame
 
-; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only an NMI, #DB or #MC
-; can see the two disagree, and those decide by RSP.
+; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only
+; an NMI, #DB or #MC can see the two disagree, and those decide by RSP.
 global irq_entry:function
 irq_entry:
         test    byte [rsp + 24], 3
@@ -86,12 +89,13 @@ irq_entry:
         lea     rbp, [rsp + 1]
         mov     rdi, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
-        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: the first interrupt leaves the thread's stack
+        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: leaves the thread's stack
         push    rdi                             ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
         pop     rsp
-        INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, {test dword [gs:PERCPU_IRQ_NEST], eax}
+        INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
+                {test dword [gs:PERCPU_IRQ_NEST], eax}
         jns     leave_frame                     ; nested: no scheduling here
         cmp     byte [gs:PERCPU_NEED_RESCHED], 0
         je      leave_frame
@@ -109,16 +113,18 @@ leave_frame:
         add     rsp, 16                         ; vector, error code
         iretq
 
-; void frame_resume(struct trap_frame *frame): starts what a hand-made frame says, as if it had been interrupted.
+; void frame_resume(struct trap_frame *frame): starts what a hand-made frame says, as if it had been
+; interrupted.
 global frame_resume:function
 frame_resume:
         mov     rsp, rdi
         jmp     leave_frame
 
-; An IST entry. Between the hardware's push and the SUB another event of the same code would overwrite the frame, so the
-; SUB comes as early as it can: one push and two moves. The stack lies in its CPU's window, so RSP says where the TSS is
-; although nobody knows yet whose GS base is loaded. That is found out from the base itself (ours lie in the upper half,
-; ring 3's never do): CS cannot tell, since we may have interrupted an entry before its SWAPGS or an exit after it.
+; An IST entry. Between the hardware's push and the SUB another event of the same code would
+; overwrite the frame, so the SUB comes as early as it can: one push and two moves. The stack lies
+; in its CPU's window, so RSP says where the TSS is although nobody knows yet whose GS base is
+; loaded. That is found out from the base itself (ours lie in the upper half, ring 3's never do): CS
+; cannot tell, since we may have interrupted an entry before its SWAPGS or an exit after it.
 ; IST_ENTRY name, stack, handler
 %macro IST_ENTRY 3
 global %{1}_entry:function
@@ -126,7 +132,7 @@ global %{1}_entry:function
         push    rax
         mov     rax, rsp
         and     rax, -CPU_WINDOW
-        INJECT  NO_IST_ADJUST, {sub qword [rax + TSS_IST + (%{2}_IST - 1) * 8], %{2}_LEVEL_SIZE}, {nop}
+        INJECT  NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
         PUSH_ALL_BUT_RAX
         cld
         lea     rbp, [rsp + 1]
@@ -146,7 +152,7 @@ global %{1}_entry:function
         POP_ALL_BUT_RAX
         mov     rax, rsp
         and     rax, -CPU_WINDOW
-        INJECT  NO_IST_ADJUST, {add qword [rax + TSS_IST + (%{2}_IST - 1) * 8], %{2}_LEVEL_SIZE}, {nop}
+        INJECT  NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
         pop     rax
         add     rsp, 16                         ; vector, error code
         iretq
@@ -159,8 +165,9 @@ IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler
 IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler
 IST_ENTRY machine_check, MCE_STACK, machine_check_handler
 
-; void irq_stack_call(void (*function)(void)): runs it on the IRQ stack from a thread's stack, through the same counter
-; and with the same back-link as an interrupt. Interrupts off on entry and on return.
+; void irq_stack_call(void (*function)(void)): runs it on the IRQ stack from a thread's stack,
+; through the same counter and with the same back-link as an interrupt. Interrupts off on entry and
+; on return.
 global irq_stack_call:function
 irq_stack_call:
         push    rbp

@@ -24,7 +24,8 @@ uint64_t fault_run_start_ms;
 static uint64_t counts[CHECK_COUNT];
 static uint32_t said[MAX_CPUS];
 
-/* The first fault's text. Claimed by the CPU that counts the first fault, read when the verdict is given. */
+/* The first fault's text. Claimed by the CPU that counts the first fault, read when the verdict is
+ * given. */
 static char first_reason[256];
 static bool first_claimed;
 
@@ -51,8 +52,8 @@ static void keep_first(const struct fault_place *place, const char *detail)
 {
     if (__atomic_exchange_n(&first_claimed, true, __ATOMIC_ACQ_REL))
         return;
-    format(first_reason, sizeof(first_reason), "CPU %u: %s on stack %s: %s", place->cpu, place->event,
-           stack_name(place->stack), detail);
+    format(first_reason, sizeof(first_reason), "CPU %u: %s on stack %s: %s", place->cpu,
+           place->event, stack_name(place->stack), detail);
 }
 
 void fault_report(enum check check, const struct fault_place *place, const char *fmt, ...)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong, and the end of the run: faults found by the checks, and the verdict that they lead to.
+/* What is wrong, and the end of the run: faults found by the checks, and the verdict that they lead
+ * to.
  *
  * Any context, NMI, #MC and #DF included: nothing here takes a lock. */
 #ifndef ISTSTORM_CPU_FAULT_H
@@ -43,8 +44,9 @@ struct fault_place {
 /* This CPU and the stack that is in use. */
 struct fault_place fault_here(const char *event);
 
-/* Counts and reports a fault; the first one becomes the verdict's reason. The run goes on, or ends soon: see
- * fault_count(). A CPU that has reported FAULTS_PER_CPU says no more; its faults are still counted. */
+/* Counts and reports a fault; the first one becomes the verdict's reason. The run goes on, or ends
+ * soon: see fault_count(). A CPU that has reported FAULTS_PER_CPU says no more; its faults are
+ * still counted. */
 __attribute__((format(printf, 3, 4)))
 void fault_report(enum check check, const struct fault_place *place, const char *format, ...);
 #define FAULTS_PER_CPU 8
@@ -52,8 +54,8 @@ void fault_report(enum check check, const struct fault_place *place, const char 
 uint64_t fault_count(void);
 uint64_t fault_count_of(enum check check);
 
-/* Ends the run where it stands, because nothing can be trusted to go on: stops the other CPUs, empties the console,
- * gives the verdict. The second CPU that comes here waits for the first. */
+/* Ends the run where it stands, because nothing can be trusted to go on: stops the other CPUs,
+ * empties the console, gives the verdict. The second CPU that comes here waits for the first. */
 _Noreturn void fault_fatal(void);
 
 /* Gives the verdict (a record and the last line) and leaves the machine as `end=` says. */

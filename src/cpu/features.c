@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads CPUID, and says what is missing: SDM volume 2, CPUID; the hypervisor leaf 0x40000000 as hypervisors have it. */
+/* Reads CPUID, and says what is missing: SDM volume 2, CPUID; the hypervisor leaf 0x40000000 as
+ * hypervisors have it. */
 #include "cpu/features.h"
 
 #include <cpuid.h>
@@ -49,10 +50,14 @@ static const char *missing(uint32_t edx, uint32_t extended_edx)
         bool extended;
         const char *name;
     } needed[] = {
-        {4, false, "a time-stamp counter (TSC)"},      {5, false, "MSRs"},
-        {8, false, "CMPXCHG8B"},                       {9, false, "a local APIC"},
-        {7, false, "machine-check exceptions (MCE)"},  {16, false, "the page attribute table (PAT)"},
-        {2, false, "debugging extensions (DE)"},       {20, true, "no-execute pages (NX)"},
+        {4, false, "a time-stamp counter (TSC)"},
+        {5, false, "MSRs"},
+        {8, false, "CMPXCHG8B"},
+        {9, false, "a local APIC"},
+        {7, false, "machine-check exceptions (MCE)"},
+        {16, false, "the page attribute table (PAT)"},
+        {2, false, "debugging extensions (DE)"},
+        {20, true, "no-execute pages (NX)"},
     };
 
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
@@ -82,7 +87,8 @@ const char *features_read(void)
                             strncmp(cpu_features.model, "Bochs", 5) == 0 ||
                             strncmp(cpu_features.model, "QEMU TCG", 8) == 0;
     cpu_features.family = base_family == 15 ? 15 + (one.eax >> 20 & 255) : base_family;
-    cpu_features.physical_bits = max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
+    cpu_features.physical_bits =
+        max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
     cpu_features.x2apic = one.ecx >> 21 & 1;
     cpu_features.tsc_deadline = one.ecx >> 24 & 1;
     cpu_features.smep = seven.ebx >> 7 & 1;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The trap frame: what every entry stub leaves on the stack, whichever stack that is. SDM volume 3, 6.14.2.
+/* The trap frame: what every entry stub leaves on the stack, whichever stack that is. SDM volume 3,
+ * 6.14.2.
  *
- * In 64-bit mode the processor aligns RSP to 16 and then always pushes SS:RSP, so the frame has one shape for every
- * vector, ring and stack. Lowest address first. Handlers change the frame, never a computed place beside it. */
+ * In 64-bit mode the processor aligns RSP to 16 and then always pushes SS:RSP, so the frame has one
+ * shape for every vector, ring and stack. Lowest address first. Handlers change the frame, never a
+ * computed place beside it. */
 #ifndef ISTSTORM_CPU_FRAME_H
 #define ISTSTORM_CPU_FRAME_H
 
@@ -24,8 +26,9 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;              /* pushed by the processor */
 };
 
-#define FRAME_REGISTER_NAMES \
-    "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rdi", "rsi", "rbp", "rbx", "rdx", "rcx", "rax"
+#define FRAME_REGISTER_NAMES                                                                 \
+    "r15", "r14", "r13", "r12", "r11", "r10", "r9", "r8", "rdi", "rsi", "rbp", "rbx", "rdx", \
+        "rcx", "rax"
 
 static inline bool frame_from_user(const struct trap_frame *frame)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A CPU's GDT, TSS and IDT register: SDM volume 3, 3.4.5 (descriptors), 7.2.3 (TSS descriptor), 6.14.1 (gates). */
+/* A CPU's GDT, TSS and IDT register: SDM volume 3, 3.4.5 (descriptors), 7.2.3 (TSS descriptor),
+ * 6.14.1 (gates). */
 #include "cpu/gdt.h"
 
 #include "cpu/vectors.h"
@@ -80,7 +81,9 @@ void gdt_load(struct percpu *cpu)
     write_msr(MSR_GS_BASE, (uintptr_t)cpu);     /* after GS: loading a selector clears the base */
     write_msr(MSR_KERNEL_GS_BASE, 0);
     __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
-    __asm__ volatile("lidt %0" : : "m"(idtr));  /* last: from here on a gate's IST code finds its stack */
+    __asm__ volatile("lidt %0"
+                     :
+                     : "m"(idtr)); /* last: from here on a gate's IST code finds its stack */
 }
 
 static bool gate_is(unsigned vector, unsigned ist, unsigned dpl)

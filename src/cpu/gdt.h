@@ -8,7 +8,8 @@
 /* Sets up the TSS and GDT words of an area that is not in use yet. */
 void gdt_prepare(struct percpu *cpu);
 
-/* This CPU: segments, GS base, TR, then IDTR. Interrupts off, NMIs not yet unmasked at any source. */
+/* This CPU: segments, GS base, TR, then IDTR. Interrupts off, NMIs not yet unmasked at any
+ * source. */
 void gdt_load(struct percpu *cpu);
 
 /* NULL if this CPU's GDTR, TR, TSS, IDTR and every gate are as the lists say; else what is not. */

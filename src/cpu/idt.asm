@@ -1,8 +1,10 @@
 ; SPDX-License-Identifier: MIT
-; The IDT and its stubs: a constant table for all CPUs, made from the list in vectors.h. SDM volume 3, 6.10, 6.14.1.
+; The IDT and its stubs: a constant table for all CPUs, made from the list in vectors.h. SDM volume
+; 3, 6.10, 6.14.1.
 ;
-; A stub makes the frames of all vectors alike (an error code of 0 where the processor pushes none), says which vector
-; it is, and goes on to the entry of its kind. All stubs have one size, so their addresses are arithmetic.
+; A stub makes the frames of all vectors alike (an error code of 0 where the processor pushes none),
+; says which vector it is, and goes on to the entry of its kind. All stubs have one size, so their
+; addresses are arithmetic.
 
 %include "offsets.inc"
 
@@ -17,7 +19,8 @@ extern double_fault_entry
 extern stack_fault_entry
 extern machine_check_entry
 
-; What a vector that is not in the list gets: an exception's gate is a trap (and an oops), the others' an interrupt.
+; What a vector that is not in the list gets: an exception's gate is a trap (and an oops), the
+; others' an interrupt.
 %macro VECTOR_FACTS 1
     %ifdef VECTOR_%1_ENTRY
         %assign entry VECTOR_%1_ENTRY
@@ -67,7 +70,8 @@ idt_stubs:
     %endif
         push    strict dword vector
         JUMP_TO_ENTRY
-        times (vector + 1) * STUB_SIZE - ($ - idt_stubs) int3   ; negative, so an error, where a stub grew too large
+        ; Negative, so an error, where a stub grew too large.
+        times (vector + 1) * STUB_SIZE - ($ - idt_stubs) int3
     %assign vector vector + 1
 %endrep
 

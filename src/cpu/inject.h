@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Planted faults: what `inject=` can break, so that every check has been seen to catch something.
  *
- * A fault is planted one line deep in the real code path, and costs nothing there while it is off: the path is
- * patched at boot, before the text becomes read-only. In C, inject_planted() is a no-operation that becomes a jump; in
- * assembly, INJECT (inject.inc) names an instruction and what replaces it. */
+ * A fault is planted one line deep in the real code path, and costs nothing there while it is off:
+ * the path is patched at boot, before the text becomes read-only. In C, inject_planted() is a
+ * no-operation that becomes a jump; in assembly, INJECT (inject.inc) names an instruction and what
+ * replaces it. */
 #ifndef ISTSTORM_CPU_INJECT_H
 #define ISTSTORM_CPU_INJECT_H
 
@@ -35,7 +36,8 @@ enum inject {
 
 extern const char *const inject_names[INJECT_COUNT];
 
-/* Patches every site of the fault. Before paging_seal_text, on the BSP, before any other CPU runs. */
+/* Patches every site of the fault. Before paging_seal_text, on the BSP, before any other CPU
+ * runs. */
 void inject_plant(enum inject fault);
 
 /* The CPU on which a planted fault strikes, of those that take part. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* External interrupts: the stack check, the dispatch, softirqs at the outermost exit. The rules stand in irq.h. */
+/* External interrupts: the stack check, the dispatch, softirqs at the outermost exit. The rules
+ * stand in irq.h. */
 #include "cpu/irq.h"
 
 #include <stddef.h>
@@ -32,13 +33,17 @@ static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame 
     struct stack_place interrupted = stack_find((uintptr_t)frame);
     struct fault_place place = fault_here(vector_name(frame->vector));
 
-    fault_report(CHECK_STACK, &place, "nest counter %d, but the interrupted stack is %s of owner %u and this is %s: %s",
-                 this_cpu->irq_nest, stack_name(interrupted.kind), interrupted.owner, stack_name(place.stack),
-                 this_cpu->irq_nest > 0 ? "the nest counter did not come back" : "no switch to the IRQ stack");
+    fault_report(CHECK_STACK, &place,
+                 "nest counter %d, but the interrupted stack is %s of owner %u and this is %s: %s",
+                 this_cpu->irq_nest, stack_name(interrupted.kind), interrupted.owner,
+                 stack_name(place.stack),
+                 this_cpu->irq_nest > 0 ? "the nest counter did not come back"
+                                        : "no switch to the IRQ stack");
     fault_fatal();
 }
 
-/* The outermost interrupt's back-link is the topmost word; a nested one's frame lies on the IRQ stack itself. */
+/* The outermost interrupt's back-link is the topmost word; a nested one's frame lies on the IRQ
+ * stack itself. */
 static inline void check_stack(const struct trap_frame *frame)
 {
     uintptr_t top = this_cpu->irq_stack_top;

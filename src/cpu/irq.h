@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* External interrupts on the IRQ stack. The rules:
  *
- *  1. The first interrupt of a CPU (its nest counter goes from -1 to 0) leaves the thread's stack for the IRQ stack;
- *     nested ones stay on it. entry.asm does it, by one conditional move.
+ *  1. The first interrupt of a CPU (its nest counter goes from -1 to 0) leaves the thread's stack
+ *     for the IRQ stack; nested ones stay on it. entry.asm does it, by one conditional move.
  *  2. The topmost word of the IRQ stack is the back-link: the RSP it was entered from.
- *  3. A handler runs with interrupts off. One that allows nested interrupts turns them on before its EOI, so only
- *     higher priority classes come, and off again before it returns.
+ *  3. A handler runs with interrupts off. One that allows nested interrupts turns them on before
+ *     its EOI, so only higher priority classes come, and off again before it returns.
  *  4. The handler sends the EOI: this room does not know the APIC.
  *  5. At the outermost exit, and only there, softirqs run: on the IRQ stack, with interrupts on.
- *  6. Nothing on the IRQ stack is ever scheduled away: a reschedule waits until RSP is back on the thread's stack.
+ *  6. Nothing on the IRQ stack is ever scheduled away: a reschedule waits until RSP is back on the
+ *     thread's stack.
  * SDM volume 3, 6.14; the seed's "Interrupt stack". */
 #ifndef ISTSTORM_CPU_IRQ_H
 #define ISTSTORM_CPU_IRQ_H
@@ -18,11 +19,12 @@
 /* Set before the vector's interrupts can come. */
 void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));
 
-/* Called by entry.asm on the thread's stack after the outermost interrupt when a reschedule is due, interrupts off.
- * Set by the scheduler. */
+/* Called by entry.asm on the thread's stack after the outermost interrupt when a reschedule is due,
+ * interrupts off. Set by the scheduler. */
 extern void (*irq_preempt)(struct trap_frame *frame);
 
-/* True on the IRQ stack's business: inside an interrupt or a softirq. Thread, IRQ and softirq context. */
+/* True on the IRQ stack's business: inside an interrupt or a softirq. Thread, IRQ and softirq
+ * context. */
 bool irq_active(void);
 
 /* Runs a function on the IRQ stack from a thread's, through the nest counter. Interrupts off. */

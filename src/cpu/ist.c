@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The five IST events' handlers, and the check that each makes before anything else: SDM volume 3, 6.14.5, 6.15.
+/* The five IST events' handlers, and the check that each makes before anything else: SDM volume 3,
+ * 6.14.5, 6.15.
  *
- * The hardware pushes at TSS.ist[code], so the frame ends exactly where a level of this CPU's stack begins. Which
- * level that must be is counted here, apart from the TSS: a missing adjustment, another CPU's stack, or a lost exit
- * each make the two differ. */
+ * The hardware pushes at TSS.ist[code], so the frame ends exactly where a level of this CPU's stack
+ * begins. Which level that must be is counted here, apart from the TSS: a missing adjustment,
+ * another CPU's stack, or a lost exit each make the two differ. */
 #include "cpu/ist.h"
 
 #include <stddef.h>
@@ -27,25 +28,28 @@ void machine_check_handler(struct trap_frame *frame);
 void stack_fault_handler(struct trap_frame *frame);
 void double_fault_handler(struct trap_frame *frame);
 
-static __attribute__((cold, noinline)) void wrong_stack(enum stack_kind kind, uint32_t level,
-                                                        const struct trap_frame *frame, const char *event)
+static __attribute__((cold, noinline)) void
+wrong_stack(enum stack_kind kind, uint32_t level, const struct trap_frame *frame, const char *event)
 {
     struct stack_place on = stack_find((uintptr_t)frame);
     struct fault_place place = {cpu_index(), on.kind, on.level, event};
 
     if (on.kind != kind || on.owner != cpu_index())
-        fault_report(CHECK_STACK, &place, "on the %s stack of CPU %u, not on its own %s stack", stack_name(on.kind),
-                     on.owner, stack_name(kind));
+        fault_report(CHECK_STACK, &place, "on the %s stack of CPU %u, not on its own %s stack",
+                     stack_name(on.kind), on.owner, stack_name(kind));
     else if (on.level != level)
-        fault_report(CHECK_STACK, &place, "at level %u, but %u events are below it: the IST value was not adjusted",
+        fault_report(CHECK_STACK, &place,
+                     "at level %u, but %u events are below it: the IST value was not adjusted",
                      on.level, level);
     else
-        fault_report(CHECK_STACK, &place, "TSS.ist[%u] is 0x%lx at level %u: the IST value was not adjusted",
-                     stack_shapes[kind].ist - 1, this_cpu->tss.ist[stack_shapes[kind].ist - 1], level);
+        fault_report(
+            CHECK_STACK, &place, "TSS.ist[%u] is 0x%lx at level %u: the IST value was not adjusted",
+            stack_shapes[kind].ist - 1, this_cpu->tss.ist[stack_shapes[kind].ist - 1], level);
     fault_fatal();
 }
 
-static inline void ist_enter(enum stack_kind kind, const struct trap_frame *frame, const char *event)
+static inline void ist_enter(enum stack_kind kind, const struct trap_frame *frame,
+                             const char *event)
 {
     const struct stack_shape *shape = &stack_shapes[kind];
     uint32_t level = this_cpu->ist_nest[kind]++;
@@ -65,12 +69,13 @@ static inline void ist_leave(enum stack_kind kind)
 
 extern char user_text_start[], user_text_end[];
 
-/* Planted where an entry path would do it: in what is about to be restored. Only a victim's code is struck, since any
- * other would be lost before it could tell. */
+/* Planted where an entry path would do it: in what is about to be restored. Only a victim's code is
+ * struck, since any other would be lost before it could tell. */
 static inline void plant_damage(struct trap_frame *frame)
 {
     bool here = this_cpu->index == inject_cpu();
-    bool victim = here && frame->rip >= (uint64_t)user_text_start && frame->rip < (uint64_t)user_text_end;
+    bool victim =
+        here && frame->rip >= (uint64_t)user_text_start && frame->rip < (uint64_t)user_text_end;
 
     if (inject_planted(INJECT_CLOBBER_REGISTER) && victim)
         frame->r12 ^= 1;
@@ -90,7 +95,8 @@ void nmi_handler(struct trap_frame *frame)
     ist_leave(NMI_STACK);
 }
 
-/* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3, 17.2.3). */
+/* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3,
+ * 17.2.3). */
 void debug_handler(struct trap_frame *frame)
 {
     uint64_t dr6 = read_dr6();

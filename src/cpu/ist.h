@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The five IST events' handlers: which stack they must be on, and who is told. SDM volume 3, 6.14.5 and 6.15.
+/* The five IST events' handlers: which stack they must be on, and who is told. SDM volume 3, 6.14.5
+ * and 6.15.
  *
- * Hooks are called on the event's own stack with interrupts off; they take no lock and print only through the report.
- * Set a hook before its events can come. */
+ * Hooks are called on the event's own stack with interrupts off; they take no lock and print only
+ * through the report. Set a hook before its events can come. */
 #ifndef ISTSTORM_CPU_IST_H
 #define ISTSTORM_CPU_IST_H
 

@@ -17,13 +17,14 @@ void oops_report_frame(const struct trap_frame *frame)
     static const char *const names[FRAME_REGISTERS] = {FRAME_REGISTER_NAMES};
 
     report_note("CPU %u %s: rip %04lx:0x%lx rsp %04lx:0x%lx rflags 0x%lx error 0x%lx", cpu_index(),
-                vector_name(frame->vector), frame->cs, frame->rip, frame->ss, frame->rsp, frame->rflags,
-                frame->error_code);
+                vector_name(frame->vector), frame->cs, frame->rip, frame->ss, frame->rsp,
+                frame->rflags, frame->error_code);
     for (unsigned i = FRAME_REGISTERS; i >= 3; i -= 3)
-        report_note("  %-3s %016lx  %-3s %016lx  %-3s %016lx", names[i - 1], frame->registers[i - 1], names[i - 2],
-                    frame->registers[i - 2], names[i - 3], frame->registers[i - 3]);
-    report_note("  cr0 0x%lx cr2 0x%lx cr3 0x%lx cr4 0x%lx nest %d", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
-                this_cpu->irq_nest);
+        report_note("  %-3s %016lx  %-3s %016lx  %-3s %016lx", names[i - 1],
+                    frame->registers[i - 1], names[i - 2], frame->registers[i - 2], names[i - 3],
+                    frame->registers[i - 3]);
+    report_note("  cr0 0x%lx cr2 0x%lx cr3 0x%lx cr4 0x%lx nest %d", read_cr0(), read_cr2(),
+                read_cr3(), read_cr4(), this_cpu->irq_nest);
     backtrace_report(frame);
 }
 

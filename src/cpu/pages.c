@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Page frames, handed out from the bottom of the memory map and kept in a list when they come back. */
+/* Page frames, handed out from the bottom of the memory map and kept in a list when they come
+ * back. */
 #include "cpu/pages.h"
 
 #include <stddef.h>

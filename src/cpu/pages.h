@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Page frames: the memory that the boot loader's map calls available, less the image and the first MiB.
+/* Page frames: the memory that the boot loader's map calls available, less the image and the first
+ * MiB.
  *
- * Thread and IRQ context. Addresses are physical, which is also where the frame can be written (identity map). */
+ * Thread and IRQ context. Addresses are physical, which is also where the frame can be written
+ * (identity map). */
 #ifndef ISTSTORM_CPU_PAGES_H
 #define ISTSTORM_CPU_PAGES_H
 
@@ -20,7 +22,8 @@ void page_free(uint64_t page);
 uint64_t pages_in_use(void);
 uint64_t pages_total(void);
 
-/* A free page below 640 KiB for the start-up trampoline, which is real-mode code; 0: there is none. */
+/* A free page below 640 KiB for the start-up trampoline, which is real-mode code; 0: there is
+ * none. */
 uint64_t pages_find_low(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Builds and changes the page tables: SDM volume 3, 4.5; 4.10.4.2 for what must be flushed when.
  *
- * Tables are frames below 4 GiB (pages.c hands out the lowest first) and so always readable through the identity map,
- * by the boot loader's tables as well as by these. */
+ * Tables are frames below 4 GiB (pages.c hands out the lowest first) and so always readable through
+ * the identity map, by the boot loader's tables as well as by these. */
 #include "cpu/paging.h"
 
 #include "cpu/features.h"
@@ -14,7 +14,8 @@
 #define ENTRIES 512
 #define LARGE_PAGE (2ull << 20)
 #define FIRST_MIB (1ull << 20)
-#define NEEDS_TABLE (PTE_PRESENT | PTE_WRITE | PTE_USER) /* the leaf decides; the levels above allow everything */
+#define NEEDS_TABLE \
+    (PTE_PRESENT | PTE_WRITE | PTE_USER) /* the leaf decides; the levels above allow everything */
 
 extern char text_start[], text_end[], rodata_start[], rodata_end[], image_end[];
 
@@ -27,8 +28,8 @@ static unsigned index_at(uintptr_t address, unsigned level)
     return address >> (12 + 9 * level) & (ENTRIES - 1);
 }
 
-/* The entry for the address at a level (0: 4 KiB page, 1: 2 MiB page); NULL where a table is missing and may not be, or
- * cannot be, made. */
+/* The entry for the address at a level (0: 4 KiB page, 1: 2 MiB page); NULL where a table is
+ * missing and may not be, or cannot be, made. */
 static uint64_t *walk(uintptr_t address, unsigned to_level, bool make)
 {
     uint64_t *table = (uint64_t *)paging_root;
@@ -101,7 +102,8 @@ bool paging_map_new(uintptr_t low, uintptr_t high, uint64_t flags)
     return true;
 }
 
-/* Identity-maps whole pages around [start, end), in 2 MiB pages where they fit and are not split already. */
+/* Identity-maps whole pages around [start, end), in 2 MiB pages where they fit and are not split
+ * already. */
 static bool map_identity(uint64_t start, uint64_t end, uint64_t flags, bool large)
 {
     start &= ~(uint64_t)(PAGE_SIZE - 1);
@@ -126,9 +128,11 @@ static bool map_memory(const struct boot_info *boot)
         uint64_t start = r->base, end = r->base + r->length;
         if (r->type == BOOT_MEMORY_RESERVED || r->type == BOOT_MEMORY_DEFECTIVE)
             continue;
-        if (start < split_end && !map_identity(start, end < split_end ? end : split_end, PAGE_DATA, false))
+        if (start < split_end &&
+            !map_identity(start, end < split_end ? end : split_end, PAGE_DATA, false))
             return false;
-        if (end > split_end && !map_identity(start > split_end ? start : split_end, end, PAGE_DATA, true))
+        if (end > split_end &&
+            !map_identity(start > split_end ? start : split_end, end, PAGE_DATA, true))
             return false;
     }
     return true;
@@ -139,7 +143,8 @@ bool paging_init(const struct boot_info *boot)
     paging_root = page_alloc();
     if (!paging_root || !map_memory(boot) || !map_identity(0, FIRST_MIB, PAGE_DATA, false) ||
         !map_identity((uint64_t)text_start, (uint64_t)text_end, PTE_PRESENT, false) ||
-        !map_identity((uint64_t)rodata_start, (uint64_t)rodata_end, PTE_PRESENT | PTE_NO_EXECUTE, false) ||
+        !map_identity((uint64_t)rodata_start, (uint64_t)rodata_end, PTE_PRESENT | PTE_NO_EXECUTE,
+                      false) ||
         !map_identity((uint64_t)rodata_end, (uint64_t)image_end, PAGE_DATA, false))
         return false;
     *walk(0, 0, false) = 0;
@@ -157,7 +162,7 @@ void paging_load(void)
         cr4 |= CR4_SMAP;
     if (cpu_features.umip)
         cr4 |= CR4_UMIP;
-    write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE);     /* before a table with NX set is walked */
+    write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE); /* before a table with NX set is walked */
     write_cr3(paging_root);
     write_cr4(cr4);
     write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
@@ -167,16 +172,19 @@ volatile void *paging_map_device(uint64_t physical, size_t length)
 {
     static uintptr_t next = DEVICES_BASE;
     uint64_t page = physical & ~(uint64_t)(PAGE_SIZE - 1);
-    uintptr_t mapped = __atomic_fetch_add(&next, (physical + length - page + PAGE_SIZE - 1) & -(uintptr_t)PAGE_SIZE,
-                                          __ATOMIC_RELAXED);
+    uintptr_t mapped = __atomic_fetch_add(
+        &next, (physical + length - page + PAGE_SIZE - 1) & -(uintptr_t)PAGE_SIZE,
+        __ATOMIC_RELAXED);
 
     for (uint64_t at = page; at < physical + length; at += PAGE_SIZE)
-        if (!paging_map(mapped + (at - page), at, PAGE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH))
+        if (!paging_map(mapped + (at - page), at,
+                        PAGE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH))
             return NULL;
     return (volatile void *)(mapped + (physical - page));
 }
 
-/* Page 0 stays unmapped, so what firmware keeps there (the EBDA's segment) is read through another address. */
+/* Page 0 stays unmapped, so what firmware keeps there (the EBDA's segment) is read through another
+ * address. */
 static const void *physical_at(const struct physical *self, uint64_t address, size_t length)
 {
     (void)self;
@@ -185,7 +193,8 @@ static const void *physical_at(const struct physical *self, uint64_t address, si
     if (address < PAGE_SIZE)
         return (const void *)paging_map_device(address, length);
     for (uint64_t at = address & ~(uint64_t)(PAGE_SIZE - 1); at < address + length; at += PAGE_SIZE)
-        if (!paging_readable(at, 1) && !map_identity(at, at + PAGE_SIZE, PTE_PRESENT | PTE_NO_EXECUTE, false))
+        if (!paging_readable(at, 1) &&
+            !map_identity(at, at + PAGE_SIZE, PTE_PRESENT | PTE_NO_EXECUTE, false))
             return NULL;
     return (const void *)address;
 }
@@ -212,7 +221,8 @@ bool paging_readable(uintptr_t address, size_t length)
 {
     if (address + length < address)
         return false;
-    for (uintptr_t page = address & -(uintptr_t)PAGE_SIZE; page < address + length; page += PAGE_SIZE)
+    for (uintptr_t page = address & -(uintptr_t)PAGE_SIZE; page < address + length;
+         page += PAGE_SIZE)
         if (!page_present(page))
             return false;
     return true;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The page tables, one set for all CPUs. SDM volume 3, 4.5 (4-level paging), 4.6 (access rights).
  *
- *   the image        identity-mapped: text read-execute, constants read-only, the rest no-execute; page 0 not mapped
- *   RAM, the tables  identity-mapped, writable, no-execute
- *   CPU windows      upper half, stacks.h: everything between the stacks is not mapped
- *   thread slots     upper half, stacks.h
- *   devices          upper half, uncached, mapped on demand
- *   ring 3           USER_BASE and up
+ *   the image        identity-mapped: text read-execute, constants read-only, the rest no-execute;
+ *   page 0 not mapped RAM, the tables  identity-mapped, writable, no-execute CPU windows      upper
+ *   half, stacks.h: everything between the stacks is not mapped thread slots     upper half,
+ *   stacks.h devices          upper half, uncached, mapped on demand ring 3           USER_BASE and
+ *   up
  *
  * Thread and IRQ context, unless it says otherwise. */
 #ifndef ISTSTORM_CPU_PAGING_H
@@ -30,7 +29,8 @@
 /* Builds the tables and loads them. Once, on the BSP, after pages_init. False: out of memory. */
 bool paging_init(const struct boot_info *boot);
 
-/* This CPU's control registers: the tables, WP, NX, and SMEP, SMAP, UMIP where the CPU has them. Any CPU. */
+/* This CPU's control registers: the tables, WP, NX, and SMEP, SMAP, UMIP where the CPU has them.
+ * Any CPU. */
 void paging_load(void);
 
 /* The tables' root: below 4 GiB, so that a starting CPU can load it in 32-bit mode. */
@@ -42,11 +42,12 @@ bool paging_map(uintptr_t address, uint64_t page, uint64_t flags);
 /* Frames that serve as tables; they are kept once made. */
 uint64_t paging_tables(void);
 
-/* Takes a page out of the tables and this CPU's TLB, and returns its frame (0: it was not mapped). Other CPUs may
- * still have it cached, until each has reloaded CR3. */
+/* Takes a page out of the tables and this CPU's TLB, and returns its frame (0: it was not mapped).
+ * Other CPUs may still have it cached, until each has reloaded CR3. */
 uint64_t paging_unmap(uintptr_t address);
 
-/* Maps and fills new frames for [low, high); undoes everything and returns false when memory runs out. */
+/* Maps and fills new frames for [low, high); undoes everything and returns false when memory runs
+ * out. */
 bool paging_map_new(uintptr_t low, uintptr_t high, uint64_t flags);
 
 /* Unmaps [low, high) and frees its frames. */
@@ -55,7 +56,8 @@ void paging_free(uintptr_t low, uintptr_t high);
 /* Device registers, uncached. NULL: out of memory or addresses. They stay mapped. */
 volatile void *paging_map_device(uint64_t physical, size_t length);
 
-/* Reads firmware's tables: maps what is not mapped yet, read-only. NULL past the CPU's physical addresses. */
+/* Reads firmware's tables: maps what is not mapped yet, read-only. NULL past the CPU's physical
+ * addresses. */
 extern const struct physical paging_physical;
 
 /* Whether a read of [address, address + length) would not fault. Any context; takes no lock. */

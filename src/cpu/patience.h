@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* How long to wait for another CPU before what it owes counts as lost: measured in its own timer ticks.
+/* How long to wait for another CPU before what it owes counts as lost: measured in its own timer
+ * ticks.
  *
- * An emulator's CPUs share few real ones, and any of them may be held up for seconds; but one that has taken so many
- * timer interrupts since, and still has not taken the event, has lost it. A CPU that does not tick at all is found by
- * its neighbour (workloads/check.c), which ends the run. Any context. */
+ * An emulator's CPUs share few real ones, and any of them may be held up for seconds; but one that
+ * has taken so many timer interrupts since, and still has not taken the event, has lost it. A CPU
+ * that does not tick at all is found by its neighbour (workloads/check.c), which ends the run. Any
+ * context. */
 #ifndef ISTSTORM_CPU_PATIENCE_H
 #define ISTSTORM_CPU_PATIENCE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes the CPUs' windows: per-CPU areas and stacks, mapped and filled before the CPU that owns them runs. */
+/* Makes the CPUs' windows: per-CPU areas and stacks, mapped and filled before the CPU that owns
+ * them runs. */
 #include "cpu/percpu.h"
 
 #include <stddef.h>
@@ -18,7 +19,8 @@ static bool create_stacks(uint32_t index)
         if (!paging_map_new(high - shape->level_size * shape->levels, high, PAGE_DATA))
             return false;
         for (uint32_t level = 0; level < shape->levels; level++)
-            stack_fill(stack_top(index, kind, level) - shape->level_size, stack_top(index, kind, level));
+            stack_fill(stack_top(index, kind, level) - shape->level_size,
+                       stack_top(index, kind, level));
     }
     return true;
 }
@@ -27,7 +29,8 @@ bool percpu_create(uint32_t count, const uint32_t *apic_ids)
 {
     for (uint32_t index = 0; index < count; index++) {
         struct percpu *cpu = cpu_at(index);
-        if (!paging_map_new((uintptr_t)cpu, (uintptr_t)cpu + PERCPU_SIZE, PAGE_DATA) || !create_stacks(index))
+        if (!paging_map_new((uintptr_t)cpu, (uintptr_t)cpu + PERCPU_SIZE, PAGE_DATA) ||
+            !create_stacks(index))
             return false;
         cpu->self = cpu;
         cpu->index = index;

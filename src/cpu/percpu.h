@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The per-CPU area: the bottom of each CPU's window (stacks.h), addressed through GS. SDM volume 3, 7.7 (the TSS).
+/* The per-CPU area: the bottom of each CPU's window (stacks.h), addressed through GS. SDM volume 3,
+ * 7.7 (the TSS).
  *
- * The TSS comes first, so that an IST entry reaches it by masking RSP. A field is written by its own CPU only, unless
- * it says otherwise; other CPUs may read. Rooms above this one keep their own per-CPU data, indexed by cpu_index(). */
+ * The TSS comes first, so that an IST entry reaches it by masking RSP. A field is written by its
+ * own CPU only, unless it says otherwise; other CPUs may read. Rooms above this one keep their own
+ * per-CPU data, indexed by cpu_index(). */
 #ifndef ISTSTORM_CPU_PERCPU_H
 #define ISTSTORM_CPU_PERCPU_H
 
@@ -24,7 +26,8 @@ struct tss {
 } __attribute__((packed));
 _Static_assert(sizeof(struct tss) == 104, "SDM volume 3, figure 7-11");
 
-/* Selectors. SYSRET wants user data below user code, and both above a common base (SDM volume 3, 5.8.8). */
+/* Selectors. SYSRET wants user data below user code, and both above a common base (SDM volume 3,
+ * 5.8.8). */
 enum selector {
     KERNEL_CS = 0x08,
     KERNEL_DS = 0x10,
@@ -62,14 +65,17 @@ struct percpu {
     uint32_t index;                 /* dense, ours */
     uint32_t apic_id;               /* 32-bit, sparse, the machine's; never an array index */
 
-    int32_t irq_nest;               /* -1: no interrupt; n: n interrupts within the first (HAZARDS: decide by RSP) */
+    int32_t
+        irq_nest; /* -1: no interrupt; n: n interrupts within the first (HAZARDS: decide by RSP) */
     uint32_t softirq_pending;       /* a bit a softirq */
     uint64_t irq_stack_top;
     bool softirq_deferred;          /* past the restart limit: the softirq thread has them */
     uint8_t need_resched;           /* written by other CPUs too */
     bool online;
-    bool console_quiet;             /* this CPU is where the console must not be drained (NMI, #MC, #DF, scheduler) */
-    uint32_t ist_nest[CPU_STACK_KINDS];     /* events now on each hardware stack, counted apart from TSS.ist[] */
+    bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,
+                           scheduler) */
+    uint32_t ist_nest[CPU_STACK_KINDS];     /* events now on each hardware stack, counted apart from
+                                               TSS.ist[] */
     uint32_t ist_deepest[CPU_STACK_KINDS];  /* the most there have been */
 
     struct thread *current;
@@ -78,7 +84,8 @@ struct percpu {
 };
 _Static_assert(sizeof(struct percpu) <= PERCPU_SIZE, "the per-CPU area outgrows its pages");
 
-/* This CPU's area. A member access is one instruction; `++` too, so it is whole against interrupts of this CPU. */
+/* This CPU's area. A member access is one instruction; `++` too, so it is whole against interrupts
+ * of this CPU. */
 #define this_cpu ((__seg_gs struct percpu *)0)
 
 static inline struct percpu *cpu_at(uint32_t index)
@@ -91,19 +98,19 @@ static inline uint32_t cpu_index(void)
     return this_cpu->index;
 }
 
-extern uint32_t cpu_count;          /* windows that are mapped: indexes below it are valid for cpu_at() */
+extern uint32_t cpu_count; /* windows that are mapped: indexes below it are valid for cpu_at() */
 
 static inline void count_event(enum event event)
 {
     this_cpu->events[event]++;
 }
 
-/* Maps and fills the windows of `count` CPUs and sets up their areas, index 0 to count - 1. Thread context, once, by
- * the BSP. False: not enough memory. */
+/* Maps and fills the windows of `count` CPUs and sets up their areas, index 0 to count - 1. Thread
+ * context, once, by the BSP. False: not enough memory. */
 bool percpu_create(uint32_t count, const uint32_t *apic_ids);
 
-/* Loads this CPU's GS base, GDT, TSS and IDT, in the order that lets no IST gate be reached before LTR, and reads
- * gates and TSS back. NULL, or what differs. Interrupts off. */
+/* Loads this CPU's GS base, GDT, TSS and IDT, in the order that lets no IST gate be reached before
+ * LTR, and reads gates and TSS back. NULL, or what differs. Interrupts off. */
 const char *percpu_load(uint32_t index);
 
 #endif

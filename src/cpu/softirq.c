@@ -19,7 +19,8 @@ void softirq_set_handler(unsigned softirq, void (*handler)(unsigned softirq))
 
 void softirq_raise(unsigned softirq)
 {
-    this_cpu->softirq_pending |= 1u << softirq;     /* one instruction: whole against this CPU's interrupts */
+    this_cpu->softirq_pending |=
+        1u << softirq; /* one instruction: whole against this CPU's interrupts */
 }
 
 static void run_round(uint32_t pending)

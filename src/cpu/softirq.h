@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Softirqs: work that an interrupt puts off until its CPU's outermost interrupt exit, run on the IRQ stack with
- * interrupts on. The seed's "Interrupt stack": "also used when processing a softirq".
+/* Softirqs: work that an interrupt puts off until its CPU's outermost interrupt exit, run on the
+ * IRQ stack with interrupts on. The seed's "Interrupt stack": "also used when processing a
+ * softirq".
  *
- * Raising the same softirq twice before it runs runs it once. After SOFTIRQ_RESTARTS rounds in a row the rest is
- * handed to the CPU's softirq thread, so that a storm of softirqs cannot keep a CPU from its threads. */
+ * Raising the same softirq twice before it runs runs it once. After SOFTIRQ_RESTARTS rounds in a
+ * row the rest is handed to the CPU's softirq thread, so that a storm of softirqs cannot keep a CPU
+ * from its threads. */
 #ifndef ISTSTORM_CPU_SOFTIRQ_H
 #define ISTSTORM_CPU_SOFTIRQ_H
 
@@ -19,22 +21,26 @@ enum softirq {
     SOFTIRQ_COUNT = SOFTIRQ_STORM + SOFTIRQ_STORM_COUNT
 };
 
-/* Set before it can be raised. The handler runs on the CPU that raised it, in softirq context: no sleeping. */
+/* Set before it can be raised. The handler runs on the CPU that raised it, in softirq context: no
+ * sleeping. */
 void softirq_set_handler(unsigned softirq, void (*handler)(unsigned softirq));
 
-/* On this CPU. Any context; from thread context it waits for the next interrupt, or for softirq_flush(). */
+/* On this CPU. Any context; from thread context it waits for the next interrupt, or for
+ * softirq_flush(). */
 void softirq_raise(unsigned softirq);
 
 /* From thread context, interrupts on: switches to the IRQ stack and runs what is pending. */
 void softirq_flush(void);
 
-/* The softirq thread's turn: runs what was handed to it, and takes back the deferral. Thread context. */
+/* The softirq thread's turn: runs what was handed to it, and takes back the deferral. Thread
+ * context. */
 void softirq_run_deferred(void);
 
 /* On the IRQ stack, interrupts off, nest counter 0. For irq.c. */
 void softirq_run(void);
 
-/* Wakes this CPU's softirq thread. Set by the scheduler; called on the IRQ stack, interrupts off. */
+/* Wakes this CPU's softirq thread. Set by the scheduler; called on the IRQ stack, interrupts
+ * off. */
 extern void (*softirq_defer)(void);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A spin lock, for thread and IRQ context; never taken in NMI, #MC, #DB or #DF context.
  *
- * Interrupts are off while it is held, so a holder is never preempted nor interrupted by a taker. Whoever comes first
- * when it is free gets it: a lock that waits its turn would wait for CPUs that an emulator's host is not running. */
+ * Interrupts are off while it is held, so a holder is never preempted nor interrupted by a taker.
+ * Whoever comes first when it is free gets it: a lock that waits its turn would wait for CPUs that
+ * an emulator's host is not running. */
 #ifndef ISTSTORM_CPU_SPINLOCK_H
 #define ISTSTORM_CPU_SPINLOCK_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Arithmetic on the list of stacks: shapes, places, fill patterns. The theory stands in stacks.h. */
+/* Arithmetic on the list of stacks: shapes, places, fill patterns. The theory stands in
+ * stacks.h. */
 #include "cpu/stacks.h"
 
 #include <stddef.h>
@@ -14,7 +15,8 @@ const struct stack_shape stack_shapes[CPU_STACK_KINDS] = {
 static struct stack_place find_in_window(uintptr_t address)
 {
     uint32_t offset = address % CPU_WINDOW;
-    struct stack_place place = {.kind = GUARD_PAGE, .owner = (address - CPU_WINDOWS_BASE) / CPU_WINDOW};
+    struct stack_place place = {.kind = GUARD_PAGE,
+                                .owner = (address - CPU_WINDOWS_BASE) / CPU_WINDOW};
 
     if (offset < PERCPU_SIZE)
         place.kind = NO_STACK;
@@ -62,7 +64,8 @@ const char *stack_name(enum stack_kind kind)
 uintptr_t stack_top(uint32_t cpu, enum stack_kind kind, uint32_t level)
 {
     const struct stack_shape *shape = &stack_shapes[kind];
-    return CPU_WINDOWS_BASE + (uintptr_t)cpu * CPU_WINDOW + shape->offset + shape->level_size * (shape->levels - level);
+    return CPU_WINDOWS_BASE + (uintptr_t)cpu * CPU_WINDOW + shape->offset +
+           shape->level_size * (shape->levels - level);
 }
 
 void stack_fill(uintptr_t low, uintptr_t high)

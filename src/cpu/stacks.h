@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* The list of stacks, and the one question about them: whose stack is this address, which kind, how deep?
- * The reference is the kernel-stacks document of Linux for x86_64; SDM volume 3, 6.14.5 and 7.7.
+/* The list of stacks, and the one question about them: whose stack is this address, which kind, how
+ * deep? The reference is the kernel-stacks document of Linux for x86_64; SDM volume 3, 6.14.5 and
+ * 7.7.
  *
  * THE THEORY, said once.
  *
- *  - A thread stack (THREAD_SIZE) belongs to a thread as long as that is alive or a zombie. thread_info lies at its
- *    bottom and an end magic above that. Exceptions without an IST code and system calls run on it.
- *  - The IRQ stack (IRQSTACKSIZE) is one a CPU. Software switches to it when the CPU's nest counter goes from -1 to 0
- *    and stays on it for nested interrupts and for softirqs. Its topmost word is the back-link: the RSP it came from.
- *  - Events that may come at any instruction, or whose cause may be the stack itself, get a hardware stack through an
- *    IST code: #SS, #DF, NMI, #DB with #BP, #MC. The hardware starts each such event at TSS.ist[code], whatever is on
- *    that stack; so entry.asm lowers TSS.ist[code] by one level on entry and raises it on exit, and an event that
- *    comes in between, with the same code, gets the level below. Levels of one stack lie next to each other, level 0
- *    on top; below the last one is a guard page.
- *  - What this cannot close: an event of the same code after the hardware's push and before the adjustment, or after
- *    the adjustment back and before the IRET. NMIs are blocked there by the hardware until an IRET; #DB and #BP are
- *    raised by our own instructions, so never there. See TRICKS in the README.
+ *  - A thread stack (THREAD_SIZE) belongs to a thread as long as that is alive or a zombie.
+ *    thread_info lies at its bottom and an end magic above that. Exceptions without an IST code and
+ *    system calls run on it.
+ *  - The IRQ stack (IRQSTACKSIZE) is one a CPU. Software switches to it when the CPU's nest counter
+ *    goes from -1 to 0 and stays on it for nested interrupts and for softirqs. Its topmost word is
+ *    the back-link: the RSP it came from.
+ *  - Events that may come at any instruction, or whose cause may be the stack itself, get a
+ *    hardware stack through an IST code: #SS, #DF, NMI, #DB with #BP, #MC. The hardware starts each
+ *    such event at TSS.ist[code], whatever is on that stack; so entry.asm lowers TSS.ist[code] by
+ *    one level on entry and raises it on exit, and an event that comes in between, with the same
+ *    code, gets the level below. Levels of one stack lie next to each other, level 0 on top; below
+ *    the last one is a guard page.
+ *  - What this cannot close: an event of the same code after the hardware's push and before the
+ *    adjustment, or after the adjustment back and before the IRET. NMIs are blocked there by the
+ *    hardware until an IRET; #DB and #BP are raised by our own instructions, so never there. See
+ *    TRICKS in the README.
  *
- * WHERE THEY LIE. Each CPU has a window of CPU_WINDOW bytes of addresses, aligned to its size, in the upper half of
- * the address space: its per-CPU area at the bottom, TSS first, then the stacks, each above a guard page that is never
- * mapped. So an IST entry finds its TSS by masking RSP, before it knows whose GS base is loaded; and the CPU, the kind
- * and the level of an address are arithmetic. Thread stacks have a region of their own, a slot each. */
+ * WHERE THEY LIE. Each CPU has a window of CPU_WINDOW bytes of addresses, aligned to its size, in
+ * the upper half of the address space: its per-CPU area at the bottom, TSS first, then the stacks,
+ * each above a guard page that is never mapped. So an IST entry finds its TSS by masking RSP,
+ * before it knows whose GS base is loaded; and the CPU, the kind and the level of an address are
+ * arithmetic. Thread stacks have a region of their own, a slot each. */
 #ifndef ISTSTORM_CPU_STACKS_H
 #define ISTSTORM_CPU_STACKS_H
 
@@ -57,7 +63,8 @@ enum stack_kind {
 #define PERCPU_SIZE (2 * PAGE_SIZE)
 #define CPU_WINDOWS_BASE 0xffff800000000000ull
 #define THREAD_SLOTS_BASE 0xffff900000000000ull
-#define THREAD_SLOT (2 * THREAD_SIZE)   /* the stack is the upper half, the lower half is its guard */
+#define THREAD_SLOT (2 * THREAD_SIZE) /* the stack is the upper half, the lower half is its guard \
+                                       */
 #define THREAD_SLOTS 65536
 #define MAX_CPUS 1024
 
@@ -84,7 +91,8 @@ struct stack_shape {
 extern const struct stack_shape stack_shapes[CPU_STACK_KINDS];
 
 #define STACK_FILL 0x57ac57ac57ac57acull       /* what has never been pushed to */
-#define STACK_END_MAGIC 0x1575ac6e9d57ac6eull  /* the lowest word of every level, and the word above thread_info */
+#define STACK_END_MAGIC \
+    0x1575ac6e9d57ac6eull /* the lowest word of every level, and the word above thread_info */
 
 struct stack_place {
     enum stack_kind kind;
@@ -97,13 +105,15 @@ struct stack_place {
 struct stack_place stack_find(uintptr_t address);
 const char *stack_name(enum stack_kind kind);
 
-/* The top of a level of a CPU's stack: what TSS.ist[] holds when the level is the next to be used. Any context. */
+/* The top of a level of a CPU's stack: what TSS.ist[] holds when the level is the next to be used.
+ * Any context. */
 uintptr_t stack_top(uint32_t cpu, enum stack_kind kind, uint32_t level);
 
 /* Fills a mapped stack range with the pattern and puts the end magic into its lowest word. */
 void stack_fill(uintptr_t low, uintptr_t high);
 
-/* Bytes ever used of a filled range, from its top; the words below are still the pattern. Any context. */
+/* Bytes ever used of a filled range, from its top; the words below are still the pattern. Any
+ * context. */
 uint32_t stack_used_bytes(uintptr_t low, uintptr_t high);
 
 static inline uintptr_t thread_slot_stack(uint32_t slot)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions without an IST code: to their handlers, to a fix-up, or to an oops. SDM volume 3, 6.15. */
+/* Exceptions without an IST code: to their handlers, to a fix-up, or to an oops. SDM volume 3,
+ * 6.15. */
 #include "cpu/trap.h"
 
 #include <stddef.h>
@@ -72,8 +73,8 @@ static void check_stack(const struct trap_frame *frame)
     if (!frame_from_user(frame) || (uintptr_t)(frame + 1) == this_cpu->tss.rsp[0])
         return;
     struct fault_place place = fault_here(vector_name(frame->vector));
-    fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not at RSP0 0x%lx", (const void *)(frame + 1),
-                 this_cpu->tss.rsp[0]);
+    fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not at RSP0 0x%lx",
+                 (const void *)(frame + 1), this_cpu->tss.rsp[0]);
 }
 
 static void unexpected(struct trap_frame *frame)
@@ -81,8 +82,8 @@ static void unexpected(struct trap_frame *frame)
     if (frame->vector == VECTOR_PF)
         oops(frame, "#PF at 0x%lx, error code 0x%lx%s", read_cr2(), frame->error_code,
              stack_find(read_cr2()).kind == GUARD_PAGE ? " (a guard page)" : "");
-    oops(frame, "%s (vector %lu) that nobody asked for, error code 0x%lx", vector_name(frame->vector), frame->vector,
-         frame->error_code);
+    oops(frame, "%s (vector %lu) that nobody asked for, error code 0x%lx",
+         vector_name(frame->vector), frame->vector, frame->error_code);
 }
 
 void trap_handler(struct trap_frame *frame)

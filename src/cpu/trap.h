@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exceptions and software interrupts that have no IST code: they run on the interrupted stack, or on RSP0 from ring 3.
- * SDM volume 3, 6.15.
+/* Exceptions and software interrupts that have no IST code: they run on the interrupted stack, or
+ * on RSP0 from ring 3. SDM volume 3, 6.15.
  *
  * A handler runs with interrupts off. Whatever has none is an oops. */
 #ifndef ISTSTORM_CPU_TRAP_H

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Every vector that means something, a line each: the one list behind the IDT, its stubs and the vectors' names.
- * SDM volume 3, tables 6-1 (exceptions) and 10.5.2 (valid interrupt vectors), 6.14.5 (the IST field).
+/* Every vector that means something, a line each: the one list behind the IDT, its stubs and the
+ * vectors' names. SDM volume 3, tables 6-1 (exceptions) and 10.5.2 (valid interrupt vectors),
+ * 6.14.5 (the IST field).
  *
  * V(number, symbol, name, entry, IST code, least privilege that may INT it)
- *   entry TRAP: stays on the interrupted stack (or RSP0);  IST_x: its own hardware stack;  IRQ: the IRQ stack.
- * Vectors that are not listed get a stub too: below 32 as TRAP (reserved by the manual: an oops), above as IRQ.
- * External interrupts lie in descending order of urgency: the APIC's priority class is vector / 16. */
+ *   entry TRAP: stays on the interrupted stack (or RSP0);  IST_x: its own hardware stack;  IRQ: the
+ *   IRQ stack.
+ * Vectors that are not listed get a stub too: below 32 as TRAP (reserved by the manual: an oops),
+ * above as IRQ. External interrupts lie in descending order of urgency: the APIC's priority class
+ * is vector / 16. */
 #ifndef ISTSTORM_CPU_VECTORS_H
 #define ISTSTORM_CPU_VECTORS_H
 
@@ -57,9 +60,10 @@ enum vector {
 #define STORM_REMOTE 1                      /* added to it: the vector that other CPUs send */
 #define VECTOR_STORM_SOFTIRQ (STORM_VECTOR(0) + 2)
 
-/* Exceptions whose delivery pushes an error code (SDM volume 3, table 6-1; 29 and 30 are AMD's). A bit a vector. */
+/* Exceptions whose delivery pushes an error code (SDM volume 3, table 6-1; 29 and 30 are AMD's). A
+ * bit a vector. */
 #define VECTORS_WITH_ERROR_CODE                                                                    \
-    (1u << VECTOR_DF | 1u << VECTOR_TS | 1u << VECTOR_NP | 1u << VECTOR_SS | 1u << VECTOR_GP | 1u << VECTOR_PF | \
-     1u << VECTOR_AC | 1u << VECTOR_CP | 1u << VECTOR_VC | 1u << VECTOR_SX)
+    (1u << VECTOR_DF | 1u << VECTOR_TS | 1u << VECTOR_NP | 1u << VECTOR_SS | 1u << VECTOR_GP |     \
+     1u << VECTOR_PF | 1u << VECTOR_AC | 1u << VECTOR_CP | 1u << VECTOR_VC | 1u << VECTOR_SX)
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The processor's registers and instructions by name. SDM volume 3, chapters 2 and 4; volume 4 for the MSRs.
+/* The processor's registers and instructions by name. SDM volume 3, chapters 2 and 4; volume 4 for
+ * the MSRs.
  *
  * Any context. The functions are single instructions; what they may fault with is the manual's. */
 #ifndef ISTSTORM_CPU_X86_H
@@ -73,21 +74,75 @@
 #define PF_USER (1u << 2)
 #define PF_FETCH (1u << 4)
 
-static inline uint64_t read_cr0(void) { uint64_t v; __asm__ volatile("mov %%cr0, %0" : "=r"(v)); return v; }
-static inline uint64_t read_cr2(void) { uint64_t v; __asm__ volatile("mov %%cr2, %0" : "=r"(v)); return v; }
-static inline uint64_t read_cr3(void) { uint64_t v; __asm__ volatile("mov %%cr3, %0" : "=r"(v)); return v; }
-static inline uint64_t read_cr4(void) { uint64_t v; __asm__ volatile("mov %%cr4, %0" : "=r"(v)); return v; }
-static inline uint64_t read_dr6(void) { uint64_t v; __asm__ volatile("mov %%dr6, %0" : "=r"(v)); return v; }
-static inline uint64_t read_dr7(void) { uint64_t v; __asm__ volatile("mov %%dr7, %0" : "=r"(v)); return v; }
+static inline uint64_t read_cr0(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t read_cr2(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t read_cr3(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t read_cr4(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t read_dr6(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%dr6, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t read_dr7(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%dr7, %0" : "=r"(v));
+    return v;
+}
 
-static inline void write_cr0(uint64_t v) { __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory"); }
-static inline void write_cr2(uint64_t v) { __asm__ volatile("mov %0, %%cr2" : : "r"(v) : "memory"); }
-static inline void write_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory"); }
-static inline void write_cr4(uint64_t v) { __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory"); }
-static inline void write_dr0(uint64_t v) { __asm__ volatile("mov %0, %%dr0" : : "r"(v) : "memory"); }
-static inline void write_dr1(uint64_t v) { __asm__ volatile("mov %0, %%dr1" : : "r"(v) : "memory"); }
-static inline void write_dr6(uint64_t v) { __asm__ volatile("mov %0, %%dr6" : : "r"(v) : "memory"); }
-static inline void write_dr7(uint64_t v) { __asm__ volatile("mov %0, %%dr7" : : "r"(v) : "memory"); }
+static inline void write_cr0(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+static inline void write_cr2(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr2" : : "r"(v) : "memory");
+}
+static inline void write_cr3(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+static inline void write_cr4(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
+}
+static inline void write_dr0(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%dr0" : : "r"(v) : "memory");
+}
+static inline void write_dr1(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%dr1" : : "r"(v) : "memory");
+}
+static inline void write_dr6(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%dr6" : : "r"(v) : "memory");
+}
+static inline void write_dr7(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%dr7" : : "r"(v) : "memory");
+}
 
 static inline uint64_t read_msr(uint32_t msr)
 {
@@ -98,7 +153,10 @@ static inline uint64_t read_msr(uint32_t msr)
 
 static inline void write_msr(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
 }
 
 static inline uint64_t read_tsc(void)
@@ -132,12 +190,14 @@ static inline void interrupts_restore(uint64_t flags)
         interrupts_on();
 }
 
-/* STI takes effect after the next instruction, so nothing comes between it and HLT (SDM volume 2, STI). */
+/* STI takes effect after the next instruction, so nothing comes between it and HLT (SDM volume 2,
+ * STI). */
 static inline void interrupts_on_and_halt(void) { __asm__ volatile("sti; hlt" : : : "memory"); }
 static inline void cpu_relax(void) { __builtin_ia32_pause(); }
 
-/* For a wait that may be long: some rounds of nothing to each PAUSE. A multi-threaded emulator takes a global lock for a
- * PAUSE, which the one that is waited for needs too; a deterministic one lets nobody else run without any. */
+/* For a wait that may be long: some rounds of nothing to each PAUSE. A multi-threaded emulator
+ * takes a global lock for a PAUSE, which the one that is waited for needs too; a deterministic one
+ * lets nobody else run without any. */
 static inline void cpu_relax_rarely(void)
 {
     for (unsigned i = 0; i < 200; i++)
@@ -145,7 +205,10 @@ static inline void cpu_relax_rarely(void)
     cpu_relax();
 }
 
-static inline void invalidate_page(uintptr_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
+static inline void invalidate_page(uintptr_t address)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
 
 static inline uintptr_t read_rsp(void)
 {

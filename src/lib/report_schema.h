@@ -49,7 +49,7 @@
     FIELD(text, clock_source, "what the frequencies were measured against") \
     FIELD(number, bringup_us, "microseconds from the first SIPI to all CPUs online") \
     FIELD(number, tsc_spread_cycles, "largest TSC difference seen between CPUs, in cycles") \
-    FIELD(number, boot_us, "microseconds from the clock's start, once the APIC is up, to the storm's")
+    FIELD(number, boot_us, "microseconds from the clock's start to the storm's")
 
 #define REPORT_FIELDS_cpu(FIELD) \
     FIELD(number, cpu, "index, dense from 0") \

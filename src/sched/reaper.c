@@ -13,13 +13,14 @@ static struct thread *reaper;
 void reaper_take(struct thread *zombie)
 {
     zombie->next = __atomic_load_n(&zombies, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(&zombies, &zombie->next, zombie, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    while (!__atomic_compare_exchange_n(&zombies, &zombie->next, zombie, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
         ;
     thread_wake(reaper);
 }
 
-/* Every CPU reloads CR3 at its next tick when the round has changed. That is soon enough, and spares a machine of many
- * CPUs an interrupt to each of them for every batch. */
+/* Every CPU reloads CR3 at its next tick when the round has changed. That is soon enough, and
+ * spares a machine of many CPUs an interrupt to each of them for every batch. */
 static uint64_t flush_round;
 static uint64_t flushed[MAX_CPUS];
 

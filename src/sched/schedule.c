@@ -27,7 +27,7 @@ struct run_queue {
     struct thread *idle;
     bool slice_over;                /* of the thread that runs; only this CPU touches it */
     uint32_t woken;                 /* counted while a lost wake-up is planted */
-    struct thread *exited;          /* switched away from for the last time; only this CPU touches it */
+    struct thread *exited; /* switched away from for the last time; only this CPU touches it */
 } __attribute__((aligned(64)));
 
 #define LOST_WAKE_UP 20             /* which of a CPU's wake-ups inject=lost-wake-up loses */
@@ -36,7 +36,8 @@ static struct run_queue queues[MAX_CPUS];
 void (*schedule_tick_hook)(void);
 
 #define TICK_HZ 100
-#define TICKS_EMULATED 3200         /* a second, by all CPUs together, before an emulator does little else */
+#define TICKS_EMULATED \
+    3200 /* a second, by all CPUs together, before an emulator does little else */
 #define TICK_HZ_LEAST 10
 
 uint32_t schedule_tick_hz(void)
@@ -58,7 +59,8 @@ static void append(struct run_queue *queue, struct thread *thread)
     queue->last = thread;
 }
 
-/* Who was woken goes first, or an answer would wait for everybody's time slice. The tick keeps this fair. */
+/* Who was woken goes first, or an answer would wait for everybody's time slice. The tick keeps this
+ * fair. */
 static void prepend(struct run_queue *queue, struct thread *thread)
 {
     thread->next = queue->first;
@@ -77,7 +79,8 @@ static struct thread *take_next(struct run_queue *queue)
     return thread;
 }
 
-/* Whose time slice is over goes last; who only made way for a thread that was woken goes on right after that. */
+/* Whose time slice is over goes last; who only made way for a thread that was woken goes on right
+ * after that. */
 static struct thread *pick_next(struct run_queue *queue, struct thread *previous)
 {
     bool goes_on = previous->state == THREAD_RUNNING && !previous->idle;
@@ -98,21 +101,26 @@ static struct thread *pick_next(struct run_queue *queue, struct thread *previous
     return next;
 }
 
-/* What must hold whenever a CPU switches threads, because then it is at rest: design, checks 4 and 5. */
+/* What must hold whenever a CPU switches threads, because then it is at rest: design, checks 4 and
+ * 5. */
 static void check_at_rest(const struct thread *thread)
 {
     uintptr_t depth = thread_stack(thread) + THREAD_SIZE - read_rsp();
 
-    if (__builtin_expect(this_cpu->irq_nest == -1 && depth <= THREAD_SIZE && thread_stack_is_whole(thread), 1))
+    if (__builtin_expect(
+            this_cpu->irq_nest == -1 && depth <= THREAD_SIZE && thread_stack_is_whole(thread), 1))
         return;
     struct fault_place place = fault_here("switch");
     if (this_cpu->irq_nest != -1)
-        fault_report(CHECK_REST, &place, "the IRQ nest counter is %d at a switch: it did not come back",
+        fault_report(CHECK_REST, &place,
+                     "the IRQ nest counter is %d at a switch: it did not come back",
                      this_cpu->irq_nest);
     else if (depth > THREAD_SIZE)
-        fault_report(CHECK_STACK, &place, "thread %s switches on a stack that is not its own", thread->name);
+        fault_report(CHECK_STACK, &place, "thread %s switches on a stack that is not its own",
+                     thread->name);
     else
-        fault_report(CHECK_FILL, &place, "thread_info or the end magic of thread %s is damaged", thread->name);
+        fault_report(CHECK_FILL, &place, "thread_info or the end magic of thread %s is damaged",
+                     thread->name);
     fault_fatal();
 }
 
@@ -202,7 +210,8 @@ void thread_yield(void)
     schedule();
     interrupts_restore(flags);
     if (alone)
-        cpu_relax();                /* what it waits for is on another CPU, which an emulator may have to let run */
+        cpu_relax(); /* what it waits for is on another CPU, which an emulator may have to let run
+                      */
 }
 
 _Noreturn void thread_exit(void)
@@ -233,7 +242,8 @@ static bool make_ready(struct run_queue *queue, struct thread *thread)
     if (thread->state == THREAD_ASLEEP)
         remove_sleeper(queue, thread);
     thread->state = THREAD_READY;
-    if (inject_planted(INJECT_LOST_WAKE_UP) && thread->cpu == inject_cpu() && ++queue->woken == LOST_WAKE_UP)
+    if (inject_planted(INJECT_LOST_WAKE_UP) && thread->cpu == inject_cpu() &&
+        ++queue->woken == LOST_WAKE_UP)
         return false;
     prepend(queue, thread);
     return true;
@@ -287,7 +297,8 @@ static void tick_handler(struct trap_frame *frame)
     if (any_due(queue, clock_ms()))
         softirq_raise(SOFTIRQ_TIMER);
     spinlock_release(&queue->lock, flags);
-    if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() && this_cpu->events[EVENT_TICK] > schedule_tick_hz())
+    if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() &&
+        this_cpu->events[EVENT_TICK] > schedule_tick_hz())
         for (;;)
             cpu_relax();
     queue->slice_over = true;
@@ -298,8 +309,8 @@ static void tick_handler(struct trap_frame *frame)
     apic_eoi();
 }
 
-/* The outermost interrupt is over and RSP is back on the interrupted stack. Off a thread's stack nothing is ever
- * scheduled: an interrupt that was let into an IST handler returns to it. */
+/* The outermost interrupt is over and RSP is back on the interrupted stack. Off a thread's stack
+ * nothing is ever scheduled: an interrupt that was let into an IST handler returns to it. */
 static void preempt(struct trap_frame *frame)
 {
     if (stack_find((uintptr_t)frame).kind == THREAD_STACK)

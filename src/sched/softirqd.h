@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The softirq threads: one a CPU, for what is left when softirqs were restarted too often (cpu/softirq.h). */
+/* The softirq threads: one a CPU, for what is left when softirqs were restarted too often
+ * (cpu/softirq.h). */
 #ifndef ISTSTORM_SCHED_SOFTIRQD_H
 #define ISTSTORM_SCHED_SOFTIRQD_H
 

@@ -1,5 +1,6 @@
 ; SPDX-License-Identifier: MIT
-; The switch: six registers and RSP. The flags need no saving: it is only called with interrupts off.
+; The switch: six registers and RSP. The flags need no saving: it is only called with interrupts
+; off.
 
 section .text
 global switch_to:function
@@ -20,7 +21,8 @@ switch_to:
         pop     rbp
         ret
 
-; Six zeroes for the registers (RBP 0 ends backtraces), the address to return to, and no caller behind that.
+; Six zeroes for the registers (RBP 0 ends backtraces), the address to return to, and no caller
+; behind that.
 global switch_prepare:function
 switch_prepare:
         lea     rax, [rdi - 9 * 8]

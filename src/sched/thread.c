@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: slots, stacks, creation and end. The seed's first paragraph; the stack's layout stands in thread.h. */
+/* Threads: slots, stacks, creation and end. The seed's first paragraph; the stack's layout stands
+ * in thread.h. */
 #include "sched/thread.h"
 
 #include <stddef.h>
@@ -106,7 +107,8 @@ uint32_t thread_stack_most_used(uint32_t cpu)
 
 static void note_use(const struct thread *thread)
 {
-    uint32_t used = stack_used_bytes((uintptr_t)end_magic_of(thread), thread_stack(thread) + THREAD_SIZE);
+    uint32_t used =
+        stack_used_bytes((uintptr_t)end_magic_of(thread), thread_stack(thread) + THREAD_SIZE);
 
     if (used > most_used[thread->cpu])
         most_used[thread->cpu] = used;
@@ -136,7 +138,8 @@ static _Noreturn void begin(void)
     thread_exit();
 }
 
-struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument)
+struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument),
+                             void *argument)
 {
     struct thread *thread = take_slot();
 
@@ -178,7 +181,8 @@ static bool is_over(const struct thread *thread, uint64_t generation)
     return __atomic_load_n(&thread->generation, __ATOMIC_ACQUIRE) != generation;
 }
 
-/* The joiner is only a hint: the slot may carry another life by now, so nobody sleeps long on its word alone. */
+/* The joiner is only a hint: the slot may carry another life by now, so nobody sleeps long on its
+ * word alone. */
 #define JOIN_GLANCE_MS 100
 
 bool thread_join(struct thread *thread, uint64_t generation)

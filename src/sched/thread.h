@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads: their stacks, their lives, and what they may wait for. The seed's first paragraph.
  *
- * A thread belongs to one CPU for life. Its stack has THREAD_SIZE bytes, thread_info at the bottom, an end magic above
- * that, and a guard below. It lives until it exits or returns; then it is a zombie, whose stack stays readable until
- * the reaper has unmapped it on every CPU. */
+ * A thread belongs to one CPU for life. Its stack has THREAD_SIZE bytes, thread_info at the bottom,
+ * an end magic above that, and a guard below. It lives until it exits or returns; then it is a
+ * zombie, whose stack stays readable until the reaper has unmapped it on every CPU. */
 #ifndef ISTSTORM_SCHED_THREAD_H
 #define ISTSTORM_SCHED_THREAD_H
 
@@ -33,14 +33,15 @@ enum thread_state {
 };
 
 struct thread {
-    struct thread *next;            /* in the one list that it is in: run queue, sleepers, zombies, free slots */
+    struct thread
+        *next; /* in the one list that it is in: run queue, sleepers, zombies, free slots */
     uint64_t rsp;                   /* while it does not run */
     const char *name;
     void (*entry)(void *argument);
     void *argument;
     uint64_t wake_ms;
     struct thread *joiner;          /* woken when it has been reaped */
-    uint64_t generation;            /* counts the lives of the slot, so that a joiner knows when one is over */
+    uint64_t generation; /* counts the lives of the slot, so that a joiner knows when one is over */
     uint32_t cpu;
     enum thread_state state;
     bool wake_pending;              /* woken before it blocked */
@@ -50,9 +51,10 @@ struct thread {
     uint8_t *user_stack;            /* its lowest page's address in ring 3's half, or NULL */
 };
 
-/* A new thread of a CPU; thread_wake starts it. Thread context. NULL: out of memory or slots. `name` is kept, not
- * copied. */
-struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument), void *argument);
+/* A new thread of a CPU; thread_wake starts it. Thread context. NULL: out of memory or slots.
+ * `name` is kept, not copied. */
+struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void *argument),
+                             void *argument);
 
 /* The thread that runs, on whichever stack: from per-CPU data. */
 struct thread *thread_current(void);
@@ -65,15 +67,16 @@ void thread_sleep_ms(uint64_t ms);
 void thread_block_ms(uint64_t ms);
 void thread_yield(void);
 
-/* Makes a blocked or sleeping thread ready, on whichever CPU it is. Thread, IRQ and softirq context. */
+/* Makes a blocked or sleeping thread ready, on whichever CPU it is. Thread, IRQ and softirq
+ * context. */
 void thread_wake(struct thread *thread);
 
 /* Asks a thread to end; it sees so by thread_stopping(), and in ring 3 ends at its next entry. */
 void thread_stop(struct thread *thread);
 bool thread_stopping(void);
 
-/* Waits until that life of the thread is over and reaped. False: patience with its CPU is over (cpu/patience.h).
- * Thread context. */
+/* Waits until that life of the thread is over and reaped. False: patience with its CPU is over
+ * (cpu/patience.h). Thread context. */
 bool thread_join(struct thread *thread, uint64_t generation);
 
 /* The thread's stack, lowest address. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ring 3: mappings, the way there by a hand-made frame, and reading its memory. SDM volume 3, 4.6, 5.8, 6.12. */
+/* Ring 3: mappings, the way there by a hand-made frame, and reading its memory. SDM volume 3, 4.6,
+ * 5.8, 6.12. */
 #include "sched/user.h"
 
 #include "cpu/features.h"
@@ -39,7 +40,8 @@ static void smap_lower(void)
 /* A page of its own, with a hole below it. */
 static uintptr_t stack_page(const struct thread *thread)
 {
-    return USER_STACKS + (thread_stack(thread) - THREAD_SLOTS_BASE) / THREAD_SLOT * (2 * PAGE_SIZE) + PAGE_SIZE;
+    return USER_STACKS +
+           (thread_stack(thread) - THREAD_SLOTS_BASE) / THREAD_SLOT * (2 * PAGE_SIZE) + PAGE_SIZE;
 }
 
 uintptr_t user_stack_address(size_t size)

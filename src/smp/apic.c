@@ -104,7 +104,8 @@ static bool pin_is_nmi(const struct machine_topology *topology, unsigned lint)
             uid = topology->cpus[i].processor_uid;
     for (unsigned i = 0; i < topology->nmi_count; i++) {
         const struct madt_nmi *nmi = &topology->nmis[i];
-        if (nmi->lint == lint && (nmi->processor_uid == uid || nmi->processor_uid == MADT_ALL_PROCESSORS))
+        if (nmi->lint == lint &&
+            (nmi->processor_uid == uid || nmi->processor_uid == MADT_ALL_PROCESSORS))
             return true;
     }
     return false;
@@ -119,7 +120,7 @@ void apic_enable(const struct machine_topology *topology)
 {
     uint64_t base = read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 
-    write_msr(MSR_APIC_BASE, base);             /* x2APIC is entered from xAPIC mode alone (10.12.5) */
+    write_msr(MSR_APIC_BASE, base); /* x2APIC is entered from xAPIC mode alone (10.12.5) */
     if (x2apic)
         write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
@@ -144,8 +145,9 @@ void apic_eoi(void)
     apic_write(APIC_EOI, 0);
 }
 
-/* The two halves of the xAPIC's ICR are two writes, which an interrupt handler that sends must not come between. In
- * x2APIC mode one WRMSR does it, which is not serialising: the fences make earlier stores visible first (10.12.3). */
+/* The two halves of the xAPIC's ICR are two writes, which an interrupt handler that sends must not
+ * come between. In x2APIC mode one WRMSR does it, which is not serialising: the fences make earlier
+ * stores visible first (10.12.3). */
 static void send(uint32_t destination, uint32_t command)
 {
     if (x2apic) {
@@ -199,7 +201,8 @@ uint32_t apic_take_errors(void)
 
 void apic_timer_start(uint32_t initial_count, bool periodic)
 {
-    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (periodic ? LVT_PERIODIC : 0) | (initial_count ? 0 : LVT_MASKED));
+    apic_write(APIC_LVT_TIMER,
+               VECTOR_TIMER | (periodic ? LVT_PERIODIC : 0) | (initial_count ? 0 : LVT_MASKED));
     apic_write(APIC_TIMER_INITIAL, initial_count);
 }
 

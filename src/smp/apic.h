@@ -10,12 +10,12 @@
 
 #include "smp/madt.h"
 
-/* Picks the mode, following the firmware's and going up to x2APIC when an id needs it; never down. Maps the registers.
- * Once, on the BSP. NULL, or why it cannot be. */
+/* Picks the mode, following the firmware's and going up to x2APIC when an id needs it; never down.
+ * Maps the registers. Once, on the BSP. NULL, or why it cannot be. */
 const char *apic_init(const struct machine_topology *topology);
 
-/* This CPU's APIC: enabled, in the mode picked, every LVT entry masked but for the NMI pins that the MADT names, no
- * error pending. Interrupts off. */
+/* This CPU's APIC: enabled, in the mode picked, every LVT entry masked but for the NMI pins that
+ * the MADT names, no error pending. Interrupts off. */
 void apic_enable(const struct machine_topology *topology);
 
 /* Whether this id can be reached in the mode picked. */
@@ -33,14 +33,16 @@ void apic_send_nmi(uint32_t apic_id);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 
-/* To every CPU but this one, by shorthand: only where no disabled CPU could be woken, so never INIT or start-up. */
+/* To every CPU but this one, by shorthand: only where no disabled CPU could be woken, so never INIT
+ * or start-up. */
 void apic_send_ipi_to_others(uint8_t vector);
 void apic_send_nmi_to_others(void);
 
 /* The error status register, read after the write that latches it (SDM volume 3, 10.5.3). */
 uint32_t apic_take_errors(void);
 
-/* This CPU's timer. Counts at the rate that clock_init measured; an interrupt of VECTOR_TIMER every period. */
+/* This CPU's timer. Counts at the rate that clock_init measured; an interrupt of VECTOR_TIMER every
+ * period. */
 void apic_timer_start(uint32_t initial_count, bool periodic);
 uint32_t apic_timer_read(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts the processors: SDM volume 3, 8.4.3 and 8.4.4 (the protocol), 10.6.1 (INIT and start-up IPIs). */
+/* Starts the processors: SDM volume 3, 8.4.3 and 8.4.4 (the protocol), 10.6.1 (INIT and start-up
+ * IPIs). */
 #include "smp/bringup.h"
 
 #include <stddef.h>
@@ -73,7 +74,8 @@ void bringup_ap_main(uint32_t index)
 {
     uint8_t expected = STARTING;
 
-    if (!__atomic_compare_exchange_n(&life[index], &expected, ALIVE, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    if (!__atomic_compare_exchange_n(&life[index], &expected, ALIVE, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
         park();
     paging_load();
     const char *wrong = bringup_self(ap_topology, index);
@@ -122,7 +124,8 @@ static uint64_t copy_trampoline(void)
     if (page) {
         memset((void *)page, INT3, PAGE_SIZE);
         memcpy((void *)page, trampoline_start, trampoline_end - trampoline_start);
-        paging_map(page, page, PTE_PRESENT | PTE_WRITE);    /* executable, for the APs' step into paging */
+        paging_map(page, page,
+                   PTE_PRESENT | PTE_WRITE); /* executable, for the APs' step into paging */
     }
     return page;
 }
@@ -152,13 +155,17 @@ static void report_missing(uint32_t cpu)
     const char *why = ap_error[cpu];
 
     if (why)
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u: %s is not as it was loaded", bringup_apic_ids[cpu], why);
+        fault_report(CHECK_BRINGUP, &place, "APIC id %u: %s is not as it was loaded",
+                     bringup_apic_ids[cpu], why);
     else if (!apic_reaches(bringup_apic_ids[cpu]))
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u needs x2APIC, which this CPU lacks", bringup_apic_ids[cpu]);
-    else if (__atomic_compare_exchange_n(&life[cpu], &expected, ABANDONED, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        fault_report(CHECK_BRINGUP, &place, "APIC id %u needs x2APIC, which this CPU lacks",
+                     bringup_apic_ids[cpu]);
+    else if (__atomic_compare_exchange_n(&life[cpu], &expected, ABANDONED, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_ACQUIRE))
         fault_report(CHECK_BRINGUP, &place, "APIC id %u did not come up", bringup_apic_ids[cpu]);
     else
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u lives but did not get online", bringup_apic_ids[cpu]);
+        fault_report(CHECK_BRINGUP, &place, "APIC id %u lives but did not get online",
+                     bringup_apic_ids[cpu]);
 }
 
 struct bringup_result bringup_start(const struct machine_topology *topology, void (*enter)(void))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Measures the clocks: ACPI 4.8.2.1 (PM timer, 3.579545 MHz), Intel 8254 data sheet (1.193182 MHz, channel 2). */
+/* Measures the clocks: ACPI 4.8.2.1 (PM timer, 3.579545 MHz), Intel 8254 data sheet (1.193182 MHz,
+ * channel 2). */
 #include "smp/calibrate.h"
 
 #include <stddef.h>
@@ -13,7 +14,7 @@
 #define PIT_CHANNEL2 0x42
 #define PIT_COMMAND 0x43
 #define PIT_CHANNEL2_MODE0 0xb0     /* low then high byte, interrupt on terminal count */
-#define PIT_GATE 0x61               /* bit 0: channel 2's gate; bit 1: the speaker; bit 5: channel 2's output */
+#define PIT_GATE 0x61 /* bit 0: channel 2's gate; bit 1: the speaker; bit 5: channel 2's output */
 #define SPAN_MS 20
 #define PATIENCE 10000000           /* reads of a reference that does not move */
 #define WARP_ROUNDS 2000
@@ -112,10 +113,12 @@ void tsc_check_warp(void)
         uint64_t now = read_tsc();
         uint64_t worst = __atomic_load_n(&warp, __ATOMIC_RELAXED);
         while (now < seen && seen - now > worst &&
-               !__atomic_compare_exchange_n(&warp, &worst, seen - now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+               !__atomic_compare_exchange_n(&warp, &worst, seen - now, false, __ATOMIC_RELAXED,
+                                            __ATOMIC_RELAXED))
             ;
         if (now > seen)
-            __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+            __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED);
     }
 }
 

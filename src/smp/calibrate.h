@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How fast the TSC and the local APIC timer count: measured against ACPI's PM timer (ACPI 4.8.2.1), or the 8254.
- * SDM volume 3, 10.5.4 and 17.17. */
+/* How fast the TSC and the local APIC timer count: measured against ACPI's PM timer (ACPI 4.8.2.1),
+ * or the 8254. SDM volume 3, 10.5.4 and 17.17. */
 #ifndef ISTSTORM_SMP_CALIBRATE_H
 #define ISTSTORM_SMP_CALIBRATE_H
 
@@ -10,14 +10,15 @@
 
 extern uint32_t calibrated_apic_hz;
 
-/* Starts the clock and sets calibrated_apic_hz; the name of the reference, or NULL where none of them moves. Once, on the
- * BSP, with its APIC enabled and interrupts off. Takes 20 ms. */
+/* Starts the clock and sets calibrated_apic_hz; the name of the reference, or NULL where none of
+ * them moves. Once, on the BSP, with its APIC enabled and interrupts off. Takes 20 ms. */
 const char *calibrate(const struct acpi_fadt_facts *fadt);
 
 /* Spins for a time. Any context. */
 void delay_us(uint64_t us);
 
-/* Looks for the TSC running backwards from CPU to CPU: each that takes part calls it at the same time. */
+/* Looks for the TSC running backwards from CPU to CPU: each that takes part calls it at the same
+ * time. */
 void tsc_check_warp(void);
 
 /* The largest step back that any of them saw, in cycles. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masks every input of every I/O APIC and of the 8259 pair: 82093AA 3.2.4; 8259A, initialisation command words. */
+/* Masks every input of every I/O APIC and of the 8259 pair: 82093AA 3.2.4; 8259A, initialisation
+ * command words. */
 #include "smp/ioapic.h"
 
 #include "cpu/paging.h"
@@ -20,7 +21,8 @@
 #define IOAPIC_REDIRECTION(pin) (0x10 + 2 * (pin))
 #define REDIRECTION_MASKED (1u << 16)
 
-/* Moved away from the exceptions first: a masked 8259 can still deliver a spurious interrupt (its input 7 or 15). */
+/* Moved away from the exceptions first: a masked 8259 can still deliver a spurious interrupt (its
+ * input 7 or 15). */
 static void mask_8259(void)
 {
     port_out8(PIC1_COMMAND, ICW1_INIT_ICW4);

@@ -20,7 +20,8 @@
 
 void (*ipi_nmi_hook)(struct trap_frame *frame);
 
-/* One call at a time for the whole machine: it is for rare things, and a queue would need its own proofs. */
+/* One call at a time for the whole machine: it is for rare things, and a queue would need its own
+ * proofs. */
 static struct {
     bool taken;
     void (*function)(void);
@@ -63,7 +64,7 @@ bool ipi_call_others(void (*function)(void), void (*pause)(void))
     }
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         if (!wait_for_answer(cpu, pause))
-            return false;               /* it may still answer: the next call would not know which one to */
+            return false; /* it may still answer: the next call would not know which one to */
     __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
     return true;
 }
@@ -95,7 +96,8 @@ static void apic_error_handler(struct trap_frame *frame)
     apic_eoi();
 }
 
-/* No EOI: a spurious interrupt sets no ISR bit (SDM volume 3, 10.9). An 8259's comes the same way. */
+/* No EOI: a spurious interrupt sets no ISR bit (SDM volume 3, 10.9). An 8259's comes the same
+ * way. */
 static void spurious_handler(struct trap_frame *frame)
 {
     (void)frame;
@@ -135,8 +137,9 @@ bool ipi_ask_where(uint32_t cpu)
     return true;
 }
 
-/* Called at the end of a run that cannot go on, from any context. A CPU that is itself in an NMI cannot be stopped by
- * one, nor can a dead one: the wait is bounded, and the console is seized after it all the same. */
+/* Called at the end of a run that cannot go on, from any context. A CPU that is itself in an NMI
+ * cannot be stopped by one, nor can a dead one: the wait is bounded, and the console is seized
+ * after it all the same. */
 static void stop_others(void)
 {
     uint32_t others = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What CPUs ask of each other by interrupt, and what they are stopped and asked by NMI. SDM volume 3, 10.6, 6.7.
+/* What CPUs ask of each other by interrupt, and what they are stopped and asked by NMI. SDM volume
+ * 3, 10.6, 6.7.
  *
  * A CPU is only ever sent an NMI after it is online: then its IST is armed. */
 #ifndef ISTSTORM_SMP_IPI_H
@@ -16,12 +17,13 @@ void ipi_init(void);
 /* Makes a CPU look at its run queue. Any context. */
 void ipi_reschedule(uint32_t cpu);
 
-/* Runs a function on every other online CPU, in its interrupt context, and waits until all have, calling `pause`
- * (thread_yield) between looks. Thread context, interrupts on. False: one did not answer, whose patience (cpu/patience.h) is over; no call is possible any more. */
+/* Runs a function on every other online CPU, in its interrupt context, and waits until all have,
+ * calling `pause` (thread_yield) between looks. Thread context, interrupts on. False: one did not
+ * answer, whose patience (cpu/patience.h) is over; no call is possible any more. */
 bool ipi_call_others(void (*function)(void), void (*pause)(void));
 
-/* Asks a CPU by NMI where it is; it reports its registers and backtrace. False: not even an NMI was answered within
- * a second. Thread or IRQ context. */
+/* Asks a CPU by NMI where it is; it reports its registers and backtrace. False: not even an NMI was
+ * answered within a second. Thread or IRQ context. */
 bool ipi_ask_where(uint32_t cpu);
 
 /* Told of NMIs that neither stop nor ask. Set before they come. */

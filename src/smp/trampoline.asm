@@ -1,9 +1,10 @@
 ; SPDX-License-Identifier: MIT
-; Where a start-up IPI lets a processor begin: real mode, at a page below 1 MiB, to which this is copied.
-; SDM volume 3, 8.4.4 (MP initialisation), 10.8.5 (IA-32e mode), 9.1.4.
+; Where a start-up IPI lets a processor begin: real mode, at a page below 1 MiB, to which this is
+; copied. SDM volume 3, 8.4.4 (MP initialisation), 10.8.5 (IA-32e mode), 9.1.4.
 ;
-; CS is the page's number * 256 and IP 0; nothing else is known. All processors run it at once, so it has no stack and
-; writes nothing: the APIC id says which CPU this is, and so which stack is its own.
+; CS is the page's number * 256 and IP 0; nothing else is known. All processors run it at once, so
+; it has no stack and writes nothing: the APIC id says which CPU this is, and so which stack is its
+; own.
 
 %include "offsets.inc"
 

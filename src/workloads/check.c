@@ -16,14 +16,15 @@
 
 #define LOOK_EVERY_MS 500
 
-/* A CPU that does not tick while its watcher does so often is called hung: sooner than others lose their patience with
- * it (cpu/patience.h), so that it is named as what it is. */
+/* A CPU that does not tick while its watcher does so often is called hung: sooner than others lose
+ * their patience with it (cpu/patience.h), so that it is named as what it is. */
 static uint64_t hung_after_ticks(void)
 {
     return patience_ticks() * 3 / 5;
 }
 
-/* In thread context no IST event of this CPU is under way, since each ends before the thread goes on. */
+/* In thread context no IST event of this CPU is under way, since each ends before the thread goes
+ * on. */
 static void check_rest(void)
 {
     struct fault_place place = fault_here("rest");
@@ -34,10 +35,11 @@ static void check_rest(void)
         unsigned ist = stack_shapes[kind].ist;
         place.stack = kind;
         if (ist && this_cpu->tss.ist[ist - 1] != stack_top(cpu_index(), kind, 0))
-            fault_report(CHECK_REST, &place, "TSS.ist[%u] is 0x%lx, not 0x%lx", ist - 1, this_cpu->tss.ist[ist - 1],
-                         stack_top(cpu_index(), kind, 0));
+            fault_report(CHECK_REST, &place, "TSS.ist[%u] is 0x%lx, not 0x%lx", ist - 1,
+                         this_cpu->tss.ist[ist - 1], stack_top(cpu_index(), kind, 0));
         if (this_cpu->ist_nest[kind] != 0)
-            fault_report(CHECK_REST, &place, "%u events are counted on it", this_cpu->ist_nest[kind]);
+            fault_report(CHECK_REST, &place, "%u events are counted on it",
+                         this_cpu->ist_nest[kind]);
     }
 }
 
@@ -49,7 +51,8 @@ static void check_magics(void)
             struct fault_place place = {cpu_index(), kind, level, "look"};
             if (*(const uint64_t *)low == STACK_END_MAGIC)
                 continue;
-            fault_report(CHECK_FILL, &place, "the end magic at 0x%lx is 0x%lx", low, *(const uint64_t *)low);
+            fault_report(CHECK_FILL, &place, "the end magic at 0x%lx is 0x%lx", low,
+                         *(const uint64_t *)low);
             *(uint64_t *)low = STACK_END_MAGIC;
         }
     }
@@ -80,7 +83,8 @@ static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
         uint32_t used = stack_used_bytes(high - shape->level_size, high);
         struct fault_place place = {cpu->index, kind, level, "look"};
         if (level > deepest && used)
-            fault_report(CHECK_FILL, &place, "%u bytes of a level that was never entered are written", used);
+            fault_report(CHECK_FILL, &place,
+                         "%u bytes of a level that was never entered are written", used);
         if (used > most)
             most = used;
     }
@@ -150,8 +154,8 @@ static _Noreturn void report_hung(uint32_t cpu)
 {
     struct fault_place place = {cpu, NO_STACK, 0, "timer"};
 
-    fault_report(CHECK_ALIVE, &place, "hung: its timer has not ticked while CPU %u's did %lu times", cpu_index(),
-                 hung_after_ticks());
+    fault_report(CHECK_ALIVE, &place, "hung: its timer has not ticked while CPU %u's did %lu times",
+                 cpu_index(), hung_after_ticks());
     if (!ipi_ask_where(cpu))
         report_note("CPU %u does not answer NMIs either", cpu);
     fault_fatal();
@@ -165,7 +169,8 @@ void check_neighbour_moves(void)
     if (ticks != watches[self].ticks) {
         watches[self].ticks = ticks;
         watches[self].own_ticks = cpu_ticks(self);
-    } else if (neighbour != self && cpu_ticks(self) - watches[self].own_ticks > hung_after_ticks()) {
+    } else if (neighbour != self &&
+               cpu_ticks(self) - watches[self].own_ticks > hung_after_ticks()) {
         report_hung(neighbour);
     }
 }
@@ -190,7 +195,9 @@ void check_resources_are_back(void)
     struct fault_place place = {cpu_index(), THREAD_STACK, 0, "end"};
 
     if (threads_alive() != threads_before)
-        fault_report(CHECK_LEAK, &place, "%u threads are left of %u", threads_alive(), threads_before);
+        fault_report(CHECK_LEAK, &place, "%u threads are left of %u", threads_alive(),
+                     threads_before);
     if (pages_that_come_back() != pages_before)
-        fault_report(CHECK_LEAK, &place, "%lu pages are in use, not %lu", pages_that_come_back(), pages_before);
+        fault_report(CHECK_LEAK, &place, "%lu pages are in use, not %lu", pages_that_come_back(),
+                     pages_before);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The checks that are made from outside the handlers: at rest, fill patterns, leaks, and that every CPU moves.
- * Design, section 6, checks 4, 5 and 6. */
+/* The checks that are made from outside the handlers: at rest, fill patterns, leaks, and that every
+ * CPU moves. Design, section 6, checks 4, 5 and 6. */
 #ifndef ISTSTORM_WORKLOADS_CHECK_H
 #define ISTSTORM_WORKLOADS_CHECK_H
 
 #include <stdint.h>
 
-/* A thread's entry: looks at its CPU's stacks and counters now and then until it is told to stop, and
- * once more then. */
+/* A thread's entry: looks at its CPU's stacks and counters now and then until it is told to stop,
+ * and once more then. */
 void check_thread(void *unused);
 
-/* After a storm: looks at the whole of every stack of every CPU, and writes the CPUs' records. Main thread. */
+/* After a storm: looks at the whole of every stack of every CPU, and writes the CPUs' records. Main
+ * thread. */
 void check_last_look(void);
 
 /* From every timer tick: is the next CPU's timer still ticking? */

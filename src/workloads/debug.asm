@@ -1,5 +1,6 @@
 ; SPDX-License-Identifier: MIT
-; The instructions that raise #DB and #BP, with labels where C expects the saved RIP. SDM volume 3, 17.3; volume 2, INT n.
+; The instructions that raise #DB and #BP, with labels where C expects the saved RIP. SDM volume 3,
+; 17.3; volume 2, INT n.
 
 %include "offsets.inc"
 
@@ -13,7 +14,8 @@ global debug_int3_after:data
 debug_int3_after:
         ret
 
-; bool debug_icebp(void): INT1, the one-byte form that sets nothing in DR6. False where it is #UD, as on some emulators.
+; bool debug_icebp(void): INT1, the one-byte form that sets nothing in DR6. False where it is #UD,
+; as on some emulators.
 global debug_icebp:function
 debug_icebp:
         mov     eax, 1
@@ -26,8 +28,9 @@ debug_icebp:
         dq      debug_icebp.int1, debug_icebp.missing
 __?SECT?__
 
-; void debug_step(uint64_t count): single-steps `count` rounds of two instructions. With TF set by POPFQ, the trap comes
-; after each instruction that begins with TF set: the rounds, and the three that clear it.
+; void debug_step(uint64_t count): single-steps `count` rounds of two instructions. With TF set by
+; POPFQ, the trap comes after each instruction that begins with TF set: the rounds, and the three
+; that clear it.
 global debug_step:function
 debug_step:
         mov     rcx, rdi
@@ -41,7 +44,8 @@ debug_step:
         popfq
         ret
 
-; void debug_execute(void): an instruction to set an execution breakpoint on. The fault comes before it.
+; void debug_execute(void): an instruction to set an execution breakpoint on. The fault comes before
+; it.
 global debug_execute:function
 debug_execute:
         nop
@@ -50,7 +54,8 @@ debug_execute_target:
         nop
         ret
 
-; void debug_write(uint64_t *word, uint64_t value): the trap of a data breakpoint comes after the instruction.
+; void debug_write(uint64_t *word, uint64_t value): the trap of a data breakpoint comes after the
+; instruction.
 global debug_write:function
 debug_write:
         mov     [rdi], rsi

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `debug`: #DB and #BP of every kind on the debug stack, nested as deep as it has levels. SDM volume 3, 17.2, 17.3.
+/* The workload `debug`: #DB and #BP of every kind on the debug stack, nested as deep as it has
+ * levels. SDM volume 3, 17.2, 17.3.
  *
  * The probe finds out whether the CPU has ICEBP; the storm uses it only then. */
 #include <stddef.h>
@@ -55,7 +56,7 @@ static bool take_debug(struct trap_frame *frame, uint64_t dr6)
     e->dr6 |= dr6;
     e->rip = frame->rip;
     if (dr6 & DR6_B(0))
-        frame->rflags |= RFLAGS_RF;     /* or the same breakpoint comes again, for ever (17.3.1.1) */
+        frame->rflags |= RFLAGS_RF; /* or the same breakpoint comes again, for ever (17.3.1.1) */
     nest(e);
     return true;
 }
@@ -85,8 +86,8 @@ static struct expectation *expect(uint32_t nested)
     return e;
 }
 
-static void verify(struct expectation *e, const char *event, uint64_t debugs, uint64_t breakpoints, uint64_t dr6_bits,
-                   const void *rip)
+static void verify(struct expectation *e, const char *event, uint64_t debugs, uint64_t breakpoints,
+                   uint64_t dr6_bits, const void *rip)
 {
     struct tally *tally = &tallies[cpu_index()];
     struct fault_place place = {cpu_index(), DEBUG_STACK, 0, event};
@@ -98,7 +99,8 @@ static void verify(struct expectation *e, const char *event, uint64_t debugs, ui
         (!rip || e->rip == (uint64_t)rip))
         return;
     tally->failed++;
-    fault_report(CHECK_ACCOUNT, &place, "%lu #DB of %lu, %lu #BP of %lu, DR6 0x%lx (bits 0x%lx), RIP 0x%lx", e->debugs,
+    fault_report(CHECK_ACCOUNT, &place,
+                 "%lu #DB of %lu, %lu #BP of %lu, DR6 0x%lx (bits 0x%lx), RIP 0x%lx", e->debugs,
                  debugs, e->breakpoints, breakpoints, e->dr6, dr6_bits, e->rip);
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `irq`: interrupts nested through every priority class on the IRQ stack. SDM volume 3, 10.8.3.
+/* The workload `irq`: interrupts nested through every priority class on the IRQ stack. SDM volume
+ * 3, 10.8.3.
  *
- * The handler of class n sends its own CPU an interrupt of class n + 1 and lets it in before its EOI, up to the
- * highest: as deep as the APIC's priorities allow. Other CPUs' interrupts have vectors of their own beside these,
- * so that none merges with another: each one sent is received. */
+ * The handler of class n sends its own CPU an interrupt of class n + 1 and lets it in before its
+ * EOI, up to the highest: as deep as the APIC's priorities allow. Other CPUs' interrupts have
+ * vectors of their own beside these, so that none merges with another: each one sent is
+ * received. */
 #include "cpu/irq.h"
 
 #include "cpu/fault.h"
@@ -16,7 +18,8 @@
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
-#define NEST_PATIENCE 10000000      /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
+#define NEST_PATIENCE \
+    10000000 /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
 #define LOST_IRQ 10                 /* which of the interrupts to a CPU inject=lost-irq loses */
 
 static struct tally tallies[MAX_CPUS];
@@ -27,7 +30,8 @@ static uint64_t remote_received[MAX_CPUS], remote_sent[MAX_CPUS];
 static void lost(uint32_t cpu, unsigned vector)
 {
     struct fault_place place = {cpu, IRQ_STACK, 0, "interrupt"};
-    fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u sent vector %u, and it did not arrive", cpu_index(), vector);
+    fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u sent vector %u, and it did not arrive",
+                 cpu_index(), vector);
     tallies[cpu_index()].failed++;
 }
 
@@ -110,8 +114,8 @@ static void account(void)
         uint32_t cpu = target_cpus[i];
         struct fault_place place = {cpu, IRQ_STACK, 0, "interrupt"};
         if (remote_received[cpu] != remote_sent[cpu])
-            fault_report(CHECK_ACCOUNT, &place, "%lu interrupts received of %lu sent to it", remote_received[cpu],
-                         remote_sent[cpu]);
+            fault_report(CHECK_ACCOUNT, &place, "%lu interrupts received of %lu sent to it",
+                         remote_received[cpu], remote_sent[cpu]);
     }
 }
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `nmi`: NMIs from every CPU to every CPU, on the NMI stack. SDM volume 3, 6.7 and 10.6.1.
+/* The workload `nmi`: NMIs from every CPU to every CPU, on the NMI stack. SDM volume 3, 6.7 and
+ * 10.6.1.
  *
- * An NMI carries nothing, and while one is handled only one more is latched: NMIs merge. So a target has one sender at
- * a time. A paced NMI is waited for: each is received. Of a burst at least one is received, and the rest may have
- * merged; one that was latched may even arrive after the sender has let go, so the account of bursts is made at rest:
+ * An NMI carries nothing, and while one is handled only one more is latched: NMIs merge. So a
+ * target has one sender at a time. A paced NMI is waited for: each is received. Of a burst at least
+ * one is received, and the rest may have merged; one that was latched may even arrive after the
+ * sender has let go, so the account of bursts is made at rest:
  *     paced + bursts <= received <= sent. */
 #include "cpu/fault.h"
 #include "cpu/inject.h"
@@ -40,7 +42,8 @@ static void prepare(void)
 
 static void send(uint32_t cpu, struct random *random)
 {
-    uint32_t count = random_below(random, BURST_ONE_IN) ? 1 : 2 + random_below(random, BURST_MOST - 1);
+    uint32_t count =
+        random_below(random, BURST_ONE_IN) ? 1 : 2 + random_below(random, BURST_MOST - 1);
     uint64_t before = __atomic_load_n(&tallies[cpu].received, __ATOMIC_ACQUIRE);
 
     expected[cpu].sent += count;
@@ -53,7 +56,8 @@ static void send(uint32_t cpu, struct random *random)
     if (workload_wait_change(&tallies[cpu].received, before, cpu))
         return;
     struct fault_place place = {cpu, NMI_STACK, 0, "NMI"};
-    fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u sent it, and %lu have arrived in all", cpu_index(), before);
+    fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u sent it, and %lu have arrived in all",
+                 cpu_index(), before);
     tallies[cpu_index()].failed++;
 }
 
@@ -68,7 +72,8 @@ static void run(void *random)
         target_turn(&claims, random, send);
 }
 
-/* More than were sent: somebody else's (a watchdog, the host). Said, and no fault: an NMI carries no hidden meaning. */
+/* More than were sent: somebody else's (a watchdog, the host). Said, and no fault: an NMI carries
+ * no hidden meaning. */
 static void account(void)
 {
     for (uint32_t i = 0; i < target_count; i++) {
@@ -76,9 +81,11 @@ static void account(void)
         struct fault_place place = {cpu, NMI_STACK, 0, "NMI"};
         uint64_t received = tallies[cpu].received;
         if (received < expected[cpu].least)
-            fault_report(CHECK_ACCOUNT, &place, "%lu received of at least %lu", received, expected[cpu].least);
+            fault_report(CHECK_ACCOUNT, &place, "%lu received of at least %lu", received,
+                         expected[cpu].least);
         else if (received > expected[cpu].sent)
-            report_note("CPU %u: %lu NMIs that this image did not send", cpu, received - expected[cpu].sent);
+            report_note("CPU %u: %lu NMIs that this image did not send", cpu,
+                        received - expected[cpu].sent);
         else
             tallies[cpu].coalesced = expected[cpu].sent - received;
     }

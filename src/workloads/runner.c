@@ -112,7 +112,8 @@ static void wake_members(void)
         thread_wake(members[i].thread);
 }
 
-/* Waits for all of them. One that does not end still uses what is shared with it: the run cannot go on. */
+/* Waits for all of them. One that does not end still uses what is shared with it: the run cannot go
+ * on. */
 static void join_members(void)
 {
     for (uint32_t i = 0; i < member_count; i++) {
@@ -120,14 +121,16 @@ static void join_members(void)
         if (thread_join(thread, members[i].generation))
             continue;
         struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
-        fault_report(CHECK_ACCOUNT, &place, "thread %s does not end (state %u): a wake-up was lost, or it hangs",
+        fault_report(CHECK_ACCOUNT, &place,
+                     "thread %s does not end (state %u): a wake-up was lost, or it hangs",
                      thread->name, thread->state);
         fault_fatal();
     }
     member_count = 0;
 }
 
-/* The probe of a CPU: every selected workload's events once, to itself, before anything else goes on there. */
+/* The probe of a CPU: every selected workload's events once, to itself, before anything else goes
+ * on there. */
 static const struct run *probing;
 
 static void probe_cpu(void *random)
@@ -137,7 +140,8 @@ static void probe_cpu(void *random)
             w->probe(random);
 }
 
-/* The first CPU alone, then the others: had one of them the first one's stacks, it would be caught here. */
+/* The first CPU alone, then the others: had one of them the first one's stacks, it would be caught
+ * here. */
 static void probe_all(const struct run *run)
 {
     uint64_t faults = fault_count();
@@ -187,7 +191,8 @@ static void heartbeat(uint64_t start_ms)
     });
 }
 
-/* Until the time is up, or a fault ends it. Also writes out what handlers have left in the console's queue. */
+/* Until the time is up, or a fault ends it. Also writes out what handlers have left in the
+ * console's queue. */
 static void supervise(const struct run *run, uint64_t start_ms)
 {
     uint64_t next_heartbeat = start_ms + HEARTBEAT_MS;
@@ -233,8 +238,10 @@ static void account(const struct workload *w, uint64_t ms)
     }
     record.events_per_s = ms ? record.received * 1000 / ms : 0;
     report_workload(&record);
-    report_test(record.failed == 0 && fault_count_of(CHECK_ACCOUNT) == faults && record.received > 0, w->name,
-                "%lu failed, %lu received of %lu sent", record.failed, record.received, record.sent);
+    report_test(record.failed == 0 && fault_count_of(CHECK_ACCOUNT) == faults &&
+                    record.received > 0,
+                w->name, "%lu failed, %lu received of %lu sent", record.failed, record.received,
+                record.sent);
 }
 
 void runner_run(const struct run *run)
@@ -255,5 +262,6 @@ void runner_run(const struct run *run)
     check_resources_are_back();
     report_note("victims were looked at %lu times", victim_rounds());
     for (unsigned check = 0; check < CHECK_COUNT; check++)
-        report_test(fault_count_of(check) == 0, check_names[check], "%lu faults", fault_count_of(check));
+        report_test(fault_count_of(check) == 0, check_names[check], "%lu faults",
+                    fault_count_of(check));
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `softirq`: softirqs raised in interrupts and in threads, and storms of them past the restart limit.
- * The rules stand in cpu/softirq.h.
+/* The workload `softirq`: softirqs raised in interrupts and in threads, and storms of them past the
+ * restart limit. The rules stand in cpu/softirq.h.
  *
- * A softirq raised twice before it runs runs once, so a number is drawn at each raise and the handler notes the last
- * one it has seen: what was raised is done when that number is reached. */
+ * A softirq raised twice before it runs runs once, so a number is drawn at each raise and the
+ * handler notes the last one it has seen: what was raised is done when that number is reached. */
 #include "cpu/softirq.h"
 
 #include "cpu/fault.h"
@@ -34,7 +34,8 @@ static void check_context(unsigned softirq)
     struct fault_place place = fault_here("softirq");
 
     if (place.stack != IRQ_STACK || this_cpu->irq_nest != 0 || !(read_flags() & RFLAGS_IF))
-        fault_report(CHECK_STACK, &place, "softirq %u runs at nest counter %d, interrupts %s, not on the IRQ stack at 0",
+        fault_report(CHECK_STACK, &place,
+                     "softirq %u runs at nest counter %d, interrupts %s, not on the IRQ stack at 0",
                      softirq, this_cpu->irq_nest, read_flags() & RFLAGS_IF ? "on" : "off");
 }
 
@@ -52,7 +53,7 @@ static void receive(unsigned softirq)
     uint32_t cpu = cpu_index();
 
     check_context(softirq);
-    interrupts_off();               /* against the interrupt that raises: it must not come between these */
+    interrupts_off(); /* against the interrupt that raises: it must not come between these */
     tallies[cpu].received++;
     __atomic_store_n(&state[cpu].done, state[cpu].raised, __ATOMIC_RELEASE);
     if (state[cpu].rounds_left) {
@@ -62,7 +63,8 @@ static void receive(unsigned softirq)
     interrupts_on();
 }
 
-/* Another CPU, or this one, asks for a softirq by interrupt: it is raised at whatever depth that comes. */
+/* Another CPU, or this one, asks for a softirq by interrupt: it is raised at whatever depth that
+ * comes. */
 static void raise_in_interrupt(struct trap_frame *frame)
 {
     (void)frame;
@@ -83,8 +85,8 @@ static void wait_done(uint32_t cpu, uint64_t before)
     if (workload_wait_change(&state[cpu].done, before, cpu))
         return;
     struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
-    fault_report(CHECK_ACCOUNT, &place, "lost: raised %lu times, seen by the handler up to %lu", state[cpu].raised,
-                 state[cpu].done);
+    fault_report(CHECK_ACCOUNT, &place, "lost: raised %lu times, seen by the handler up to %lu",
+                 state[cpu].raised, state[cpu].done);
     tallies[cpu_index()].failed++;
 }
 
@@ -97,7 +99,8 @@ static void send(uint32_t cpu, struct random *random)
     wait_done(cpu, before);
 }
 
-/* From thread context, through the same counter; sometimes with so many restarts that the softirq thread gets them. */
+/* From thread context, through the same counter; sometimes with so many restarts that the softirq
+ * thread gets them. */
 static void raise_in_thread(struct random *random)
 {
     uint32_t cpu = cpu_index();
@@ -126,8 +129,8 @@ static void account(void)
         uint32_t cpu = target_cpus[i];
         struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
         if (state[cpu].done != state[cpu].raised)
-            fault_report(CHECK_ACCOUNT, &place, "raised %lu times, but seen only up to %lu", state[cpu].raised,
-                         state[cpu].done);
+            fault_report(CHECK_ACCOUNT, &place, "raised %lu times, but seen only up to %lu",
+                         state[cpu].raised, state[cpu].done);
         tallies[cpu].coalesced = tallies[cpu].sent - tallies[cpu].received;
     }
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `switch`: a storm of context switches, by yielding and by wake-ups to and from another CPU.
+/* The workload `switch`: a storm of context switches, by yielding and by wake-ups to and from
+ * another CPU.
  *
- * Each CPU's thread has a partner on the next CPU. A round is: wake the partner, sleep until it answers. Between rounds
- * it yields, so that the switches of this CPU's own threads are stormed too. */
+ * Each CPU's thread has a partner on the next CPU. A round is: wake the partner, sleep until it
+ * answers. Between rounds it yields, so that the switches of this CPU's own threads are stormed
+ * too. */
 #include <stddef.h>
 
 #include "cpu/fault.h"
@@ -48,7 +50,8 @@ static void ask(struct round *round)
     while (__atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) != round->asked) {
         if (patience_is_over(&patience)) {
             struct fault_place place = {round->partner_cpu, THREAD_STACK, 0, "wake-up"};
-            fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u woke a thread that does not run", cpu_index());
+            fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u woke a thread that does not run",
+                         cpu_index());
             tallies[cpu_index()].failed++;
             return;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Picks and claims targets. All-but-self comes so rarely that it costs no more than the others together. */
+/* Picks and claims targets. All-but-self comes so rarely that it costs no more than the others
+ * together. */
 #include "workloads/target.h"
 
 #include "cpu/percpu.h"
@@ -25,7 +26,8 @@ static void send_claimed(struct target_claims *claims, uint32_t cpu, struct rand
     __atomic_store_n(&claims->taken[cpu], false, __ATOMIC_RELEASE);
 }
 
-void target_turn(struct target_claims *claims, struct random *random, void (*send)(uint32_t cpu, struct random *random))
+void target_turn(struct target_claims *claims, struct random *random,
+                 void (*send)(uint32_t cpu, struct random *random))
 {
     uint32_t dice = random_below(random, 8);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Whom an event is sent to: self, a neighbour, anybody, or all but self.
  *
- * One sender at a time has a target, so that what arrives there can be counted against what it sent. Thread context. */
+ * One sender at a time has a target, so that what arrives there can be counted against what it
+ * sent. Thread context. */
 #ifndef ISTSTORM_WORKLOADS_TARGET_H
 #define ISTSTORM_WORKLOADS_TARGET_H
 
@@ -20,8 +21,9 @@ struct target_claims {
     bool taken[MAX_CPUS];
 };
 
-/* Sends to one target, or to several in turn, as chance has it: self in half of the turns. Calls `send` with each one
- * that could be claimed; gives the claim back after it. */
-void target_turn(struct target_claims *claims, struct random *random, void (*send)(uint32_t cpu, struct random *random));
+/* Sends to one target, or to several in turn, as chance has it: self in half of the turns. Calls
+ * `send` with each one that could be claimed; gives the claim back after it. */
+void target_turn(struct target_claims *claims, struct random *random,
+                 void (*send)(uint32_t cpu, struct random *random));
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `thread`: threads made on any CPU, which run, exit, and are reaped; nothing may be left of them. */
+/* The workload `thread`: threads made on any CPU, which run, exit, and are reaped; nothing may be
+ * left of them. */
 #include "sched/thread.h"
 
 #include <stddef.h>
@@ -41,7 +42,8 @@ static void run(void *random)
         thread_wake(thread);
         if (!thread_join(thread, generation) || lives != before + 1) {
             struct fault_place place = {cpu, THREAD_STACK, 0, "thread"};
-            fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u was not reaped", cpu_index());
+            fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u was not reaped",
+                         cpu_index());
             tallies[cpu_index()].failed++;
             return;
         }

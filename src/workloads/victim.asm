@@ -1,12 +1,13 @@
 ; SPDX-License-Identifier: MIT
-; The victim's loop: every register against its copy on the stack, over and over. The same code in rings 0 and 3, so it
-; refers to nothing but RSP. What lies there: struct victim_block in victim.c.
+; The victim's loop: every register against its copy on the stack, over and over. The same code in
+; rings 0 and 3, so it refers to nothing but RSP. What lies there: struct victim_block in victim.c.
 
 %include "offsets.inc"
 
 section .user_text alloc exec nowrite align=4096
 
-; void victim_loop(struct victim_block *block): in ring 0 by a call that never returns, in ring 3 by IRET with RSP set.
+; void victim_loop(struct victim_block *block): in ring 0 by a call that never returns, in ring 3 by
+; IRET with RSP set.
 global victim_enter:function
 victim_enter:
         mov     rsp, rdi
@@ -43,7 +44,7 @@ victim_loop:
         jne     .look
         dec     dword [rsp + VICTIM_ROUNDS]
         jnz     .round
-.look:  int     VECTOR_VICTIM                   ; the kernel compares everything, and says what differs
+.look:  int     VECTOR_VICTIM                   ; the kernel compares everything, and tells
         jmp     .again
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Victims, and the look at them: design, check 2. SDM volume 3, 6.12.1 (what an interrupt saves and IRET restores). */
+/* Victims, and the look at them: design, check 2. SDM volume 3, 6.12.1 (what an interrupt saves and
+ * IRET restores). */
 #include "workloads/victim.h"
 
 #include <stddef.h>
@@ -42,25 +43,29 @@ static void fill(struct victim_block *block, uintptr_t address, struct random *r
         block->words[i] = block->key ^ i;
 }
 
-static void check_registers(struct trap_frame *frame, const struct victim_block *block, const struct fault_place *place)
+static void check_registers(struct trap_frame *frame, const struct victim_block *block,
+                            const struct fault_place *place)
 {
     static const char *const names[FRAME_REGISTERS] = {FRAME_REGISTER_NAMES};
 
     for (unsigned i = 0; i < FRAME_REGISTERS; i++) {
         if (frame->registers[i] == block->registers[i])
             continue;
-        fault_report(CHECK_WHOLE, place, "ring %u victim: %s is 0x%lx, not 0x%lx", (unsigned)frame->cs & 3, names[i],
-                     frame->registers[i], block->registers[i]);
+        fault_report(CHECK_WHOLE, place, "ring %u victim: %s is 0x%lx, not 0x%lx",
+                     (unsigned)frame->cs & 3, names[i], frame->registers[i], block->registers[i]);
         frame->registers[i] = block->registers[i];
     }
 }
 
-static void check_words(const struct trap_frame *frame, const struct victim_block *block, const struct fault_place *place)
+static void check_words(const struct trap_frame *frame, const struct victim_block *block,
+                        const struct fault_place *place)
 {
     for (unsigned i = 0; i < VICTIM_WORDS; i++)
         if (block->words[i] != (block->key ^ i))
-            fault_report(CHECK_WHOLE, place, "ring %u victim: the word at 0x%lx of its stack is 0x%lx, not 0x%lx",
-                         (unsigned)frame->cs & 3, frame->rsp + offsetof(struct victim_block, words[i]), block->words[i],
+            fault_report(CHECK_WHOLE, place,
+                         "ring %u victim: the word at 0x%lx of its stack is 0x%lx, not 0x%lx",
+                         (unsigned)frame->cs & 3,
+                         frame->rsp + offsetof(struct victim_block, words[i]), block->words[i],
                          block->key ^ i);
 }
 
@@ -73,12 +78,13 @@ static void look(struct trap_frame *frame)
     if (!frame_from_user(frame)) {
         memcpy(&block, (const void *)frame->rsp, sizeof(block));
     } else if (!user_read(&block, frame->rsp, sizeof(block))) {
-        fault_report(CHECK_WHOLE, &place, "ring 3 victim: RSP is 0x%lx, where it has no memory", frame->rsp);
+        fault_report(CHECK_WHOLE, &place, "ring 3 victim: RSP is 0x%lx, where it has no memory",
+                     frame->rsp);
         thread_exit();
     }
     if (frame->rsp != block.rsp)
-        fault_report(CHECK_WHOLE, &place, "ring %u victim: RSP is 0x%lx, not 0x%lx", (unsigned)frame->cs & 3, frame->rsp,
-                     block.rsp);
+        fault_report(CHECK_WHOLE, &place, "ring %u victim: RSP is 0x%lx, not 0x%lx",
+                     (unsigned)frame->cs & 3, frame->rsp, block.rsp);
     check_registers(frame, &block, &place);
     check_words(frame, &block, &place);
     counts[cpu_index()].looks++;

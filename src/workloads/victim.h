@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Victims: threads in rings 0 and 3 that do nothing but know what their registers and stacks hold, and look. */
+/* Victims: threads in rings 0 and 3 that do nothing but know what their registers and stacks hold,
+ * and look. */
 #ifndef ISTSTORM_WORKLOADS_VICTIM_H
 #define ISTSTORM_WORKLOADS_VICTIM_H
 
@@ -8,7 +9,8 @@
 /* Once, before any victim. */
 void victim_prepare(void);
 
-/* A thread's entry: a victim in ring 0, or in ring 3. The argument is a struct random of its own CPU. */
+/* A thread's entry: a victim in ring 0, or in ring 3. The argument is a struct random of its own
+ * CPU. */
 void victim_ring0(void *random);
 void victim_ring3(void *random);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What lies at a victim's RSP: copies of its registers, and words that it never touches. Read by victim.asm. */
+/* What lies at a victim's RSP: copies of its registers, and words that it never touches. Read by
+ * victim.asm. */
 #ifndef ISTSTORM_WORKLOADS_VICTIM_BLOCK_H
 #define ISTSTORM_WORKLOADS_VICTIM_BLOCK_H
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What a workload is: a name, a thread for each CPU that makes events, and an account of them at the end.
+/* What a workload is: a name, a thread for each CPU that makes events, and an account of them at
+ * the end.
  *
- * A workload registers itself: the linker gathers what WORKLOAD marks. Its thread runs until thread_stopping(). */
+ * A workload registers itself: the linker gathers what WORKLOAD marks. Its thread runs until
+ * thread_stopping(). */
 #ifndef ISTSTORM_WORKLOADS_WORKLOAD_H
 #define ISTSTORM_WORKLOADS_WORKLOAD_H
 
@@ -24,13 +26,15 @@ struct workload {
     const char *name;
     const char *about;
     void (*prepare)(void);                      /* once, before any thread runs; or NULL */
-    void (*probe)(struct random *random);       /* one of each of its events on this CPU, in peace; or NULL */
+    void (*probe)(
+        struct random *random); /* one of each of its events on this CPU, in peace; or NULL */
     void (*thread)(void *random);               /* its argument is the CPU's own struct random */
-    void (*account)(void);                      /* once, after all threads have ended: checks the tallies; or NULL */
+    void (*account)(void); /* once, after all threads have ended: checks the tallies; or NULL */
     struct tally *tallies;                      /* by CPU index */
 };
 
-#define WORKLOAD(symbol) __attribute__((used, section(".workloads." #symbol), aligned(8))) const struct workload symbol
+#define WORKLOAD(symbol) \
+    __attribute__((used, section(".workloads." #symbol), aligned(8))) const struct workload symbol
 
 extern const struct workload workloads_start[], workloads_end[];
 
@@ -39,8 +43,8 @@ static inline unsigned workload_count(void)
     return workloads_end - workloads_start;
 }
 
-/* Waits, giving way to other threads, until *counter differs from `before`, as what was sent to `cpu` makes it do.
- * Thread context. False: patience with that CPU is over (cpu/patience.h). */
+/* Waits, giving way to other threads, until *counter differs from `before`, as what was sent to
+ * `cpu` makes it do. Thread context. False: patience with that CPU is over (cpu/patience.h). */
 bool workload_wait_change(const uint64_t *counter, uint64_t before, uint32_t cpu);
 
 #endif

@@ -23,7 +23,7 @@ class Run:
     machine: str = "q35"
     cpu: str = "max"
     mem: str = "512M"
-    media: str = "cdrom"
+    media: str | None = None
     icount: bool = False
     timeout: int | None = None
     extra: tuple = ()
@@ -34,7 +34,8 @@ class Run:
     def arguments(self):
         """The arguments of tools/run."""
         arguments = ["--smp", self.smp, "--firmware", self.firmware, "--machine", self.machine,
-                     "--cpu", self.cpu, "--mem", self.mem, "--media", self.media]
+                     "--cpu", self.cpu, "--mem", self.mem]
+        arguments += ["--media", self.media] if self.media else []
         arguments += ["--icount"] if self.icount else ["--accel", ACCEL]
         if self.timeout:
             arguments += ["--timeout", str(self.timeout)]

@@ -336,6 +336,19 @@ static bool parse_end(struct parse *p, struct span value)
     return true;
 }
 
+static bool parse_target(struct parse *p, struct span value)
+{
+    static const char *const names[] = { "mixed", "self", "neighbour", "random", "others" };
+    int index = name_index(value, names, sizeof names / sizeof names[0]);
+
+    _Static_assert(TARGET_MIXED == 0 && TARGET_SELF == 1 && TARGET_NEIGHBOUR == 2 &&
+                   TARGET_RANDOM == 3 && TARGET_OTHERS == 4, "the order of the names");
+    if (index < 0)
+        return fail_syntax(p, "not a target");
+    p->out->target = (enum target)index;
+    return true;
+}
+
 static bool parse_stop(struct parse *p, struct span value)
 {
     if (!span_is(value, "first") && !span_is(value, "end"))

@@ -34,6 +34,8 @@
            "where the report goes; serial:com1:115200,screen when not given") \
     OPTION(end, "exit poweroff reboot halt", \
            "what to do after the verdict; exit under QEMU and halt elsewhere when not given") \
+    OPTION(target, "mixed self neighbour random others", \
+           "whom events are sent to; mixed, all of these by chance, when not given") \
     OPTION(stop, "first end", \
            "whether the run stops at its first failure, or at its end, the default")
 
@@ -45,6 +47,14 @@ enum end {
     END_HALT,
 };
 
+enum target {
+    TARGET_MIXED,
+    TARGET_SELF,
+    TARGET_NEIGHBOUR,
+    TARGET_RANDOM,
+    TARGET_OTHERS,                  /* all but self */
+};
+
 struct options {
     uint64_t workloads;             /* bit i: names->workloads[i] runs */
     uint64_t time_ms;
@@ -54,6 +64,7 @@ struct options {
     int inject;                     /* index into names->injects, or -1 for none */
     struct console_choice console;
     enum end end;
+    enum target target;
     bool stop_at_first;
 };
 

@@ -188,17 +188,23 @@ static bool may_drain(void)
     return !busy && this_cpu->irq_nest < 0 && read_flags() & RFLAGS_IF;
 }
 
+/* What is not known is left out of a record. */
+static const char *known(const char *text)
+{
+    return text[0] ? text : NULL;
+}
+
 static void report_the_machine(const struct bringup_result *bringup)
 {
     report_machine(&(struct report_machine){
         .version = VERSION,
         .firmware = boot.efi_system_table ? "uefi" : "bios",
-        .hypervisor = cpu_features.hypervisor[0] ? cpu_features.hypervisor : NULL,
+        .hypervisor = known(cpu_features.hypervisor),
         .cpu_vendor = cpu_features.vendor,
         .cpu_model = cpu_features.model,
-        .system_vendor = identity.manufacturer,
-        .system_product = identity.product,
-        .system_serial = identity.serial,
+        .system_vendor = known(identity.manufacturer),
+        .system_product = known(identity.product),
+        .system_serial = known(identity.serial),
         .cmdline = command_line,
         .seed = options.seed,
         .cpus_listed = topology.enabled_count,
@@ -218,7 +224,13 @@ static void report_the_machine(const struct bringup_result *bringup)
 /* The first thread, on the boot CPU. */
 static void run(void *unused)
 {
-    struct run run = {options.workloads, options.time_ms, options.seed, options.stop_at_first};
+    struct run run = {
+        .workloads = options.workloads,
+        .time_ms = options.time_ms,
+        .seed = options.seed,
+        .target = options.target,
+        .stop_at_first = options.stop_at_first,
+    };
 
     (void)unused;
     console_may_drain = may_drain;

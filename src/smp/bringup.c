@@ -12,9 +12,11 @@
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
+#include "lib/report.h"
 #include "lib/string.h"
 #include "smp/apic.h"
 #include "smp/calibrate.h"
+#include "smp/memory_types.h"
 
 #define INIT_DELAY_US 10000         /* SDM volume 3, 8.4.4.1 */
 #define STARTUP_DELAY_US 200
@@ -34,7 +36,7 @@ uint32_t bringup_apic_ids[MAX_CPUS];
 
 static uint8_t life[MAX_CPUS];
 static const char *ap_error[MAX_CPUS];
-static uint32_t online;
+static uint32_t types_changed;
 static const struct machine_topology *ap_topology;
 static void (*ap_enter)(void);
 
@@ -59,7 +61,6 @@ const char *bringup_self(const struct machine_topology *topology, uint32_t index
     if (apic_read_id() != bringup_apic_ids[index])
         return "the APIC's id";
     __atomic_store_n(&cpu_at(index)->online, true, __ATOMIC_RELEASE);
-    __atomic_fetch_add(&online, 1, __ATOMIC_RELEASE);
     return NULL;
 }
 
@@ -78,6 +79,8 @@ void bringup_ap_main(uint32_t index)
                                      __ATOMIC_ACQUIRE))
         park();
     paging_load();
+    if (memory_types_apply())
+        __atomic_fetch_add(&types_changed, 1, __ATOMIC_RELAXED);
     const char *wrong = bringup_self(ap_topology, index);
     if (wrong) {
         __atomic_store_n(&ap_error[index], wrong, __ATOMIC_RELEASE);
@@ -173,6 +176,7 @@ struct bringup_result bringup_start(const struct machine_topology *topology, voi
     uint64_t page = copy_trampoline();
     struct bringup_result result = {0};
 
+    memory_types_read();
     ap_topology = topology;
     ap_enter = enter;
     send_inits();
@@ -192,6 +196,8 @@ struct bringup_result bringup_start(const struct machine_topology *topology, voi
         report_missing(cpu);
     }
     result.online = cpu_count - result.missing;
+    if (types_changed)
+        report_note("%u CPUs came with other MTRRs or another PAT than the first: copied", types_changed);
     if (page && !result.missing)
         paging_map(page, page, PAGE_DATA);      /* a latecomer may still need it as it is */
     return result;

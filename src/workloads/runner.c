@@ -246,6 +246,7 @@ static void account(const struct workload *w, uint64_t ms)
 
 void runner_run(const struct run *run)
 {
+    target_kind = run->target;
     probe_all(run);
     if (run->stop_at_first && fault_count())
         fault_fatal();

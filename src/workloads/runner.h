@@ -6,10 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "boot/cmdline.h"
+
 struct run {
     uint64_t workloads;             /* bit i: workloads_start[i] */
     uint64_t time_ms;
     uint64_t seed;
+    enum target target;
     bool stop_at_first;             /* fault */
 };
 

@@ -7,6 +7,7 @@
 
 uint32_t target_cpus[MAX_CPUS];
 uint32_t target_count;
+enum target target_kind;
 
 static uint32_t own_place(void)
 {
@@ -26,20 +27,37 @@ static void send_claimed(struct target_claims *claims, uint32_t cpu, struct rand
     __atomic_store_n(&claims->taken[cpu], false, __ATOMIC_RELEASE);
 }
 
-void target_turn(struct target_claims *claims, struct random *random,
-                 void (*send)(uint32_t cpu, struct random *random))
+static enum target choose(struct random *random)
 {
     uint32_t dice = random_below(random, 8);
 
-    if (dice < 4) {
-        send_claimed(claims, cpu_index(), random, send);
-    } else if (dice < 6) {
-        send_claimed(claims, target_cpus[(own_place() + 1) % target_count], random, send);
-    } else if (dice < 7 || random_below(random, target_count) != 0) {
-        send_claimed(claims, target_cpus[random_below(random, target_count)], random, send);
-    } else {
-        for (uint32_t i = 0; i < target_count; i++)
-            if (target_cpus[i] != cpu_index())
-                send_claimed(claims, target_cpus[i], random, send);
+    if (target_kind != TARGET_MIXED)
+        return target_kind;
+    if (dice < 4)
+        return TARGET_SELF;
+    if (dice < 6)
+        return TARGET_NEIGHBOUR;
+    return dice < 7 || random_below(random, target_count) ? TARGET_RANDOM : TARGET_OTHERS;
+}
+
+void target_turn(struct target_claims *claims, struct random *random,
+                 void (*send)(uint32_t cpu, struct random *random))
+{
+    uint32_t place = own_place();
+
+    switch (choose(random)) {
+    case TARGET_NEIGHBOUR:
+        place = (place + 1) % target_count;
+        break;
+    case TARGET_RANDOM:
+        place = random_below(random, target_count);
+        break;
+    case TARGET_OTHERS:
+        for (uint32_t i = 1; i < target_count; i++)
+            send_claimed(claims, target_cpus[(place + i) % target_count], random, send);
+        return;
+    default:
+        break;
     }
+    send_claimed(claims, target_cpus[place], random, send);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "boot/cmdline.h"
 #include "cpu/stacks.h"
 #include "lib/random.h"
 
@@ -16,12 +17,16 @@
 extern uint32_t target_cpus[MAX_CPUS];
 extern uint32_t target_count;
 
+/* target= on the command line. */
+extern enum target target_kind;
+
 /* A claim a CPU; one set a workload. */
 struct target_claims {
     bool taken[MAX_CPUS];
 };
 
-/* Sends to one target, or to several in turn, as chance has it: self in half of the turns. Calls
+/* Sends to one target, or to several in turn, as target= says, or by chance: self in half of the
+ * turns. Calls
  * `send` with each one that could be claimed; gives the claim back after it. */
 void target_turn(struct target_claims *claims, struct random *random,
                  void (*send)(uint32_t cpu, struct random *random));

@@ -66,23 +66,30 @@ bool paging_map(uintptr_t address, uint64_t page, uint64_t flags)
     return entry != NULL;
 }
 
-uint64_t paging_unmap(uintptr_t address)
+/* Changes the entry of one page and returns what it was. */
+static uint64_t change_entry(uintptr_t address, uint64_t keep)
 {
     uint64_t saved = spinlock_take(&lock);
     uint64_t *entry = walk(address, 0, false);
-    uint64_t page = entry && (*entry & PTE_PRESENT) ? *entry & PTE_ADDRESS : 0;
+    uint64_t was = entry ? *entry : 0;
 
     if (entry)
-        *entry = 0;
+        *entry &= keep;
     spinlock_release(&lock, saved);
     invalidate_page(address);
-    return page;
+    return was;
+}
+
+void paging_hide(uintptr_t low, uintptr_t high)
+{
+    for (uintptr_t at = low; at < high; at += PAGE_SIZE)
+        change_entry(at, ~PTE_PRESENT);
 }
 
 void paging_free(uintptr_t low, uintptr_t high)
 {
     for (uintptr_t at = low; at < high; at += PAGE_SIZE) {
-        uint64_t page = paging_unmap(at);
+        uint64_t page = change_entry(at, 0) & PTE_ADDRESS;
         if (page)
             page_free(page);
     }

@@ -42,15 +42,15 @@ bool paging_map(uintptr_t address, uint64_t page, uint64_t flags);
 /* Frames that serve as tables; they are kept once made. */
 uint64_t paging_tables(void);
 
-/* Takes a page out of the tables and this CPU's TLB, and returns its frame (0: it was not mapped).
- * Other CPUs may still have it cached, until each has reloaded CR3. */
-uint64_t paging_unmap(uintptr_t address);
-
 /* Maps and fills new frames for [low, high); undoes everything and returns false when memory runs
  * out. */
 bool paging_map_new(uintptr_t low, uintptr_t high, uint64_t flags);
 
-/* Unmaps [low, high) and frees its frames. */
+/* Makes [low, high) fault, on this CPU at once and on others when they have reloaded CR3. Its frames
+ * stay: they may be written to until then. */
+void paging_hide(uintptr_t low, uintptr_t high);
+
+/* Frees the frames of [low, high), hidden or not, which no other CPU has cached any more. */
 void paging_free(uintptr_t low, uintptr_t high);
 
 /* Device registers, uncached. NULL: out of memory or addresses. They stay mapped. */

@@ -46,11 +46,11 @@ static void wait_until_forgotten(void)
 static void bury(struct thread *batch)
 {
     for (struct thread *t = batch; t; t = t->next)
-        thread_release_stack(t);
+        thread_hide(t);
     wait_until_forgotten();
     for (struct thread *t = batch, *next; t; t = next) {
         next = t->next;
-        thread_release_slot(t);
+        thread_release(t);
     }
 }
 

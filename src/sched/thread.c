@@ -40,21 +40,6 @@ static struct thread *take_slot(void)
     return thread;
 }
 
-void thread_release_slot(struct thread *thread)
-{
-    struct thread *joiner = __atomic_exchange_n(&thread->joiner, NULL, __ATOMIC_SEQ_CST);
-    uint64_t flags = spinlock_take(&slots_lock);
-
-    thread->generation++;
-    thread->state = THREAD_FREE;
-    thread->next = free_slots;
-    free_slots = thread;
-    alive--;
-    spinlock_release(&slots_lock, flags);
-    if (joiner)
-        thread_wake(joiner);
-}
-
 uint32_t threads_alive(void)
 {
     return __atomic_load_n(&alive, __ATOMIC_RELAXED);
@@ -114,17 +99,41 @@ static void note_use(const struct thread *thread)
         most_used[thread->cpu] = used;
 }
 
-void thread_release_stack(struct thread *thread)
+void thread_hide(struct thread *zombie)
 {
-    uintptr_t low = thread_stack(thread);
+    uintptr_t low = thread_stack(zombie), user = (uintptr_t)zombie->user_stack;
 
-    note_use(thread);
+    note_use(zombie);
+    paging_hide(low, low + THREAD_SIZE);
+    if (user)
+        paging_hide(user, user + PAGE_SIZE);
+}
+
+static void release_slot(struct thread *thread)
+{
+    struct thread *joiner = __atomic_exchange_n(&thread->joiner, NULL, __ATOMIC_SEQ_CST);
+    uint64_t flags = spinlock_take(&slots_lock);
+
+    thread->generation++;
+    thread->state = THREAD_FREE;
+    thread->next = free_slots;
+    free_slots = thread;
+    alive--;
+    spinlock_release(&slots_lock, flags);
+    if (joiner)
+        thread_wake(joiner);
+}
+
+void thread_release(struct thread *zombie)
+{
+    uintptr_t low = thread_stack(zombie), user = (uintptr_t)zombie->user_stack;
 
     if (inject_planted(INJECT_STACK_LEAK))
-        paging_unmap(low);
-    paging_free(low, low + THREAD_SIZE);
-    if (thread->user_stack)
-        paging_free((uintptr_t)thread->user_stack, (uintptr_t)thread->user_stack + PAGE_SIZE);
+        low += PAGE_SIZE;
+    paging_free(low, thread_stack(zombie) + THREAD_SIZE);
+    if (user)
+        paging_free(user, user + PAGE_SIZE);
+    release_slot(zombie);
 }
 
 /* Where a new thread's first switch returns to. */
@@ -147,7 +156,7 @@ struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void 
         return NULL;
     thread->cpu = cpu;
     if (!make_stack(thread)) {
-        thread_release_slot(thread);
+        release_slot(thread);
         return NULL;
     }
     thread->name = name;

@@ -92,9 +92,9 @@ uint32_t threads_alive(void);
 /* The most that any reaped thread of a CPU has used of its stack, in bytes. Any context. */
 uint32_t thread_stack_most_used(uint32_t cpu);
 
-/* For reaper.c: the stack goes, then the slot. */
-void thread_release_stack(struct thread *thread);
-void thread_release_slot(struct thread *thread);
+/* For reaper.c: a zombie's stacks disappear; when every CPU has forgotten them, the rest goes too. */
+void thread_hide(struct thread *zombie);
+void thread_release(struct thread *zombie);
 
 /* Once, on the BSP, before schedule_init. */
 void thread_init(void);

@@ -58,7 +58,7 @@ enum vector {
 #define STORM_CLASSES 10
 #define STORM_VECTOR(level) ((STORM_CLASS_FIRST + (level)) * 16)
 #define STORM_REMOTE 1                      /* added to it: the vector that other CPUs send */
-#define VECTOR_STORM_SOFTIRQ (STORM_VECTOR(0) + 2)
+#define VECTOR_STORM_SOFTIRQ (STORM_VECTOR(0) + 2)  /* the first of four, one a softirq */
 
 /* Exceptions whose delivery pushes an error code (SDM volume 3, table 6-1; 29 and 30 are AMD's). A
  * bit a vector. */

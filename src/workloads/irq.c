@@ -20,7 +20,7 @@
 
 #define NEST_PATIENCE \
     10000000 /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
-#define LOST_IRQ 10                 /* which of the interrupts to a CPU inject=lost-irq loses */
+#define LOST_IRQ 10                 /* from this one to a CPU on, inject=lost-irq loses them */
 
 static struct tally tallies[MAX_CPUS];
 static struct target_claims claims;
@@ -91,7 +91,7 @@ static void send(uint32_t cpu, struct random *random)
     tallies[cpu_index()].sent++;
     if (cpu != cpu_index())
         remote_sent[cpu]++;
-    if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && before == LOST_IRQ))
+    if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && before >= LOST_IRQ))
         apic_send_ipi(cpu_at(cpu)->apic_id, vector);
     if (!workload_wait_change(received, before, cpu))
         lost(cpu, vector);

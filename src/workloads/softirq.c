@@ -23,11 +23,13 @@
 static struct tally tallies[MAX_CPUS];
 static struct target_claims claims;
 
-/* By CPU; written by that CPU alone. */
-static struct {
-    uint64_t raised, done;
+/* By CPU, and softirq; written by that CPU alone. */
+static struct state {
+    struct {
+        uint64_t raised, done;
+    } softirqs[SOFTIRQ_STORM_COUNT];
     uint32_t rounds_left;           /* of a storm: the handler raises itself again */
-} state[MAX_CPUS];
+} states[MAX_CPUS];
 
 static void check_context(unsigned softirq)
 {
@@ -39,37 +41,35 @@ static void check_context(unsigned softirq)
                      softirq, this_cpu->irq_nest, read_flags() & RFLAGS_IF ? "on" : "off");
 }
 
-static void raise_one(void)
+/* Interrupts off. */
+static void raise_one(unsigned n)
 {
-    uint32_t cpu = cpu_index();
-
-    state[cpu].raised++;
-    tallies[cpu].sent++;
-    softirq_raise(SOFTIRQ_STORM + state[cpu].raised % SOFTIRQ_STORM_COUNT);
+    states[cpu_index()].softirqs[n].raised++;
+    tallies[cpu_index()].sent++;
+    softirq_raise(SOFTIRQ_STORM + n);
 }
 
 static void receive(unsigned softirq)
 {
-    uint32_t cpu = cpu_index();
+    struct state *state = &states[cpu_index()];
+    unsigned n = softirq - SOFTIRQ_STORM;
 
     check_context(softirq);
-    interrupts_off(); /* against the interrupt that raises: it must not come between these */
-    tallies[cpu].received++;
-    __atomic_store_n(&state[cpu].done, state[cpu].raised, __ATOMIC_RELEASE);
-    if (state[cpu].rounds_left) {
-        state[cpu].rounds_left--;
-        raise_one();
+    interrupts_off();               /* against the interrupt that raises: not between these */
+    tallies[cpu_index()].received++;
+    __atomic_store_n(&state->softirqs[n].done, state->softirqs[n].raised, __ATOMIC_RELEASE);
+    if (state->rounds_left) {
+        state->rounds_left--;
+        raise_one(n);
     }
     interrupts_on();
 }
 
-/* Another CPU, or this one, asks for a softirq by interrupt: it is raised at whatever depth that
- * comes. */
+/* A CPU asks for a softirq by interrupt: it is raised at whatever depth that comes. */
 static void raise_in_interrupt(struct trap_frame *frame)
 {
-    (void)frame;
     count_event(EVENT_IPI);
-    raise_one();
+    raise_one(frame->vector - VECTOR_STORM_SOFTIRQ);
     apic_eoi();
 }
 
@@ -77,42 +77,50 @@ static void prepare(void)
 {
     for (unsigned i = 0; i < SOFTIRQ_STORM_COUNT; i++)
         softirq_set_handler(SOFTIRQ_STORM + i, receive);
-    irq_set_handler(VECTOR_STORM_SOFTIRQ, raise_in_interrupt);
+    for (unsigned i = 0; i < SOFTIRQ_STORM_COUNT; i++)
+        irq_set_handler(VECTOR_STORM_SOFTIRQ + i, raise_in_interrupt);
 }
 
-static void wait_done(uint32_t cpu, uint64_t before)
+static void wait_done(uint32_t cpu, unsigned n, uint64_t before)
 {
-    if (workload_wait_change(&state[cpu].done, before, cpu))
+    if (workload_wait_change(&states[cpu].softirqs[n].done, before, cpu))
         return;
     struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
-    fault_report(CHECK_ACCOUNT, &place, "lost: raised %lu times, seen by the handler up to %lu",
-                 state[cpu].raised, state[cpu].done);
+    fault_report(CHECK_ACCOUNT, &place, "lost: softirq %u raised %lu times, seen up to %lu", n,
+                 states[cpu].softirqs[n].raised, states[cpu].softirqs[n].done);
     tallies[cpu_index()].failed++;
 }
 
 static void send(uint32_t cpu, struct random *random)
 {
-    (void)random;
-    uint64_t before = __atomic_load_n(&state[cpu].done, __ATOMIC_ACQUIRE);
+    unsigned n = random_below(random, SOFTIRQ_STORM_COUNT);
+    uint64_t before = __atomic_load_n(&states[cpu].softirqs[n].done, __ATOMIC_ACQUIRE);
 
-    apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_STORM_SOFTIRQ);
-    wait_done(cpu, before);
+    apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_STORM_SOFTIRQ + n);
+    wait_done(cpu, n, before);
 }
 
 /* From thread context, through the same counter; sometimes with so many restarts that the softirq
  * thread gets them. */
 static void raise_in_thread(struct random *random)
 {
-    uint32_t cpu = cpu_index();
+    struct state *state = &states[cpu_index()];
+    unsigned n = random_below(random, SOFTIRQ_STORM_COUNT);
 
     interrupts_off();
-    uint64_t before = state[cpu].done;
+    uint64_t before = state->softirqs[n].done;
     if (random_below(random, STORM_ONE_IN) == 0)
-        state[cpu].rounds_left = STORM_ROUNDS;
-    raise_one();
+        state->rounds_left = STORM_ROUNDS;
+    raise_one(n);
     interrupts_on();
     softirq_flush();
-    wait_done(cpu, before);
+    wait_done(cpu_index(), n, before);
+}
+
+static void probe(struct random *random)
+{
+    for (unsigned i = 0; i < 4 * SOFTIRQ_STORM_COUNT; i++)
+        raise_in_thread(random);
 }
 
 static void run(void *random)
@@ -123,23 +131,28 @@ static void run(void *random)
     }
 }
 
+static void account_cpu(uint32_t cpu)
+{
+    struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
+
+    for (unsigned n = 0; n < SOFTIRQ_STORM_COUNT; n++)
+        if (states[cpu].softirqs[n].done != states[cpu].softirqs[n].raised)
+            fault_report(CHECK_ACCOUNT, &place, "softirq %u raised %lu times, but seen up to %lu",
+                         n, states[cpu].softirqs[n].raised, states[cpu].softirqs[n].done);
+    tallies[cpu].coalesced = tallies[cpu].sent - tallies[cpu].received;
+}
+
 static void account(void)
 {
-    for (uint32_t i = 0; i < target_count; i++) {
-        uint32_t cpu = target_cpus[i];
-        struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
-        if (state[cpu].done != state[cpu].raised)
-            fault_report(CHECK_ACCOUNT, &place, "raised %lu times, but seen only up to %lu",
-                         state[cpu].raised, state[cpu].done);
-        tallies[cpu].coalesced = tallies[cpu].sent - tallies[cpu].received;
-    }
+    for (uint32_t i = 0; i < target_count; i++)
+        account_cpu(target_cpus[i]);
 }
 
 WORKLOAD(softirq) = {
     .name = "softirq",
     .about = "softirqs from interrupts and threads, and past the restart limit",
     .prepare = prepare,
-    .probe = raise_in_thread,
+    .probe = probe,
     .thread = run,
     .account = account,
     .tallies = tallies,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The sources that each unit test of src/lib is linked with; unit.mk includes this.
 UNIT_test_string :=
 UNIT_test_format := src/lib/format.c

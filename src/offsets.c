@@ -9,6 +9,7 @@
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
+#include "workloads/user_words.h"
 #include "workloads/victim_block.h"
 
 #define DEFINE(name, value) __asm__ volatile(".ascii \"->" #name " %0\"" : : "i"((uint64_t)(value)))
@@ -53,6 +54,9 @@ void offsets(void)
     DEFINE(CPU_WINDOWS_BASE, CPU_WINDOWS_BASE);
     DEFINE(IRQ_STACK_TOP, offsetof(struct cpu_window, stack_IRQ) + IRQSTACKSIZE);
     DEFINE(TSS_IST, offsetof(struct percpu, tss.ist));
+    DEFINE(TSS_RSP0, offsetof(struct percpu, tss.rsp[0]));
+    DEFINE(PERCPU_NMI_RESUME, offsetof(struct percpu, nmi_resume));
+    DEFINE(PERCPU_USER_RSP, offsetof(struct percpu, user_rsp));
     DEFINE(PERCPU_IRQ_NEST, offsetof(struct percpu, irq_nest));
     DEFINE(PERCPU_IRQ_STACK_TOP, offsetof(struct percpu, irq_stack_top));
     DEFINE(PERCPU_NEED_RESCHED, offsetof(struct percpu, need_resched));
@@ -73,6 +77,7 @@ void offsets(void)
     DEFINE(VECTOR_##number##_DPL, dpl);                                                            \
     DEFINE(VECTOR_##symbol, number);
     VECTORS(DEFINE_VECTOR)
+    DEFINE(VECTOR_SYSCALL, VECTOR_SYSCALL);
     DEFINE(VECTORS_WITH_ERROR_CODE, VECTORS_WITH_ERROR_CODE);
     DEFINE(VECTOR_FIRST_EXTERNAL, VECTOR_FIRST_EXTERNAL);
     DEFINE(ENTRY_TRAP, TRAP);
@@ -84,6 +89,8 @@ void offsets(void)
     DEFINE(ENTRY_IST_STACKFAULT, IST_STACKFAULT);
     DEFINE(ENTRY_IST_MCE, IST_MCE);
 
+    DEFINE(USER_SYSCALLS, USER_SYSCALLS);
+    DEFINE(ABSENT_USER_SS, ABSENT_USER_SS);
     DEFINE(VICTIM_REGISTERS, offsetof(struct victim_block, registers));
     DEFINE(VICTIM_RSP, offsetof(struct victim_block, rsp));
     DEFINE(VICTIM_ROUNDS, offsetof(struct victim_block, rounds));

@@ -239,7 +239,7 @@ static void run(void *unused)
     if (!ipi_call_others(tsc_check_warp, thread_yield))
         report_note("not every CPU answered a call");
     report_the_machine(&bringup);
-    runner_prepare();
+    runner_prepare(&run);
     fault_run_start_ms = clock_ms();
     runner_run(&run);
     fault_verdict();

@@ -7,12 +7,14 @@
 #define ISTSTORM_CPU_BACKTRACE_H
 
 #include "cpu/frame.h"
+#include "cpu/stacks.h"
 
 /* Writes a line a call, beginning with what the frame interrupted, and `<NMI>`, `<DB[1]>` where a
  * stack is crossed. */
 void backtrace_report(const struct trap_frame *frame);
 
-/* The same for the caller itself. */
-void backtrace_report_here(void);
+/* The stacks crossed on the way from the caller down to the thread, each place once, the caller's
+ * first. Returns how many. */
+unsigned backtrace_stacks(struct stack_place *out, unsigned most);
 
 #endif

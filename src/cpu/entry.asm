@@ -21,6 +21,8 @@ extern double_fault_handler
 extern stack_fault_handler
 extern machine_check_handler
 extern irq_preempt
+extern syscall_handler
+extern thread_exit
 
 %macro PUSH_ALL_BUT_RAX 0
         push    rcx
@@ -82,6 +84,7 @@ irq_entry:
         test    byte [rsp + 24], 3
         jz      .kernel
         swapgs
+global irq_entry.kernel:function
 .kernel:
         push    rax
         PUSH_ALL_BUT_RAX
@@ -89,11 +92,15 @@ irq_entry:
         lea     rbp, [rsp + 1]
         mov     rdi, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
+global irq_entry.counted:function
+.counted:                                       ; the counter says one stack, RSP another
         cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: leaves the thread's stack
         push    rdi                             ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
         pop     rsp
+global irq_entry.back:function
+.back:                                          ; and again
         INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
         jns     leave_frame                     ; nested: no scheduling here
@@ -107,11 +114,46 @@ leave_frame:
         test    byte [rsp + FRAME_CS], 3
         jz      .kernel
         swapgs
+global leave_frame.kernel:function
 .kernel:
         POP_ALL_BUT_RAX
         pop     rax
         add     rsp, 16                         ; vector, error code
         iretq
+
+; SYSCALL leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in R11. Until RSP is ours only
+; an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is pushed
+; here, so that everybody sees the same frame; the way back is an IRET.
+global syscall_entry:function
+global syscall_entry.swapped:function
+global syscall_entry.switched:function
+syscall_entry:
+        swapgs
+.swapped:
+        mov     [gs:PERCPU_USER_RSP], rsp
+        mov     rsp, [gs:TSS_RSP0]
+.switched:
+        push    USER_DS
+        push    qword [gs:PERCPU_USER_RSP]
+        push    r11
+        push    USER_CS
+        push    rcx
+        push    0
+        push    VECTOR_SYSCALL
+        push    rax
+        PUSH_ALL_BUT_RAX
+        cld
+        lea     rbp, [rsp + 1]
+        mov     rdi, rsp
+        call    syscall_handler
+        jmp     leave_frame
+
+; Where an IST handler's frame sends a ring 3 thread that is to end: the handler's exit has just put
+; ring 3's GS back.
+global thread_end_from_user:function
+thread_end_from_user:
+        swapgs
+        jmp     thread_exit
 
 ; void frame_resume(struct trap_frame *frame): starts what a hand-made frame says, as if it had been
 ; interrupted.

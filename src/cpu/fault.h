@@ -20,6 +20,7 @@
     C(FILL, "fill", "fill patterns and end magics are whole, no guard page was touched")           \
     C(ALIVE, "alive", "every CPU moves within its bound")                                          \
     C(UNEXPECTED, "unexpected", "no exception comes that nobody asked for")                        \
+    C(HARDWARE, "hardware", "the machine reports no uncorrected error of its own")                 \
     C(BRINGUP, "bringup", "every enabled CPU comes up")                                            \
     C(LEAK, "leak", "all threads and pages come back")
 

@@ -90,6 +90,7 @@ const char *features_read(void)
     cpu_features.physical_bits =
         max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
     cpu_features.mtrr = one.edx >> 12 & 1;
+    cpu_features.mca = one.edx >> 14 & 1;
     cpu_features.x2apic = one.ecx >> 21 & 1;
     cpu_features.tsc_deadline = one.ecx >> 24 & 1;
     cpu_features.smep = seven.ebx >> 7 & 1;

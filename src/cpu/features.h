@@ -13,7 +13,7 @@ struct cpu_features {
     uint32_t physical_bits;
     uint32_t max_leaf;
     bool emulated;                  /* each instruction: TCG, Bochs */
-    bool mtrr;
+    bool mtrr, mca;
     bool x2apic, smep, smap, umip, tsc_deadline, invariant_tsc;
 };
 

@@ -11,6 +11,7 @@
 #define DESCRIPTOR_KERNEL_DATA 0x0000930000000000ull
 #define DESCRIPTOR_USER_DATA 0x0000f30000000000ull
 #define DESCRIPTOR_USER_CODE 0x0020fb0000000000ull
+#define DESCRIPTOR_PRESENT (1ull << 47)
 #define DESCRIPTOR_TSS_AVAILABLE 0x0000890000000000ull
 #define STUB_SIZE 16
 
@@ -30,7 +31,7 @@ struct gate {
 };
 #define GATE_INTERRUPT(dpl) (0x8e | (dpl) << 5)
 
-extern const struct gate idt[VECTOR_COUNT];
+extern const struct gate idt[VECTOR_COUNT], idt_without_gp[VECTOR_COUNT];
 extern char idt_stubs[];
 
 void gdt_prepare(struct percpu *cpu)
@@ -49,6 +50,8 @@ void gdt_prepare(struct percpu *cpu)
     cpu->gdt[KERNEL_DS / 8] = DESCRIPTOR_KERNEL_DATA;
     cpu->gdt[USER_DS / 8] = DESCRIPTOR_USER_DATA;
     cpu->gdt[USER_CS / 8] = DESCRIPTOR_USER_CODE;
+    cpu->gdt[ABSENT_SS / 8] = DESCRIPTOR_KERNEL_DATA & ~DESCRIPTOR_PRESENT;
+    cpu->gdt[ABSENT_USER_SS / 8] = DESCRIPTOR_USER_DATA & ~DESCRIPTOR_PRESENT;
     cpu->gdt[TSS_SELECTOR / 8] =
         DESCRIPTOR_TSS_AVAILABLE | limit | (base & 0xffffff) << 16 | (base >> 24 & 0xff) << 56;
     cpu->gdt[TSS_SELECTOR / 8 + 1] = base >> 32;
@@ -72,18 +75,26 @@ static void load_segments(const struct pseudo_descriptor *gdtr)
                      : "rax", "memory");
 }
 
+static void load_idt(const struct gate *gates)
+{
+    struct pseudo_descriptor idtr = {sizeof(idt) - 1, (uintptr_t)gates};
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void idt_load_without_gp(bool without)
+{
+    load_idt(without ? idt_without_gp : idt);
+}
+
 void gdt_load(struct percpu *cpu)
 {
     struct pseudo_descriptor gdtr = {sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt};
-    struct pseudo_descriptor idtr = {sizeof(idt) - 1, (uintptr_t)idt};
 
     load_segments(&gdtr);
     write_msr(MSR_GS_BASE, (uintptr_t)cpu);     /* after GS: loading a selector clears the base */
     write_msr(MSR_KERNEL_GS_BASE, 0);
     __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
-    __asm__ volatile("lidt %0"
-                     :
-                     : "m"(idtr)); /* last: from here on a gate's IST code finds its stack */
+    load_idt(idt);      /* last: from here on a gate's IST code finds its stack */
 }
 
 static bool gate_is(unsigned vector, unsigned ist, unsigned dpl)

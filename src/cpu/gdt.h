@@ -15,4 +15,8 @@ void gdt_load(struct percpu *cpu);
 /* NULL if this CPU's GDTR, TR, TSS, IDTR and every gate are as the lists say; else what is not. */
 const char *gdt_verify(const struct percpu *cpu);
 
+/* This CPU: an IDT whose #GP gate is not present, so that a #GP becomes a #DF (SDM volume 3, table
+ * 6-5); or the usual one again. Interrupts off. */
+void idt_load_without_gp(bool without);
+
 #endif

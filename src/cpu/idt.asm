@@ -78,21 +78,31 @@ idt_stubs:
 extern idt_stubs_low
 extern idt_stubs_middle
 
-section .rodata
+; IDT_TABLE name, the vector whose gate is not present (256: none)
+%macro IDT_TABLE 2
 align 16
-global idt:data (idt.end - idt)
-idt:
-%assign vector 0
-%rep 256
-    VECTOR_FACTS vector
+global %1:data (%1.end - %1)
+%1:
+    %assign vector 0
+    %rep 256
+        VECTOR_FACTS vector
         dw      idt_stubs_low + vector * STUB_SIZE
         dw      KERNEL_CS
         db      ist
+        %if vector = %2
+        db      0x0e | dpl << 5                 ; not present
+        %else
         db      0x8e | dpl << 5                 ; present, interrupt gate
+        %endif
         dw      idt_stubs_middle
         dd      0, 0
-    %assign vector vector + 1
-%endrep
+        %assign vector vector + 1
+    %endrep
 .end:
+%endmacro
+
+section .rodata
+IDT_TABLE idt, 256
+IDT_TABLE idt_without_gp, VECTOR_GP
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -10,15 +10,16 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/hooks.h"
 #include "cpu/inject.h"
+#include "cpu/mce.h"
+#include "cpu/nmi.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
 #include "cpu/x86.h"
 
 void (*nmi_hook)(struct trap_frame *frame);
-bool (*debug_hook)(struct trap_frame *frame, uint64_t dr6);
-bool (*breakpoint_hook)(struct trap_frame *frame);
-bool (*machine_check_hook)(struct trap_frame *frame);
+bool (*ist_end_thread)(struct trap_frame *frame);
 
 /* Called by entry.asm alone. */
 void nmi_handler(struct trap_frame *frame);
@@ -85,18 +86,28 @@ static inline void plant_damage(struct trap_frame *frame)
         *(uint64_t *)stack_top(this_cpu->index, NMI_STACK, 1) = 0;
 }
 
+/* The NMI that nmi_block asked for: its level is given back, and the way back is no IRET. */
+static void leave_blocked(void)
+{
+    ist_leave(NMI_STACK);
+    this_cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] += stack_shapes[NMI_STACK].level_size;
+    nmi_resume();
+}
+
 void nmi_handler(struct trap_frame *frame)
 {
     ist_enter(NMI_STACK, frame, "NMI");
     plant_damage(frame);
     count_event(EVENT_NMI);
+    if (this_cpu->nmi_resume)
+        leave_blocked();
     if (nmi_hook)
         nmi_hook(frame);
     ist_leave(NMI_STACK);
 }
 
 /* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3,
- * 17.2.3). */
+ * 17.2.3). It is kept for the hooks, until the next #DB. */
 void debug_handler(struct trap_frame *frame)
 {
     uint64_t dr6 = read_dr6();
@@ -104,7 +115,8 @@ void debug_handler(struct trap_frame *frame)
     write_dr6(DR6_IDLE);
     ist_enter(DEBUG_STACK, frame, "#DB");
     count_event(EVENT_DEBUG);
-    if (!debug_hook || !debug_hook(frame, dr6))
+    this_cpu->dr6 = dr6;
+    if (!hooks_take(frame))
         oops(frame, "#DB that nobody asked for, DR6 0x%lx", dr6);
     ist_leave(DEBUG_STACK);
 }
@@ -113,7 +125,7 @@ void breakpoint_handler(struct trap_frame *frame)
 {
     ist_enter(DEBUG_STACK, frame, "#BP");
     count_event(EVENT_BREAKPOINT);
-    if (!breakpoint_hook || !breakpoint_hook(frame))
+    if (!hooks_take(frame))
         oops(frame, "#BP that nobody asked for");
     ist_leave(DEBUG_STACK);
 }
@@ -122,23 +134,27 @@ void machine_check_handler(struct trap_frame *frame)
 {
     ist_enter(MCE_STACK, frame, "#MC");
     count_event(EVENT_MACHINE_CHECK);
-    if (!machine_check_hook || !machine_check_hook(frame))
-        oops(frame, "#MC: MCG_STATUS 0x%lx", read_msr(MSR_MCG_STATUS));
+    if (!machine_check_take() && !hooks_take(frame))
+        oops(frame, "#MC that nobody asked for, and no bank says why");
     ist_leave(MCE_STACK);
 }
 
 void stack_fault_handler(struct trap_frame *frame)
 {
     ist_enter(STACKFAULT_STACK, frame, "#SS");
-    oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
+    count_event(EVENT_STACK_FAULT);
+    if (!hooks_take(frame) && !(ist_end_thread && ist_end_thread(frame)))
+        oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
+    ist_leave(STACKFAULT_STACK);
 }
 
+/* Not resumable by the manual; what is known about the cause (a planted fault, a thread that overran
+ * its stack) makes it so. */
 void double_fault_handler(struct trap_frame *frame)
 {
-    struct stack_place hit = stack_find(read_cr2());
-
     ist_enter(DOUBLEFAULT_STACK, frame, "#DF");
-    if (hit.kind == GUARD_PAGE)
-        oops(frame, "#DF: stack overflow into the guard page at 0x%lx", read_cr2());
-    oops(frame, "#DF");
+    count_event(EVENT_DOUBLE_FAULT);
+    if (!hooks_take(frame) && !(ist_end_thread && ist_end_thread(frame)))
+        oops(frame, "#DF, CR2 0x%lx (%s)", read_cr2(), stack_describe(read_cr2()));
+    ist_leave(DOUBLEFAULT_STACK);
 }

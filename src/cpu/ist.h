@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The five IST events' handlers: which stack they must be on, and who is told. SDM volume 3, 6.14.5
- * and 6.15.
- *
- * Hooks are called on the event's own stack with interrupts off; they take no lock and print only
- * through the report. Set a hook before its events can come. */
+/* The five IST events' handlers: which stack they must be on, and who is told (cpu/hooks.h).
+ * SDM volume 3, 6.14.5 and 6.15. */
 #ifndef ISTSTORM_CPU_IST_H
 #define ISTSTORM_CPU_IST_H
 
 #include "cpu/frame.h"
 #include "cpu/stacks.h"
 
-/* Is told of each NMI, after it was counted. */
+/* Is told of each NMI, after it was counted: on the NMI stack, interrupts off. Set before they come. */
 extern void (*nmi_hook)(struct trap_frame *frame);
 
-/* Is told of each #DB with DR6 (already reset), and of each #BP; false: nobody expected it. */
-extern bool (*debug_hook)(struct trap_frame *frame, uint64_t dr6);
-extern bool (*breakpoint_hook)(struct trap_frame *frame);
-
-/* Is told of each #MC; false: nobody expected it. */
-extern bool (*machine_check_hook)(struct trap_frame *frame);
+/* Ends the guilty thread of a #DF or #SS by changing the frame, and says so. Set by the scheduler;
+ * false: what was interrupted is not a thread that can be ended. */
+extern bool (*ist_end_thread)(struct trap_frame *frame);
 
 #endif

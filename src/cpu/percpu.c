@@ -7,7 +7,9 @@
 
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
+#include "cpu/mce.h"
 #include "cpu/paging.h"
+#include "cpu/syscall.h"
 
 uint32_t cpu_count;
 
@@ -48,6 +50,8 @@ const char *percpu_load(uint32_t index)
     struct percpu *cpu = cpu_at(index);
 
     gdt_load(cpu);
+    syscall_enable();
+    mce_enable();
     const char *wrong = gdt_verify(cpu);
     if (inject_planted(INJECT_SHARED_NMI_STACK) && index == inject_cpu())
         cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] = stack_top(0, NMI_STACK, 0);

@@ -34,7 +34,9 @@ enum selector {
     USER_DS = 0x1b,
     USER_CS = 0x23,
     TSS_SELECTOR = 0x28,
-    GDT_WORDS = 7
+    ABSENT_SS = 0x38,               /* a data segment that is not present: loading it is #SS */
+    ABSENT_USER_SS = 0x43,
+    GDT_WORDS = 9
 };
 
 /* What is counted, a line an event: E(symbol, name in the report). */
@@ -45,6 +47,8 @@ enum selector {
     E(DEBUG, debugs)                                                                               \
     E(BREAKPOINT, breakpoints)                                                                     \
     E(MACHINE_CHECK, machine_checks)                                                               \
+    E(STACK_FAULT, stack_faults)                                                                   \
+    E(DOUBLE_FAULT, double_faults)                                                               \
     E(SOFTIRQ, softirqs)                                                                           \
     E(SWITCH, switches)                                                                            \
     E(TICK, ticks)                                                                                 \
@@ -79,6 +83,9 @@ struct percpu {
     uint32_t ist_deepest[CPU_STACK_KINDS];  /* the most there have been */
 
     struct thread *current;
+    uint64_t nmi_resume;            /* RSP of who blocks NMIs (cpu/nmi.h), or 0 */
+    uint64_t dr6;                   /* of the last #DB, for its hooks */
+    uint64_t user_rsp;              /* where SYSCALL's entry keeps RSP for two instructions */
     uint64_t events[EVENT_KINDS];
     uint64_t gdt[GDT_WORDS];
 };

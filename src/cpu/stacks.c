@@ -61,6 +61,25 @@ const char *stack_name(enum stack_kind kind)
     return kind == THREAD_STACK ? "TASK" : kind == GUARD_PAGE ? "guard" : "none";
 }
 
+const char *stack_describe(uintptr_t address)
+{
+    static const char *const guards[CPU_STACK_KINDS + 1] = {
+#define GUARD_TEXT(symbol, name, ist, size, levels) "the guard page below the " name " stack",
+        CPU_STACKS(GUARD_TEXT)
+#undef GUARD_TEXT
+        "the guard page below a thread's stack",
+    };
+    struct stack_place place = stack_find(address);
+
+    if (place.kind != GUARD_PAGE)
+        return place.kind == NO_STACK ? "on no stack" : "on a stack";
+    /* What lies above a guard page is the stack that it guards. */
+    place = stack_find((address | (PAGE_SIZE - 1)) + 1);
+    if (place.kind == GUARD_PAGE)
+        place.kind = THREAD_STACK;          /* the lower of the two pages below it */
+    return place.kind < NO_STACK ? guards[place.kind] : "a guard page";
+}
+
 uintptr_t stack_top(uint32_t cpu, enum stack_kind kind, uint32_t level)
 {
     const struct stack_shape *shape = &stack_shapes[kind];

@@ -105,6 +105,9 @@ struct stack_place {
 struct stack_place stack_find(uintptr_t address);
 const char *stack_name(enum stack_kind kind);
 
+/* What an address is, in words: "the guard page below the NMI stack", "on no stack". */
+const char *stack_describe(uintptr_t address);
+
 /* The top of a level of a CPU's stack: what TSS.ist[] holds when the level is the next to be used.
  * Any context. */
 uintptr_t stack_top(uint32_t cpu, enum stack_kind kind, uint32_t level);

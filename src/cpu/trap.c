@@ -6,16 +6,16 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/hooks.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
-#define TRAP_VECTORS 64
-
 void trap_handler(struct trap_frame *frame);     /* called by entry.asm alone */
 
-static void (*handlers[TRAP_VECTORS])(struct trap_frame *frame);
+void (*trap_user_fault)(struct trap_frame *frame);
+static void (*software_handlers[VECTOR_COUNT - HOOK_VECTORS])(struct trap_frame *frame);
 
 static const char *const names[VECTOR_COUNT] = {
 #define VECTOR_NAME(number, symbol, name, entry, ist, dpl) [number] = name,
@@ -30,24 +30,7 @@ const char *vector_name(unsigned vector)
 
 void trap_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
 {
-    handlers[vector] = handler;
-}
-
-/* Instructions that may fault, and where to go on: the linker gathers them. */
-struct fixup {
-    uint64_t fault_rip, resume_rip;
-};
-extern const struct fixup fixups_start[], fixups_end[];
-
-static bool fix_up(struct trap_frame *frame)
-{
-    for (const struct fixup *f = fixups_start; f < fixups_end; f++) {
-        if (frame->rip == f->fault_rip) {
-            frame->rip = f->resume_rip;
-            return true;
-        }
-    }
-    return false;
+    software_handlers[vector - HOOK_VECTORS] = handler;
 }
 
 bool msr_try_read(uint32_t msr, uint64_t *value)
@@ -77,11 +60,11 @@ static void check_stack(const struct trap_frame *frame)
                  (const void *)(frame + 1), this_cpu->tss.rsp[0]);
 }
 
-static void unexpected(struct trap_frame *frame)
+static _Noreturn void unexpected(struct trap_frame *frame)
 {
     if (frame->vector == VECTOR_PF)
-        oops(frame, "#PF at 0x%lx, error code 0x%lx%s", read_cr2(), frame->error_code,
-             stack_find(read_cr2()).kind == GUARD_PAGE ? " (a guard page)" : "");
+        oops(frame, "#PF at 0x%lx (%s), error code 0x%lx", read_cr2(), stack_describe(read_cr2()),
+             frame->error_code);
     oops(frame, "%s (vector %lu) that nobody asked for, error code 0x%lx",
          vector_name(frame->vector), frame->vector, frame->error_code);
 }
@@ -89,8 +72,13 @@ static void unexpected(struct trap_frame *frame)
 void trap_handler(struct trap_frame *frame)
 {
     check_stack(frame);
-    if (frame->vector < TRAP_VECTORS && handlers[frame->vector])
-        handlers[frame->vector](frame);
-    else if (frame_from_user(frame) || !fix_up(frame))
-        unexpected(frame);
+    if (frame->vector >= HOOK_VECTORS) {
+        if (!software_handlers[frame->vector - HOOK_VECTORS])
+            unexpected(frame);
+        software_handlers[frame->vector - HOOK_VECTORS](frame);
+    } else if (!hooks_take(frame)) {
+        if (!frame_from_user(frame) || !trap_user_fault)
+            unexpected(frame);
+        trap_user_fault(frame);
+    }
 }

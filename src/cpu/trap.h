@@ -2,14 +2,19 @@
 /* Exceptions and software interrupts that have no IST code: they run on the interrupted stack, or
  * on RSP0 from ring 3. SDM volume 3, 6.15.
  *
- * A handler runs with interrupts off. Whatever has none is an oops. */
+ * Handlers run with interrupts off. Exceptions are the hooks' (cpu/hooks.h); whatever nobody takes
+ * is an oops. */
 #ifndef ISTSTORM_CPU_TRAP_H
 #define ISTSTORM_CPU_TRAP_H
 
 #include "cpu/frame.h"
 
-/* For a vector whose entry is TRAP in vectors.h. Set once, before its events can come. */
+/* For a software interrupt: a vector above the exceptions whose entry is TRAP in vectors.h. Set once,
+ * before it can come. */
 void trap_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));
+
+/* An exception in ring 3 that no hook took: ends the thread. Set by the scheduler. */
+extern void (*trap_user_fault)(struct trap_frame *frame);
 
 /* The vector's name, as "#PF"; "reserved" for those without. Any context. */
 const char *vector_name(unsigned vector);

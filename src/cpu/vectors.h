@@ -51,6 +51,7 @@ enum vector {
 };
 
 #define VECTOR_COUNT 256
+#define VECTOR_SYSCALL 256                  /* in a frame: no vector, but SYSCALL */
 #define VECTOR_FIRST_EXTERNAL 32
 
 /* The storm's own interrupts: one vector in each of these priority classes, lowest first. */
@@ -58,6 +59,9 @@ enum vector {
 #define STORM_CLASSES 10
 #define STORM_VECTOR(level) ((STORM_CLASS_FIRST + (level)) * 16)
 #define STORM_REMOTE 1                      /* added to it: the vector that other CPUs send */
+#define VECTOR_PAIR_OUTER (STORM_VECTOR(0) + 8)
+#define VECTOR_PAIR_MESSENGER (STORM_VECTOR(STORM_CLASSES - 1) + 9)
+#define VECTOR_PAIR_INNER (STORM_VECTOR(STORM_CLASSES - 1) + 8)
 #define VECTOR_STORM_SOFTIRQ (STORM_VECTOR(0) + 2)  /* the first of four, one a softirq */
 
 /* Exceptions whose delivery pushes an error code (SDM volume 3, table 6-1; 29 and 30 are AMD's). A

@@ -25,6 +25,7 @@
     TYPE(stack, "one stack's use, at the end") \
     TYPE(workload, "one workload's events, at its end") \
     TYPE(fault, "one failed check, when it fails") \
+    TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
     TYPE(heartbeat, "a sign of life, at least every 10 s") \
     TYPE(verdict, "the outcome, once, last of all records")
 
@@ -60,6 +61,8 @@
     FIELD(number, debugs, "debug exceptions (vector 1) taken") \
     FIELD(number, breakpoints, "breakpoints (vector 3) taken") \
     FIELD(number, machine_checks, "machine checks (vector 18) taken") \
+    FIELD(number, stack_faults, "stack faults (vector 12) taken") \
+    FIELD(number, double_faults, "double faults (vector 8) taken") \
     FIELD(number, softirqs, "softirqs run") \
     FIELD(number, switches, "thread switches") \
     FIELD(number, ticks, "timer ticks") \
@@ -94,6 +97,14 @@
     FIELD(number, level, "nesting level of that stack") \
     FIELD(text, detail, "what was expected and what was found") \
     FIELD(number, seed, "the random seed; to run it again")
+
+#define REPORT_FIELDS_machine_check(FIELD) \
+    FIELD(number, cpu, "index of the CPU whose bank it was") \
+    FIELD(number, bank, "the bank") \
+    FIELD(text, kind, "corrected or uncorrected") \
+    FIELD(number, status, "IA32_MCi_STATUS; whoever decodes it") \
+    FIELD(number, address, "IA32_MCi_ADDR; 0 when the status says that it is not valid") \
+    FIELD(number, misc, "IA32_MCi_MISC; 0 when the status says that it is not valid")
 
 #define REPORT_FIELDS_heartbeat(FIELD) \
     FIELD(number, time_ms, "milliseconds since the storm's start") \

@@ -13,6 +13,7 @@
 #include "cpu/softirq.h"
 #include "cpu/spinlock.h"
 #include "cpu/vectors.h"
+#include "sched/end.h"
 #include "sched/reaper.h"
 #include "sched/softirqd.h"
 #include "sched/switch.h"
@@ -334,6 +335,7 @@ bool schedule_init(void)
     softirq_set_handler(SOFTIRQ_TIMER, wake_due);
     irq_set_handler(VECTOR_TIMER, tick_handler);
     irq_preempt = preempt;
+    end_init();
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
         struct thread *thread = thread_create("idle", cpu, idle, NULL);
         if (!thread || !softirqd_create(cpu))

@@ -71,6 +71,12 @@ bool thread_stack_is_whole(const struct thread *thread)
            *end_magic_of(thread) == STACK_END_MAGIC;
 }
 
+static void set_bottom(struct thread *thread)
+{
+    *info_of(thread) = (struct thread_info){thread, thread->cpu};
+    *end_magic_of(thread) = STACK_END_MAGIC;
+}
+
 static bool make_stack(struct thread *thread)
 {
     uintptr_t low = thread_stack(thread);
@@ -78,9 +84,15 @@ static bool make_stack(struct thread *thread)
     if (!paging_map_new(low, low + THREAD_SIZE, PAGE_DATA))
         return false;
     stack_fill(low, low + THREAD_SIZE);
-    *info_of(thread) = (struct thread_info){thread, thread->cpu};
-    *end_magic_of(thread) = STACK_END_MAGIC;
+    set_bottom(thread);
     return true;
+}
+
+void thread_mend(struct thread *thread)
+{
+    if (!thread_stack_is_whole(thread))
+        thread->overran = true;
+    set_bottom(thread);
 }
 
 static uint32_t most_used[MAX_CPUS];
@@ -95,7 +107,7 @@ static void note_use(const struct thread *thread)
     uint32_t used =
         stack_used_bytes((uintptr_t)end_magic_of(thread), thread_stack(thread) + THREAD_SIZE);
 
-    if (used > most_used[thread->cpu])
+    if (!thread->overran && used > most_used[thread->cpu])
         most_used[thread->cpu] = used;
 }
 
@@ -162,7 +174,9 @@ struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void 
     thread->name = name;
     thread->entry = entry;
     thread->argument = argument;
-    thread->wake_pending = thread->idle = thread->in_user = thread->stop = false;
+    thread->wake_pending = thread->idle = thread->in_user = false;
+    thread->stop = thread->overran = false;
+    thread->end = NULL;
     thread->user_stack = NULL;
     thread->rsp = switch_prepare(thread_stack(thread) + THREAD_SIZE, begin);
     thread->state = THREAD_BLOCKED;

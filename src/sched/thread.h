@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cpu/stacks.h"
+#include "sched/end.h"
 
 struct thread;
 
@@ -40,12 +41,14 @@ struct thread {
     void (*entry)(void *argument);
     void *argument;
     uint64_t wake_ms;
+    struct thread_end *end;         /* told what fault ended it; NULL: nobody expects one */
     struct thread *joiner;          /* woken when it has been reaped */
     uint64_t generation; /* counts the lives of the slot, so that a joiner knows when one is over */
     uint32_t cpu;
     enum thread_state state;
     bool wake_pending;              /* woken before it blocked */
     bool idle;
+    bool overran;                   /* its stack's fill pattern says nothing any more */
     bool in_user;                   /* has gone to ring 3 */
     volatile bool stop;             /* asked to end: thread_stopping() */
     uint8_t *user_stack;            /* its lowest page's address in ring 3's half, or NULL */
@@ -85,6 +88,10 @@ struct thread *thread_of_slot(uint32_t slot);
 
 /* Whether thread_info and the end magic are as they were made. Any context. */
 bool thread_stack_is_whole(const struct thread *thread);
+
+/* After an overflow: thread_info and the end magic as they were, so that the stack can be buried. Any
+ * context of the thread's CPU. */
+void thread_mend(struct thread *thread);
 
 /* Threads that are not free: alive or zombies. */
 uint32_t threads_alive(void);

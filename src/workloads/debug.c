@@ -7,23 +7,17 @@
 
 #include "cpu/fault.h"
 #include "cpu/features.h"
-#include "cpu/ist.h"
+#include "cpu/hooks.h"
 #include "cpu/percpu.h"
+#include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "lib/string.h"
 #include "sched/thread.h"
+#include "workloads/events.h"
 #include "workloads/workload.h"
 
 #define STEPS_TO_CLEAR_TF 3
 #define STEPS_A_ROUND 2
-
-/* debug.asm */
-void debug_int3(void);
-bool debug_icebp(void);
-void debug_step(uint64_t count);
-void debug_execute(void);
-void debug_write(uint64_t *word, uint64_t value);
-extern char debug_int3_after[], debug_execute_target[], debug_write_after[];
 
 static struct tally tallies[MAX_CPUS];
 static bool has_icebp[MAX_CPUS];
@@ -46,11 +40,12 @@ static void nest(struct expectation *e)
     debug_int3();
 }
 
-static bool take_debug(struct trap_frame *frame, uint64_t dr6)
+static bool take_debug(struct trap_frame *frame)
 {
     struct expectation *e = &expectations[cpu_index()];
+    uint64_t dr6 = this_cpu->dr6;
 
-    if (!e->active)
+    if (!e->active || frame_from_user(frame))
         return false;
     e->debugs++;
     e->dr6 |= dr6;
@@ -74,8 +69,8 @@ static bool take_breakpoint(struct trap_frame *frame)
 
 static void prepare(void)
 {
-    debug_hook = take_debug;
-    breakpoint_hook = take_breakpoint;
+    hook_add(VECTOR_DB, take_debug);
+    hook_add(VECTOR_BP, take_breakpoint);
 }
 
 static struct expectation *expect(uint32_t nested)

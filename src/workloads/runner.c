@@ -59,7 +59,8 @@ const char *const *runner_names(unsigned *count, uint64_t *together)
     *together = 0;
     for (unsigned i = 0; i < *count; i++) {
         names[i] = workloads_start[i].name;
-        *together |= 1ull << i;
+        if (!workloads_start[i].alone)
+            *together |= 1ull << i;
     }
     return names;
 }
@@ -78,7 +79,7 @@ unsigned runner_tests(const struct run *run)
     return tests;
 }
 
-void runner_prepare(void)
+void runner_prepare(const struct run *run)
 {
     target_count = 0;
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
@@ -87,7 +88,7 @@ void runner_prepare(void)
     schedule_tick_hook = check_neighbour_moves;
     victim_prepare();
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
-        if (w->prepare)
+        if (selected(run, w) && w->prepare)
             w->prepare();
 }
 

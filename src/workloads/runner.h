@@ -17,7 +17,7 @@ struct run {
 };
 
 /* The CPUs that are online are those that take part. Before any other CPU's timer ticks. */
-void runner_prepare(void);
+void runner_prepare(const struct run *run);
 
 /* The names of the workloads, for the command line; which of them `storm` means. */
 const char *const *runner_names(unsigned *count, uint64_t *together);

@@ -25,6 +25,7 @@ struct tally {
 struct workload {
     const char *name;
     const char *about;
+    bool alone;                                 /* nothing runs beside it; not in `storm` */
     void (*prepare)(void);                      /* once, before any thread runs; or NULL */
     void (*probe)(
         struct random *random); /* one of each of its events on this CPU, in peace; or NULL */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The lists of hooks, and of instructions that may fault. */
+#include "cpu/hooks.h"
+
+#include <stddef.h>
+
+#include "cpu/fault.h"
+
+static bool (*hooks[HOOK_VECTORS][HOOKS_A_VECTOR])(struct trap_frame *frame);
+
+void hook_add(unsigned vector, bool (*hook)(struct trap_frame *frame))
+{
+    unsigned i = 0;
+
+    while (i < HOOKS_A_VECTOR - 1 && hooks[vector][i] && hooks[vector][i] != hook)
+        i++;
+    hooks[vector][i] = hook;
+}
+
+struct fixup {
+    uint64_t fault_rip, resume_rip;
+};
+extern const struct fixup fixups_start[], fixups_end[];
+
+bool fixup_apply(struct trap_frame *frame)
+{
+    if (frame_from_user(frame))
+        return false;
+    for (const struct fixup *f = fixups_start; f < fixups_end; f++) {
+        if (frame->rip == f->fault_rip) {
+            frame->rip = f->resume_rip;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hooks_take(struct trap_frame *frame)
+{
+    for (unsigned i = 0; i < HOOKS_A_VECTOR && hooks[frame->vector][i]; i++)
+        if (hooks[frame->vector][i](frame))
+            return true;
+    return fixup_apply(frame);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the machine-check banks: SDM volume 3, 15.3 (the registers), 15.10.4.1 (the handler).
+ *
+ * An uncorrected error is a fault of the machine, and fails the run; a corrected one is counted and
+ * reported. On Intel's processors an uncorrected error is broadcast: every CPU takes #MC, and none may
+ * leave before all have looked, or the next error would find MCIP set in one of them: a shutdown. */
+#include "cpu/mce.h"
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/features.h"
+#include "cpu/percpu.h"
+#include "cpu/x86.h"
+#include "lib/report.h"
+
+#define MCG_CAP_BANKS 0xffu
+#define MCG_CAP_CTL (1u << 8)
+#define MCG_STATUS_RIPV (1u << 0)
+#define MCG_STATUS_MCIP (1u << 2)
+#define MC_STATUS_VALID (1ull << 63)
+#define MC_STATUS_OVERFLOW (1ull << 62)
+#define MC_STATUS_UNCORRECTED (1ull << 61)
+#define MC_STATUS_MISC_VALID (1ull << 59)
+#define MC_STATUS_ADDRESS_VALID (1ull << 58)
+#define MC_STATUS_CONTEXT_CORRUPT (1ull << 57)
+#define MSR_MC_ADDRESS(bank) (0x402 + 4 * (bank))
+#define MSR_MC_MISC(bank) (0x403 + 4 * (bank))
+#define RENDEZVOUS_US 100000
+
+static uint64_t corrected;
+static uint32_t arrived;            /* CPUs in a #MC with MCIP set */
+
+static unsigned bank_count(void)
+{
+    return cpu_features.mca ? read_msr(MSR_MCG_CAP) & MCG_CAP_BANKS : 0;
+}
+
+void mce_enable(void)
+{
+    unsigned banks = bank_count();
+
+    if (!banks)
+        return;
+    if (read_msr(MSR_MCG_CAP) & MCG_CAP_CTL)
+        write_msr(MSR_MCG_CTL, ~0ull);
+    for (unsigned bank = 0; bank < banks; bank++) {
+        write_msr(MSR_MC_CTL(bank), ~0ull);
+        write_msr(MSR_MC_STATUS(bank), 0);
+    }
+}
+
+static void report_bank(unsigned bank, uint64_t status)
+{
+    report_machine_check(&(struct report_machine_check){
+        .cpu = cpu_index(),
+        .bank = bank,
+        .kind = status & MC_STATUS_UNCORRECTED ? "uncorrected" : "corrected",
+        .status = status,
+        .address = status & MC_STATUS_ADDRESS_VALID ? read_msr(MSR_MC_ADDRESS(bank)) : 0,
+        .misc = status & MC_STATUS_MISC_VALID ? read_msr(MSR_MC_MISC(bank)) : 0,
+    });
+}
+
+/* Reports and clears each bank whose status is valid and says one of `which`; all that were seen, by
+ * OR. */
+static uint64_t take_banks(bool uncorrected_too)
+{
+    unsigned banks = bank_count();
+    uint64_t seen = 0;
+
+    for (unsigned bank = 0; bank < banks; bank++) {
+        uint64_t status = read_msr(MSR_MC_STATUS(bank));
+        bool is_uncorrected = status & MC_STATUS_UNCORRECTED;
+        if (!(status & MC_STATUS_VALID) || (is_uncorrected && !uncorrected_too))
+            continue;
+        report_bank(bank, status);
+        if (!is_uncorrected)
+            __atomic_fetch_add(&corrected, 1, __ATOMIC_RELAXED);
+        seen |= status;
+        write_msr(MSR_MC_STATUS(bank), 0);
+    }
+    return seen;
+}
+
+/* Returns how many came: all, where it was broadcast; this one alone, where it was not. */
+static uint32_t meet_the_others(void)
+{
+    uint64_t end = clock_ns() + RENDEZVOUS_US * 1000ull;
+    uint32_t online = 0, met;
+
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        online += cpu_at(cpu)->online;
+    met = __atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL);
+    while (met < online && clock_ns() < end) {
+        cpu_relax_rarely();
+        met = __atomic_load_n(&arrived, __ATOMIC_ACQUIRE);
+    }
+    return met;
+}
+
+bool machine_check_take(void)
+{
+    uint64_t mcg = cpu_features.mca ? read_msr(MSR_MCG_STATUS) : 0;
+    struct fault_place place = fault_here("#MC");
+    uint64_t seen;
+    uint32_t met;
+
+    if (!(mcg & MCG_STATUS_MCIP))
+        return false;
+    seen = take_banks(true);
+    met = meet_the_others();
+    fault_report(CHECK_HARDWARE, &place, "machine check, bank status 0x%lx, met by %u CPUs%s", seen,
+                 met, seen & MC_STATUS_OVERFLOW ? ", others were lost" : "");
+    if (!(mcg & MCG_STATUS_RIPV) || seen & MC_STATUS_CONTEXT_CORRUPT)
+        fault_fatal();
+    __atomic_store_n(&arrived, 0, __ATOMIC_RELEASE);
+    write_msr(MSR_MCG_STATUS, 0);       /* MCIP last: until then another #MC is a shutdown */
+    return true;
+}
+
+void mce_poll(void)
+{
+    take_banks(false);
+}
+
+uint64_t mce_corrected(void)
+{
+    return __atomic_load_n(&corrected, __ATOMIC_RELAXED);
+}

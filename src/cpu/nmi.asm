@@ -1,0 +1,46 @@
+; SPDX-License-Identifier: MIT
+; Blocking NMIs on purpose: see nmi.h.
+
+%include "offsets.inc"
+
+PATIENCE        equ 1000000                     ; rounds of PAUSE for one's own NMI
+
+section .text
+
+; bool nmi_block(void (*send_to_self)(void)): RSP is kept where the NMI handler finds it. The NMI may
+; come at any instruction after that; everything below the kept RSP is then forgotten.
+global nmi_block:function
+nmi_block:
+        push    rbp
+        push    rbx
+        push    r12
+        push    r13
+        push    r14
+        push    r15
+        sub     rsp, 8                          ; the ABI's alignment
+        mov     [gs:PERCPU_NMI_RESUME], rsp
+        call    rdi
+        mov     ecx, PATIENCE
+.wait:  pause
+        dec     ecx
+        jnz     .wait
+        xor     eax, eax
+        jmp     leave_block
+
+; void nmi_resume(void): on the NMI stack, whose level the handler has given back.
+global nmi_resume:function
+nmi_resume:
+        mov     rsp, [gs:PERCPU_NMI_RESUME]
+        mov     eax, 1
+leave_block:
+        mov     qword [gs:PERCPU_NMI_RESUME], 0
+        add     rsp, 8
+        pop     r15
+        pop     r14
+        pop     r13
+        pop     r12
+        pop     rbx
+        pop     rbp
+        ret
+
+section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Enables SYSCALL, and checks what its entry made of it. SDM volume 3, 5.8.8 (the MSRs). */
+#include "cpu/syscall.h"
+
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/oops.h"
+#include "cpu/percpu.h"
+#include "cpu/x86.h"
+
+/* STAR: the selectors of SYSCALL, and the base from which SYSRET would count. */
+#define STAR_VALUE ((uint64_t)KERNEL_CS << 32 | (uint64_t)KERNEL_DS << 48)
+
+extern char syscall_entry[];
+void syscall_handler(struct trap_frame *frame);     /* called by entry.asm alone */
+
+void (*syscall_hook)(struct trap_frame *frame);
+
+/* The flags that must be clear in the entry: no interrupt or trap before there is a stack, and what
+ * the C ABI and the checks expect. */
+void syscall_enable(void)
+{
+    write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SCE);
+    write_msr(MSR_STAR, STAR_VALUE);
+    write_msr(MSR_LSTAR, (uintptr_t)syscall_entry);
+    write_msr(MSR_SFMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
+}
+
+void syscall_handler(struct trap_frame *frame)
+{
+    if ((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0]) {
+        struct fault_place place = fault_here("SYSCALL");
+        fault_report(CHECK_STACK, &place, "the frame ends at %p, not at RSP0 0x%lx",
+                     (const void *)(frame + 1), this_cpu->tss.rsp[0]);
+    }
+    if (!syscall_hook)
+        oops(frame, "SYSCALL that nobody asked for");
+    syscall_hook(frame);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* Ends threads that fault: in ring 3 from any exception, in ring 0 from #DF and #SS, which have a
+ * stack of their own to do it from. SDM volume 3, 6.15 (interrupts 8, 12 and 14). */
+#include "sched/end.h"
+
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/ist.h"
+#include "cpu/oops.h"
+#include "cpu/percpu.h"
+#include "cpu/trap.h"
+#include "cpu/x86.h"
+#include "lib/report.h"
+#include "sched/thread.h"
+
+extern char thread_end_from_user[];         /* entry.asm */
+
+static void note_end(struct thread *thread, const struct trap_frame *frame)
+{
+    *thread->end = (struct thread_end){
+        .ended = true,
+        .vector = frame->vector,
+        .error_code = frame->error_code,
+        .rip = frame->rip,
+        .address = read_cr2(),
+    };
+}
+
+/* Nobody expected it: said in full, and a fault of the run. */
+static void tell_end(const struct thread *thread, const struct trap_frame *frame)
+{
+    struct stack_place on = stack_find((uintptr_t)frame);
+    struct fault_place place = {cpu_index(), on.kind, on.level, vector_name(frame->vector)};
+
+    fault_report(CHECK_UNEXPECTED, &place,
+                 "ring %u thread %s ends: error code 0x%lx, CR2 0x%lx (%s), at 0x%lx",
+                 (unsigned)frame->cs & 3, thread->name, frame->error_code, read_cr2(),
+                 stack_describe(read_cr2()), frame->rip);
+    oops_report_frame(frame);
+}
+
+static void say(struct thread *thread, const struct trap_frame *frame)
+{
+    if (thread->end)
+        note_end(thread, frame);
+    else
+        tell_end(thread, frame);
+}
+
+/* Only a thread that was running, not an interrupt, softirq or handler that was in its way. */
+static bool was_in_thread(void)
+{
+    uint32_t events = 0;
+
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        events += this_cpu->ist_nest[kind];
+    return events == 1 && this_cpu->irq_nest < 0 && this_cpu->current && !this_cpu->current->idle;
+}
+
+static bool end_thread(struct trap_frame *frame)
+{
+    struct thread *thread = this_cpu->current;
+    bool user = frame_from_user(frame);
+
+    if (!was_in_thread())
+        return false;
+    say(thread, frame);
+    thread_mend(thread);
+    frame->rip = user ? (uint64_t)thread_end_from_user : (uint64_t)thread_exit;
+    frame->cs = KERNEL_CS;
+    frame->ss = KERNEL_DS;
+    frame->rflags = RFLAGS_FIXED;
+    frame->rsp = thread_stack(thread) + THREAD_SIZE - sizeof(uint64_t);
+    frame->rbp = 0;
+    return true;
+}
+
+/* On the thread's own stack, which it had left empty. */
+static void end_user_thread(struct trap_frame *frame)
+{
+    say(this_cpu->current, frame);
+    thread_exit();
+}
+
+void end_init(void)
+{
+    ist_end_thread = end_thread;
+    trap_user_fault = end_user_thread;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `fault`: #SS and #DF of every kind, resumed or survived. SDM volume 3, 6.15, interrupts 8
+ * and 12.
+ *
+ * Those of which a thread dies are given a thread of their own, and what ended it is compared. */
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/gdt.h"
+#include "cpu/hooks.h"
+#include "cpu/percpu.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "sched/thread.h"
+#include "workloads/events.h"
+#include "workloads/workload.h"
+
+#define NOT_MAPPED (THREAD_SLOTS_BASE - THREAD_SIZE)
+
+static struct tally tallies[MAX_CPUS];
+
+/* What this CPU's last exception said, while its thread asks for one. */
+static struct seen {
+    bool asked;
+    uint64_t count, vector, error_code;
+} seen[MAX_CPUS];
+
+static bool take(struct trap_frame *frame)
+{
+    struct seen *s = &seen[cpu_index()];
+
+    if (!s->asked || frame_from_user(frame) || !fixup_apply(frame))
+        return false;
+    s->count++;
+    s->vector = frame->vector;
+    s->error_code = frame->error_code;
+    return true;
+}
+
+static void prepare(void)
+{
+    hook_add(VECTOR_SS, take);
+    hook_add(VECTOR_DF, take);
+    hook_add(VECTOR_GP, take);
+}
+
+static struct seen *ask(void)
+{
+    struct seen *s = &seen[cpu_index()];
+
+    *s = (struct seen){.asked = true};
+    tallies[cpu_index()].sent++;
+    return s;
+}
+
+static void fail(const char *event, uint64_t vector, uint64_t expected)
+{
+    struct fault_place place = {cpu_index(), THREAD_STACK, 0, event};
+
+    fault_report(CHECK_ACCOUNT, &place, "vector %lu came of it, not %lu", vector, expected);
+    tallies[cpu_index()].failed++;
+}
+
+/* `or_vector`: what some emulators raise instead; the same where there is no such excuse. */
+static void verify(struct seen *s, const char *event, uint64_t vector, uint64_t or_vector,
+                   uint64_t error_code)
+{
+    s->asked = false;
+    tallies[cpu_index()].received += s->count;
+    if (s->count != 1 || (s->vector != vector && s->vector != or_vector) ||
+        s->error_code != error_code)
+        fail(event, s->count ? s->vector : VECTOR_COUNT, vector);
+}
+
+static void absent_segment(void)
+{
+    struct seen *s = ask();
+
+    fault_load_ss(ABSENT_SS);
+    verify(s, "absent SS", VECTOR_SS, VECTOR_SS, ABSENT_SS);
+}
+
+static void non_canonical_operand(void)
+{
+    struct seen *s = ask();
+
+    fault_read_through_rbp(NOT_CANONICAL);
+    verify(s, "non-canonical RBP", VECTOR_SS, VECTOR_GP, 0);
+}
+
+/* #GP, whose gate is not present: #NP, contributory to #GP: #DF, with an error code of 0. */
+static void contributory_pair(void)
+{
+    struct seen *s = ask();
+
+    interrupts_off();
+    idt_load_without_gp(true);
+    fault_read(NOT_CANONICAL);
+    idt_load_without_gp(false);
+    interrupts_on();
+    verify(s, "contributory pair", VECTOR_DF, VECTOR_DF, 0);
+}
+
+static void overflow(void *unused)
+{
+    (void)unused;
+    fault_overflow();
+}
+
+static void lose_stack(void *rsp)
+{
+    fault_lose_stack((uintptr_t)rsp);
+}
+
+/* A thread that dies, of a vector that the manual names. */
+static void die(const char *event, void (*entry)(void *argument), uintptr_t argument,
+                uint64_t vector, uint64_t or_vector)
+{
+    struct thread_end end = {0};
+    struct thread *thread = thread_create(event, cpu_index(), entry, (void *)argument);
+    uint64_t generation;
+
+    if (!thread)
+        return;                         /* the reaper is behind: another turn */
+    generation = thread->generation;
+    thread->end = &end;
+    tallies[cpu_index()].sent++;
+    thread_wake(thread);
+    bool joined = thread_join(thread, generation);
+    tallies[cpu_index()].received += end.ended;
+    if (!joined || !end.ended || (end.vector != vector && end.vector != or_vector))
+        fail(event, end.ended ? end.vector : VECTOR_COUNT, vector);
+}
+
+/* Emulators may take a push to a non-canonical address for #GP, which then has no stack: #DF. */
+static void probe(struct random *random)
+{
+    (void)random;
+    absent_segment();
+    non_canonical_operand();
+    contributory_pair();
+    die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF);
+    die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF);
+    die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS, VECTOR_DF);
+}
+
+static void run(void *random)
+{
+    while (!thread_stopping()) {
+        switch (random_below(random, 6)) {
+        case 0: absent_segment(); break;
+        case 1: non_canonical_operand(); break;
+        case 2: contributory_pair(); break;
+        case 3: die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF); break;
+        case 4: die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF); break;
+        case 5:
+            die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS, VECTOR_DF);
+            break;
+        }
+    }
+}
+
+WORKLOAD(fault) = {
+    .name = "fault",
+    .about = "#SS and #DF, resumed or survived",
+    .prepare = prepare,
+    .probe = probe,
+    .thread = run,
+    .tallies = tallies,
+};

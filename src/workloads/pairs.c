@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `pairs`: every kind of event inside every other, both ways round, on every CPU.
+ * SDM volume 3, 6.9 (priorities), 6.14.5 (IST); the seed's "Events with different IST codes can be
+ * nested".
+ *
+ * The outer event is raised in the thread; its handler raises the inner one, waits until it has been
+ * handled, and then compares its own frame, word by word, with what it was before. The inner one's
+ * handler looks at the chain of stacks behind it: the outer's place must be in it. */
+#include <stddef.h>
+
+#include "cpu/backtrace.h"
+#include "cpu/fault.h"
+#include "cpu/gdt.h"
+#include "cpu/hooks.h"
+#include "cpu/irq.h"
+#include "cpu/percpu.h"
+#include "cpu/softirq.h"
+#include "cpu/trap.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "smp/apic.h"
+#include "smp/ipi.h"
+#include "workloads/events.h"
+#include "workloads/workload.h"
+
+#define PATIENCE 10000000           /* rounds of PAUSE for one's own event */
+#define MOST_STACKS 16
+
+/* P(symbol, name) */
+#define PAIR_EVENTS(P)                                                                             \
+    P(DB, "#DB")                                                                                   \
+    P(BP, "#BP")                                                                                   \
+    P(NMI, "NMI")                                                                                  \
+    P(MC, "#MC")                                                                                   \
+    P(SS, "#SS")                                                                                   \
+    P(DF, "#DF")                                                                                   \
+    P(HARDIRQ, "hardirq")                                                                          \
+    P(SOFTIRQ, "softirq")                                                                          \
+    P(PF, "#PF")
+
+enum pair_event {
+#define PAIR_ENUM(symbol, name) PAIR_##symbol,
+    PAIR_EVENTS(PAIR_ENUM)
+#undef PAIR_ENUM
+    PAIR_COUNT
+};
+
+static const char *const names[PAIR_COUNT] = {
+#define PAIR_NAME(symbol, name) [PAIR_##symbol] = name,
+    PAIR_EVENTS(PAIR_NAME)
+#undef PAIR_NAME
+};
+
+static struct tally tallies[MAX_CPUS];
+
+/* The pair that a CPU is at. */
+static struct pair {
+    bool active, inside;            /* inside the outer's handler */
+    enum pair_event outer, inner;
+    uint32_t seen[PAIR_COUNT];
+    uint32_t messengers;
+    struct stack_place outer_place;
+    bool chained;                   /* the inner one found the outer's place behind it */
+    uint64_t word;                  /* under a data breakpoint */
+} pairs[MAX_CPUS];
+
+static void fail(const struct pair *p, const char *what)
+{
+    struct fault_place place = fault_here(names[p->inner]);
+
+    fault_report(CHECK_STACK, &place, "%s inside %s: %s (%u and %u were seen)", names[p->inner],
+                 names[p->outer], what, p->seen[p->inner], p->seen[p->outer]);
+    tallies[cpu_index()].failed++;
+}
+
+static void raise_double_fault(void)
+{
+    uint64_t flags = interrupts_save();
+
+    idt_load_without_gp(true);
+    fault_read(NOT_CANONICAL);
+    idt_load_without_gp(false);
+    interrupts_restore(flags);
+}
+
+static void raise_data_breakpoint(struct pair *p)
+{
+    write_dr1((uint64_t)&p->word);
+    write_dr7(DR7_IDLE | DR7_LOCAL(1) | DR7_WRITE8(1));
+    debug_write(&p->word, 1);
+    write_dr7(DR7_IDLE);
+}
+
+static void wait_change(const volatile uint32_t *count, uint32_t before)
+{
+    for (unsigned rounds = 0; *count == before && rounds < PATIENCE; rounds++)
+        cpu_relax();
+}
+
+static void interrupt_self(unsigned vector, const volatile uint32_t *count)
+{
+    uint32_t before = *count;
+
+    apic_send_ipi(this_cpu->apic_id, vector);
+    interrupts_on();
+    wait_change(count, before);
+    interrupts_off();
+}
+
+/* In an NMI a second one stays latched, until the IRET of a #BP lets it in. */
+static void raise_nmi(struct pair *p)
+{
+    uint32_t before = p->seen[PAIR_NMI];
+
+    apic_send_nmi(this_cpu->apic_id);
+    if (p->inside && p->outer == PAIR_NMI)
+        debug_int3();
+    wait_change(&p->seen[PAIR_NMI], before);
+}
+
+/* Raises one in whatever context this is, and lets it in. */
+static void raise_event(struct pair *p, enum pair_event event)
+{
+    uint64_t flags = interrupts_save();
+
+    switch (event) {
+    case PAIR_DB: raise_data_breakpoint(p); break;
+    case PAIR_BP: debug_int3(); break;
+    case PAIR_NMI: raise_nmi(p); break;
+    case PAIR_MC: __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory"); break;
+    case PAIR_SS: fault_load_ss(ABSENT_SS); break;
+    case PAIR_DF: raise_double_fault(); break;
+    case PAIR_PF: fault_read(0); break;
+    case PAIR_HARDIRQ:
+        interrupt_self(p->inside ? VECTOR_PAIR_INNER : VECTOR_PAIR_OUTER, &p->seen[event]);
+        break;
+    case PAIR_SOFTIRQ:
+        softirq_raise(SOFTIRQ_STORM);
+        interrupt_self(VECTOR_PAIR_MESSENGER, &p->messengers);
+        break;
+    default: break;
+    }
+    interrupts_restore(flags);
+}
+
+/* A softirq waits for the outermost interrupt's exit: inside a hardirq or a softirq it is put off. */
+static bool is_put_off(const struct pair *p)
+{
+    return p->inner == PAIR_SOFTIRQ && (p->outer == PAIR_HARDIRQ || p->outer == PAIR_SOFTIRQ);
+}
+
+static bool same_place(const struct stack_place *a, const struct stack_place *b)
+{
+    return a->kind == b->kind && a->level == b->level && a->owner == b->owner;
+}
+
+static void look_at_chain(struct pair *p)
+{
+    struct stack_place chain[MOST_STACKS];
+    unsigned count = backtrace_stacks(chain, MOST_STACKS);
+
+    for (unsigned i = 0; i < count; i++)
+        p->chained |= same_place(&chain[i], &p->outer_place);
+}
+
+static void be_outer(struct pair *p, const struct trap_frame *frame)
+{
+    struct trap_frame before;
+
+    p->inside = true;
+    p->outer_place = stack_find(read_rsp());
+    if (frame)
+        before = *frame;
+    raise_event(p, p->inner);
+    if (frame && memcmp(&before, frame, sizeof(before)) != 0)
+        fail(p, "the outer frame changed");
+    p->inside = false;
+}
+
+/* Every handler comes here. False: nobody asked for it. */
+static bool arrive(enum pair_event event, const struct trap_frame *frame)
+{
+    struct pair *p = &pairs[cpu_index()];
+
+    if (!p->active)
+        return false;
+    p->seen[event]++;
+    if (event == p->outer && !p->inside && p->seen[event] == 1)
+        be_outer(p, frame);
+    else if (event == p->inner)
+        look_at_chain(p);
+    return true;
+}
+
+static bool take_debug(struct trap_frame *frame)
+{
+    return arrive(PAIR_DB, frame);
+}
+
+static bool take_breakpoint(struct trap_frame *frame)
+{
+    return arrive(PAIR_BP, frame);
+}
+
+static bool take_machine_check(struct trap_frame *frame)
+{
+    return arrive(PAIR_MC, frame);
+}
+
+static bool take_stack_fault(struct trap_frame *frame)
+{
+    return arrive(PAIR_SS, frame) && fixup_apply(frame);
+}
+
+static bool take_double_fault(struct trap_frame *frame)
+{
+    return arrive(PAIR_DF, frame) && fixup_apply(frame);
+}
+
+static bool take_page_fault(struct trap_frame *frame)
+{
+    return arrive(PAIR_PF, frame) && fixup_apply(frame);
+}
+
+static void take_nmi(struct trap_frame *frame)
+{
+    arrive(PAIR_NMI, frame);
+}
+
+static void take_softirq(unsigned softirq)
+{
+    (void)softirq;
+    arrive(PAIR_SOFTIRQ, NULL);
+}
+
+static void take_interrupt(struct trap_frame *frame)
+{
+    count_event(EVENT_IPI);
+    arrive(PAIR_HARDIRQ, frame);
+    apic_eoi();
+}
+
+/* Brings nothing but the exit of an interrupt, at which softirqs run. */
+static void take_messenger(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_IPI);
+    pairs[cpu_index()].messengers++;
+    apic_eoi();
+}
+
+static void prepare(void)
+{
+    hook_add(VECTOR_DB, take_debug);
+    hook_add(VECTOR_BP, take_breakpoint);
+    hook_add(VECTOR_MC, take_machine_check);
+    hook_add(VECTOR_SS, take_stack_fault);
+    hook_add(VECTOR_DF, take_double_fault);
+    hook_add(VECTOR_PF, take_page_fault);
+    ipi_nmi_hook = take_nmi;
+    softirq_set_handler(SOFTIRQ_STORM, take_softirq);
+    irq_set_handler(VECTOR_PAIR_OUTER, take_interrupt);
+    irq_set_handler(VECTOR_PAIR_INNER, take_interrupt);
+    irq_set_handler(VECTOR_PAIR_MESSENGER, take_messenger);
+}
+
+static void verify(const struct pair *p)
+{
+    uint32_t inner = p->outer == p->inner ? 2 : 1;
+
+    if (p->seen[p->outer] < 1)
+        fail(p, "the outer event did not come");
+    else if (p->seen[p->inner] != inner)
+        fail(p, "the inner event was not handled exactly once");
+    else if (!p->chained && !is_put_off(p))
+        fail(p, "the outer's stack is not in the chain behind the inner event");
+}
+
+static void try_pair(enum pair_event outer, enum pair_event inner)
+{
+    struct pair *p = &pairs[cpu_index()];
+    struct tally *tally = &tallies[cpu_index()];
+
+    *p = (struct pair){.active = true, .outer = outer, .inner = inner};
+    tally->sent += 2;
+    raise_event(p, outer);
+    if (is_put_off(p))
+        softirq_flush();
+    p->active = false;
+    tally->received += p->seen[outer] + (outer == inner ? 0 : p->seen[inner]);
+    verify(p);
+}
+
+static void all_pairs(struct random *random)
+{
+    (void)random;
+    for (unsigned outer = 0; outer < PAIR_COUNT; outer++)
+        for (unsigned inner = 0; inner < PAIR_COUNT; inner++)
+            try_pair(outer, inner);
+}
+
+static void run(void *random)
+{
+    while (!thread_stopping())
+        all_pairs(random);
+}
+
+WORKLOAD(pairs_storm) = {
+    .name = "pairs",
+    .about = "every event inside every other",
+    .alone = true,
+    .prepare = prepare,
+    .probe = all_pairs,
+    .thread = run,
+    .tallies = tallies,
+};

@@ -181,6 +181,8 @@ static bool parse_run(struct parse *p, struct span value)
             return fail_name(p, "no such workload", "the workloads are ", "storm",
                              names->workloads, names->workload_count);
     }
+    if (chosen & ~names->together && chosen & (chosen - 1))
+        return fail(p, "one of them runs alone", "together can run storm, and what is in it");
     p->out->workloads = chosen;
     return true;
 }

@@ -82,25 +82,25 @@ trap_entry:
 global irq_entry:function
 irq_entry:
         test    byte [rsp + 24], 3
-        jz      .kernel
+        jz      irq_swapped
         swapgs
-global irq_entry.kernel:function
-.kernel:
+global irq_swapped:function
+irq_swapped:
         push    rax
         PUSH_ALL_BUT_RAX
         cld
         lea     rbp, [rsp + 1]
         mov     rdi, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
-global irq_entry.counted:function
-.counted:                                       ; the counter says one stack, RSP another
+global irq_counted:function
+irq_counted:                                       ; the counter says one stack, RSP another
         cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: leaves the thread's stack
         push    rdi                             ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
         pop     rsp
-global irq_entry.back:function
-.back:                                          ; and again
+global irq_back:function
+irq_back:                                          ; and again
         INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
         jns     leave_frame                     ; nested: no scheduling here
@@ -112,10 +112,10 @@ global irq_entry.back:function
 ; Back to what was interrupted, from a stack that is not an IST's.
 leave_frame:
         test    byte [rsp + FRAME_CS], 3
-        jz      .kernel
+        jz      leave_swapped
         swapgs
-global leave_frame.kernel:function
-.kernel:
+global leave_swapped:function
+leave_swapped:
         POP_ALL_BUT_RAX
         pop     rax
         add     rsp, 16                         ; vector, error code
@@ -125,14 +125,14 @@ global leave_frame.kernel:function
 ; an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is pushed
 ; here, so that everybody sees the same frame; the way back is an IRET.
 global syscall_entry:function
-global syscall_entry.swapped:function
-global syscall_entry.switched:function
+global syscall_swapped:function
+global syscall_switched:function
 syscall_entry:
         swapgs
-.swapped:
+syscall_swapped:
         mov     [gs:PERCPU_USER_RSP], rsp
         mov     rsp, [gs:TSS_RSP0]
-.switched:
+syscall_switched:
         push    USER_DS
         push    qword [gs:PERCPU_USER_RSP]
         push    r11

@@ -34,6 +34,13 @@ USER_CODE events
         xor     eax, eax
         syscall
 
+; Asks for an interrupt, takes it on the way back, and leaves.
+USER_CODE interrupted
+        mov     eax, 1
+        syscall
+        xor     eax, eax
+        syscall
+
 USER_CODE invalid
         ud2
 USER_CODE divide

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `windows`: a #DB, and an NMI right behind it, at the instructions of the entry and exit
+ * paths where GS, RSP and the nest counter do not agree yet. SDM volume 3, 6.7.1 (blocked NMIs),
+ * 17.3.1.1 (execution breakpoints).
+ *
+ * An execution breakpoint stops at the instruction. Its handler blocks NMIs (cpu/nmi.h) and sends one,
+ * which stays latched until the handler's IRET, and so comes at that very instruction. Both handlers
+ * must know their CPU, and name the stack that they interrupted by RSP, whatever the counter says. */
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/hooks.h"
+#include "cpu/irq.h"
+#include "cpu/nmi.h"
+#include "cpu/percpu.h"
+#include "cpu/syscall.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "sched/thread.h"
+#include "sched/user.h"
+#include "smp/apic.h"
+#include "smp/ipi.h"
+#include "workloads/user_words.h"
+#include "workloads/workload.h"
+
+static struct tally tallies[MAX_CPUS];
+
+/* entry.asm */
+extern char syscall_entry[], syscall_swapped[], syscall_switched[];
+extern char irq_entry[], irq_swapped[], irq_counted[], irq_back[], leave_swapped[];
+extern char user_interrupted[];             /* user.asm */
+
+static const struct window {
+    const char *name;
+    const char *address;
+    bool from_user;                 /* by a SYSCALL and an interrupt of ring 3; else an interrupt */
+    enum stack_kind stack;          /* that RSP is on */
+} windows[] = {
+    {"SYSCALL, ring 3's GS and RSP", syscall_entry, true, NO_STACK},
+    {"SYSCALL, ring 3's RSP", syscall_swapped, true, NO_STACK},
+    {"SYSCALL, on the thread's stack", syscall_switched, true, THREAD_STACK},
+    {"interrupt, ring 3's GS", irq_entry, true, THREAD_STACK},
+    {"interrupt, from ring 3", irq_swapped, true, THREAD_STACK},
+    {"interrupt, counted, from ring 3", irq_counted, true, THREAD_STACK},
+    {"return to ring 3, ring 3's GS", leave_swapped, true, THREAD_STACK},
+    {"interrupt, from ring 0", irq_entry, false, THREAD_STACK},
+    {"interrupt, counted, RSP not moved", irq_counted, false, THREAD_STACK},
+    {"interrupt, RSP back, counter not", irq_back, false, THREAD_STACK},
+    {"return to ring 0", leave_swapped, false, THREAD_STACK},
+};
+#define WINDOWS (sizeof(windows) / sizeof(windows[0]))
+
+/* The window that a CPU has its breakpoint at. */
+static struct {
+    const struct window *window;
+    uint64_t interrupts;
+    uint64_t debugs, nmis, wrong;
+} states[MAX_CPUS];
+
+/* RSP may stand at the very top of an empty stack: what it is on is below it. An interrupt may also
+ * have hit a softirq, on the IRQ stack. */
+static bool stack_is_right(const struct trap_frame *frame)
+{
+    struct stack_place place = stack_find(frame->rsp - 1);
+    enum stack_kind expected = states[cpu_index()].window->stack;
+
+    if (place.kind == THREAD_STACK)
+        return expected == THREAD_STACK && thread_of_slot(place.owner) == thread_current();
+    return place.kind == expected || (place.kind == IRQ_STACK && place.owner == cpu_index());
+}
+
+static bool is_at_window(const struct trap_frame *frame)
+{
+    const struct window *window = states[cpu_index()].window;
+
+    return window && frame->rip == (uint64_t)window->address;
+}
+
+static void send_nmi_to_self(void)
+{
+    apic_send_nmi(this_cpu->apic_id);
+}
+
+static bool take_debug(struct trap_frame *frame)
+{
+    if (!is_at_window(frame) || !(this_cpu->dr6 & DR6_B(0)))
+        return false;
+    states[cpu_index()].debugs++;
+    states[cpu_index()].wrong += !stack_is_right(frame);
+    frame->rflags |= RFLAGS_RF;
+    if (nmi_block(send_nmi_to_self))
+        send_nmi_to_self();             /* latched: our IRET lets it in */
+    return true;
+}
+
+static void take_nmi(struct trap_frame *frame)
+{
+    if (!is_at_window(frame))
+        return;
+    states[cpu_index()].nmis++;
+    states[cpu_index()].wrong += !stack_is_right(frame);
+}
+
+static void take_interrupt(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_IPI);
+    states[cpu_index()].interrupts++;
+    apic_eoi();
+}
+
+/* Ring 3 asks for an interrupt, which comes when it is back there; then it leaves. */
+static void take_syscall(struct trap_frame *frame)
+{
+    if (frame->rax == 0)
+        thread_exit();
+    apic_send_ipi(this_cpu->apic_id, VECTOR_PAIR_OUTER);
+}
+
+static void prepare(void)
+{
+    hook_add(VECTOR_DB, take_debug);
+    ipi_nmi_hook = take_nmi;
+    syscall_hook = take_syscall;
+    irq_set_handler(VECTOR_PAIR_OUTER, take_interrupt);
+}
+
+static void enter(void *unused)
+{
+    struct user_words words = {0};
+
+    (void)unused;
+    user_enter(user_interrupted, &words, sizeof(words));
+}
+
+static bool pass_from_user(void)
+{
+    struct thread *thread = thread_create("windows", cpu_index(), enter, NULL);
+    uint64_t generation;
+
+    if (!thread)
+        return false;
+    generation = thread->generation;
+    thread_wake(thread);
+    return thread_join(thread, generation);
+}
+
+static bool pass(bool from_user)
+{
+    if (from_user)
+        return pass_from_user();
+    apic_send_ipi(this_cpu->apic_id, VECTOR_PAIR_OUTER);
+    return true;
+}
+
+static void try_window(const struct window *window)
+{
+    uint32_t cpu = cpu_index();
+    uint64_t interrupts = states[cpu].interrupts;
+    struct tally *tally = &tallies[cpu];
+
+    states[cpu].debugs = states[cpu].nmis = states[cpu].wrong = 0;
+    states[cpu].window = window;
+    write_dr0((uint64_t)window->address);
+    write_dr7(DR7_IDLE | DR7_LOCAL(0) | DR7_EXECUTE(0));
+    bool passed = pass(window->from_user) &&
+                  workload_wait_change(&states[cpu].interrupts, interrupts, cpu);
+    write_dr7(DR7_IDLE);
+    states[cpu].window = NULL;
+    tally->sent += states[cpu].debugs;
+    tally->received += states[cpu].nmis;
+    if (passed && states[cpu].debugs && states[cpu].nmis == states[cpu].debugs &&
+        !states[cpu].wrong)
+        return;
+    struct fault_place place = {cpu, window->stack, 0, "window"};
+    fault_report(CHECK_STACK, &place, "%s: %lu #DB, %lu NMIs, %lu with a wrong stack", window->name,
+                 states[cpu].debugs, states[cpu].nmis, states[cpu].wrong);
+    tally->failed++;
+}
+
+static void all_windows(struct random *random)
+{
+    (void)random;
+    for (unsigned i = 0; i < WINDOWS; i++)
+        try_window(&windows[i]);
+}
+
+static void run(void *random)
+{
+    while (!thread_stopping())
+        all_windows(random);
+}
+
+WORKLOAD(windows_storm) = {
+    .name = "windows",
+    .about = "#DB and NMI at the instructions where GS, RSP and the counter disagree",
+    .alone = true,
+    .prepare = prepare,
+    .probe = all_windows,
+    .thread = run,
+    .tallies = tallies,
+};

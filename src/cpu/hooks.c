@@ -40,5 +40,5 @@ bool hooks_take(struct trap_frame *frame)
     for (unsigned i = 0; i < HOOKS_A_VECTOR && hooks[frame->vector][i]; i++)
         if (hooks[frame->vector][i](frame))
             return true;
-    return fixup_apply(frame);
+    return false;
 }

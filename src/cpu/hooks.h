@@ -14,7 +14,7 @@ void hook_add(unsigned vector, bool (*hook)(struct trap_frame *frame));
 #define HOOK_VECTORS 32
 #define HOOKS_A_VECTOR 4
 
-/* Asks them, then the fix-ups. False: nobody expected this. */
+/* Asks them. False: nobody expected this. */
 bool hooks_take(struct trap_frame *frame);
 
 /* Goes on where the linker's list of fix-ups says that this faulting instruction may; false if it is

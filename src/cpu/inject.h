@@ -24,6 +24,14 @@
     I(NEST_COUNTER, "nest-counter", "the IRQ nest counter is not lowered on exit")                 \
     I(STACK_FILL, "stack-fill", "a handler writes below the stack that it uses")                   \
     I(STACK_LEAK, "stack-leak", "a reaped thread's stack is not freed")                            \
+    I(SHALLOW_OVERFLOW, "shallow-overflow", "a thread writes over its stack's end magic")           \
+    I(EXHAUST_THREAD, "exhaust-thread", "a thread overruns its stack into the guard page")         \
+    I(EXHAUST_IRQ, "exhaust-irq", "an interrupt overruns the IRQ stack into the guard page")       \
+    I(EXHAUST_NMI, "exhaust-nmi", "NMIs nest past their last level")                               \
+    I(EXHAUST_DEBUG, "exhaust-debug", "breakpoints nest past their last level")                    \
+    I(EXHAUST_MCE, "exhaust-mce", "INT 18s nest past their last level")                            \
+    I(EXHAUST_STACKFAULT, "exhaust-stackfault", "stack faults nest past their last level")         \
+    I(EXHAUST_DOUBLEFAULT, "exhaust-doublefault", "double faults nest past their last level")      \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
 

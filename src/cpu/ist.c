@@ -143,7 +143,7 @@ void stack_fault_handler(struct trap_frame *frame)
 {
     ist_enter(STACKFAULT_STACK, frame, "#SS");
     count_event(EVENT_STACK_FAULT);
-    if (!hooks_take(frame) && !(ist_end_thread && ist_end_thread(frame)))
+    if (!hooks_take(frame) && !fixup_apply(frame) && !(ist_end_thread && ist_end_thread(frame)))
         oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
     ist_leave(STACKFAULT_STACK);
 }

@@ -4,9 +4,9 @@
 
 #include <stddef.h>
 
-#include "cpu/fault.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
+#include "cpu/trap.h"
 #include "cpu/x86.h"
 
 /* STAR: the selectors of SYSCALL, and the base from which SYSRET would count. */
@@ -29,11 +29,7 @@ void syscall_enable(void)
 
 void syscall_handler(struct trap_frame *frame)
 {
-    if ((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0]) {
-        struct fault_place place = fault_here("SYSCALL");
-        fault_report(CHECK_STACK, &place, "the frame ends at %p, not at RSP0 0x%lx",
-                     (const void *)(frame + 1), this_cpu->tss.rsp[0]);
-    }
+    trap_check_user_entry(frame);
     if (!syscall_hook)
         oops(frame, "SYSCALL that nobody asked for");
     syscall_hook(frame);

@@ -50,14 +50,21 @@ bool msr_try_read(uint32_t msr, uint64_t *value)
     return read;
 }
 
-/* From ring 3 the frame lies at the very top of the thread's stack: the stack was empty. */
-static void check_stack(const struct trap_frame *frame)
+/* Ring 3 left nothing behind: the thread's stack is empty, so the frame lies at its very top, and the
+ * CPU's special stacks hold nothing that anybody would come back to. */
+void trap_check_user_entry(const struct trap_frame *frame)
 {
-    if (!frame_from_user(frame) || (uintptr_t)(frame + 1) == this_cpu->tss.rsp[0])
-        return;
     struct fault_place place = fault_here(vector_name(frame->vector));
-    fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not at RSP0 0x%lx",
-                 (const void *)(frame + 1), this_cpu->tss.rsp[0]);
+    uint32_t events = 0;
+
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        events += this_cpu->ist_nest[kind];
+    if ((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0])
+        fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not at RSP0 0x%lx",
+                     (const void *)(frame + 1), this_cpu->tss.rsp[0]);
+    else if (events || this_cpu->irq_nest != -1)
+        fault_report(CHECK_REST, &place, "from ring 3, with %u IST events and nest counter %d",
+                     events, this_cpu->irq_nest);
 }
 
 static _Noreturn void unexpected(struct trap_frame *frame)
@@ -71,12 +78,13 @@ static _Noreturn void unexpected(struct trap_frame *frame)
 
 void trap_handler(struct trap_frame *frame)
 {
-    check_stack(frame);
+    if (frame_from_user(frame))
+        trap_check_user_entry(frame);
     if (frame->vector >= HOOK_VECTORS) {
         if (!software_handlers[frame->vector - HOOK_VECTORS])
             unexpected(frame);
         software_handlers[frame->vector - HOOK_VECTORS](frame);
-    } else if (!hooks_take(frame)) {
+    } else if (!hooks_take(frame) && !fixup_apply(frame)) {
         if (!frame_from_user(frame) || !trap_user_fault)
             unexpected(frame);
         trap_user_fault(frame);

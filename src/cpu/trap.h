@@ -13,6 +13,9 @@
  * before it can come. */
 void trap_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));
 
+/* What must hold when a trap or SYSCALL came from ring 3; reported if it does not. */
+void trap_check_user_entry(const struct trap_frame *frame);
+
 /* An exception in ring 3 that no hook took: ends the thread. Set by the scheduler. */
 extern void (*trap_user_fault)(struct trap_frame *frame);
 

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "cpu/fault.h"
 #include "cpu/inject.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
@@ -140,6 +141,10 @@ void thread_release(struct thread *zombie)
 {
     uintptr_t low = thread_stack(zombie), user = (uintptr_t)zombie->user_stack;
 
+    if (paging_readable(low, 1)) {
+        struct fault_place place = fault_here("reaper");
+        fault_report(CHECK_LEAK, &place, "the stack of a zombie can still be read");
+    }
     if (inject_planted(INJECT_STACK_LEAK))
         low += PAGE_SIZE;
     paging_free(low, thread_stack(zombie) + THREAD_SIZE);

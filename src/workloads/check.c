@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/mce.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/patience.h"
@@ -67,6 +68,7 @@ void check_thread(void *unused)
         stopping = thread_stopping();
         check_rest();
         check_magics();
+        mce_poll();
         if (!stopping)
             thread_block_ms(LOOK_EVERY_MS);
     }

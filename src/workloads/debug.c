@@ -8,6 +8,7 @@
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/hooks.h"
+#include "cpu/inject.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
@@ -34,6 +35,8 @@ static struct expectation {
 /* Raises the next #BP inside this event, on the next level of the same stack. */
 static void nest(struct expectation *e)
 {
+    if (inject_planted(INJECT_EXHAUST_DEBUG) && cpu_index() == inject_cpu())
+        e->nest = IST_LEVELS;
     if (e->nest == 0)
         return;
     e->nest--;

@@ -15,6 +15,7 @@
 #include "cpu/x86.h"
 #include "sched/thread.h"
 #include "smp/apic.h"
+#include "workloads/events.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
@@ -58,6 +59,8 @@ static void receive_chain(struct trap_frame *frame)
 
     count_event(EVENT_IPI);
     tallies[cpu_index()].received++;
+    if (inject_planted(INJECT_EXHAUST_IRQ) && cpu_index() == inject_cpu())
+        fault_overflow();
     chain_received[cpu_index()][level]++;
     if (level + 1 < STORM_CLASSES)
         nest(level + 1);

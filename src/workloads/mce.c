@@ -7,6 +7,7 @@
 
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
+#include "cpu/inject.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "sched/thread.h"
@@ -32,6 +33,8 @@ static bool take(struct trap_frame *frame)
     if (!states[cpu].asked || frame_from_user(frame))
         return false;
     states[cpu].count++;
+    if (inject_planted(INJECT_EXHAUST_MCE) && cpu == inject_cpu())
+        states[cpu].nest = IST_LEVELS;
     if (states[cpu].nest) {
         states[cpu].nest--;
         raise_machine_check();

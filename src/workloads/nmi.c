@@ -14,6 +14,7 @@
 #include "sched/thread.h"
 #include "smp/apic.h"
 #include "smp/ipi.h"
+#include "workloads/events.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
@@ -33,6 +34,10 @@ static void receive(struct trap_frame *frame)
 {
     (void)frame;
     tallies[this_cpu->index].received++;
+    if (inject_planted(INJECT_EXHAUST_NMI) && cpu_index() == inject_cpu()) {
+        apic_send_nmi(this_cpu->apic_id);
+        fault_read(0);                  /* its IRET lets the NMI in that was latched */
+    }
 }
 
 static void prepare(void)

@@ -6,10 +6,15 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/inject.h"
 #include "cpu/percpu.h"
 #include "cpu/x86.h"
+#include "lib/string.h"
+#include "workloads/events.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
+
+#define SHALLOW 64                  /* bytes at the bottom, where an overflow comes first */
 
 static struct tally tallies[MAX_CPUS];
 
@@ -21,6 +26,10 @@ static void live_and_die(void *argument)
 
     if (thread_stack(thread_current()) + THREAD_SIZE - read_rsp() > THREAD_SIZE)
         fault_report(CHECK_STACK, &place, "a new thread runs on a stack that is not its own");
+    if (inject_planted(INJECT_EXHAUST_THREAD) && cpu_index() == inject_cpu())
+        fault_overflow();
+    if (inject_planted(INJECT_SHALLOW_OVERFLOW) && cpu_index() == inject_cpu())
+        memset((void *)thread_stack(thread_current()), 0, SHALLOW);
     tallies[cpu_index()].received++;
     __atomic_fetch_add(lives, 1, __ATOMIC_RELEASE);
 }

@@ -76,6 +76,14 @@ static _Noreturn void unexpected(struct trap_frame *frame)
          vector_name(frame->vector), frame->vector, frame->error_code);
 }
 
+/* The processor could not push an event's frame: the #PF comes after it, and the event is gone, so
+ * nothing that expected it may go on (SDM volume 3, table 6-5). */
+static bool is_exhaustion(const struct trap_frame *frame)
+{
+    return frame->vector == VECTOR_PF && !frame_from_user(frame) &&
+           stack_find(read_cr2()).kind == GUARD_PAGE;
+}
+
 void trap_handler(struct trap_frame *frame)
 {
     if (frame_from_user(frame))
@@ -84,6 +92,8 @@ void trap_handler(struct trap_frame *frame)
         if (!software_handlers[frame->vector - HOOK_VECTORS])
             unexpected(frame);
         software_handlers[frame->vector - HOOK_VECTORS](frame);
+    } else if (is_exhaustion(frame)) {
+        unexpected(frame);
     } else if (!hooks_take(frame) && !fixup_apply(frame)) {
         if (!frame_from_user(frame) || !trap_user_fault)
             unexpected(frame);

@@ -98,4 +98,5 @@ void offsets(void)
 
 #define DEFINE_INJECT(symbol, name, about) DEFINE(INJECT_##symbol, INJECT_##symbol);
     INJECTS(DEFINE_INJECT)
+    DEFINE(PATCH_SMAP, PATCH_SMAP);
 }

@@ -86,11 +86,15 @@ def fault(check_name, **values):
     return check
 
 
-WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread")
+WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread", "fault", "mce", "user",
+             "windows")
 
 RUNS = [
     Run("default", "quick", words=("time=1s",), smp="4", checks=(cpus(4),)),
     *(Run(f"run={name}", "quick", words=(f"run={name}", "time=500ms")) for name in WORKLOADS),
+
+    *(Run(f"pairs on {smp}", "quick", smp=smp, words=("run=pairs", "time=200ms"))
+      for smp in ("1", "2", "8")),
 
     Run("smp 1", "matrix", smp="1", checks=(cpus(1),)),
     Run("smp 3", "matrix", smp="3", checks=(cpus(3),)),
@@ -117,16 +121,24 @@ RUNS = [
 # the second CPU; those in the entry code and in the victims strike all.
 FAULTS = {
     "shared-nmi-stack": fault("stack", cpu=1, stack="NMI"),
-    "no-ist-adjust": fault("stack"),
-    "clobber-register": fault("whole"),
-    "clobber-stack": fault("whole"),
+    "no-ist-adjust": fault("stack"),            # on every CPU: whichever comes first
+    "clobber-register": fault("whole", cpu=1),
+    "clobber-stack": fault("whole", cpu=1),
     "lost-softirq": fault("account", cpu=1),
+    "lost-deferral": fault("account", cpu=1),
     "lost-nmi": fault("account", cpu=1),
     "lost-irq": fault("account", cpu=1),
     "lost-wake-up": fault("account", cpu=1),
-    "nest-counter": fault("rest"),
-    "stack-fill": fault("fill", cpu=1),
+    "nest-counter": fault("rest"),              # on every CPU
+    "stack-fill": fault("fill", cpu=1, stack="NMI"),
     "stack-leak": fault("leak"),
+    "shallow-overflow": fault("fill", cpu=1, stack="TASK"),
+    "exhaust-thread": fault("unexpected", cpu=1, stack="DF", event="#DF"),
+    "exhaust-irq": fault("unexpected", cpu=1, stack="DF", event="#DF"),
+    "exhaust-nmi": fault("unexpected", cpu=1, stack="NMI", event="#PF", level=3),
+    "exhaust-debug": fault("unexpected", cpu=1, stack="DB", event="#PF", level=3),
+    "exhaust-mce": fault("unexpected", cpu=1, stack="MC", event="#PF", level=3),
+    "exhaust-stackfault": fault("unexpected", cpu=1, stack="SS", event="#PF", level=3),
     "hung-cpu": fault("alive", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }

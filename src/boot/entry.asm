@@ -169,6 +169,8 @@ section .bss nobits alloc noexec write align=4096
 boot_pml4:      resb 4096
 boot_pdpt:      resb 4096
 boot_pd:        resb 4 * 4096
+global boot_guard:data
+boot_guard:     resb 4096                       ; never mapped by paging.c
 boot_stack:     resb BOOT_STACK_SIZE
 boot_stack_top:
 

@@ -18,10 +18,13 @@ struct finish_registers finish_registers;
 
 static void power_off(void)
 {
-    if (finish_registers.poweroff_port)
-        port_out16(finish_registers.poweroff_port, finish_registers.poweroff_value);
-    else
-        report_note("power-off: no ACPI S5 value is known for this machine; halting");
+    const struct finish_registers *r = &finish_registers;
+
+    if (r->acpi_enable_port)
+        port_out8(r->acpi_enable_port, r->acpi_enable_value);
+    for (unsigned i = 0; i < 2; i++)
+        if (r->poweroff_ports[i])
+            port_out16(r->poweroff_ports[i], r->poweroff_value);
 }
 
 static void reboot(void)
@@ -40,7 +43,6 @@ _Noreturn void finish(uint8_t status)
         power_off();
     if (finish_how == END_REBOOT)
         reboot();
-    console_seize();
     for (;;)
         __asm__ volatile("cli; hlt");
 }

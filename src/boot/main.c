@@ -31,6 +31,8 @@
 #include "workloads/runner.h"
 
 #define VERSION "0.1"
+#define PM1_SLEEP_ENABLE (1u << 13)
+#define PM1_SLEEP_TYPE_SHIFT 10
 #define FOUR_GIB (1ull << 32)
 #define SYMBOL_STORE_BYTES (256 * 1024)
 
@@ -125,11 +127,35 @@ static void take_over_cpu(void)
         report_note("no symbols: backtraces will have addresses alone");
     if (options.inject >= 0)
         inject_plant(options.inject);
+    if (cpu_features.smap)
+        inject_plant(PATCH_SMAP);
     pages_init(&boot);
     if (!paging_init(&boot))
         refuse("too little memory for page tables: %lu KiB usable",
                pages_total() * PAGE_SIZE / 1024);
     map_framebuffer();
+}
+
+/* How to switch off and to reset, by ACPI: 4.8.3.2 (PM1 control), 4.8.3.6 (reset register). */
+static void find_the_ways_out(void)
+{
+    uint8_t s5;
+
+    if (fadt.reset.address && fadt.reset.space == ACPI_SPACE_PORT) {
+        finish_registers.reset_port = fadt.reset.address;
+        finish_registers.reset_value = fadt.reset_value;
+    }
+    if (!fadt.dsdt || !acpi_read_s5(&paging_physical, fadt.dsdt, &s5) ||
+        fadt.pm1a_control.space != ACPI_SPACE_PORT) {
+        if (options.end == END_POWEROFF)
+            report_note("end=poweroff: no way to ACPI S5 was found; it will halt");
+        return;
+    }
+    finish_registers.acpi_enable_port = fadt.acpi_enable ? fadt.smi_command_port : 0;
+    finish_registers.acpi_enable_value = fadt.acpi_enable;
+    finish_registers.poweroff_ports[0] = fadt.pm1a_control.address;
+    finish_registers.poweroff_ports[1] = fadt.pm1b_control.address;
+    finish_registers.poweroff_value = PM1_SLEEP_ENABLE | s5 << PM1_SLEEP_TYPE_SHIFT;
 }
 
 static void read_firmware_tables(void)
@@ -145,6 +171,7 @@ static void read_firmware_tables(void)
     table = acpi_find(&acpi, "FACP", error, sizeof(error));
     if (table)
         acpi_read_fadt(table, &fadt);
+    find_the_ways_out();
     table = acpi_find(&acpi, "APIC", error, sizeof(error));
     if (!table)
         refuse("no list of processors: %s", error);
@@ -163,6 +190,8 @@ static void set_up_cpus(void)
     if (options.cpus > topology.enabled_count)
         refuse("'cpus=%u': there are %u", options.cpus, topology.enabled_count);
     count = bringup_list(&topology, options.cpus ? options.cpus : MAX_CPUS);
+    if (topology.cpus_left_out)
+        refuse("the machine has more CPUs than the %u that this image is made for", MADT_CPUS);
     thread_init();
     if (!percpu_create(count, bringup_apic_ids) || !user_init() || !schedule_init())
         refuse("too little memory: %u CPUs need more than the %lu MiB there are", count,
@@ -210,6 +239,7 @@ static void report_the_machine(const struct bringup_result *bringup)
         .cpus_listed = topology.enabled_count,
         .cpus_online = bringup->online,
         .cpus_missing = bringup->missing,
+        .cpus_types_copied = bringup->types_changed,
         .apic_mode = apic_mode(),
         .memory_mib = pages_total() * PAGE_SIZE >> 20,
         .tsc_hz = clock_tsc_hz,
@@ -219,6 +249,17 @@ static void report_the_machine(const struct bringup_result *bringup)
         .tsc_spread_cycles = tsc_warp(),
         .boot_us = clock_ns() / 1000,
     });
+}
+
+/* What this CPU does while the others are at it: the same. */
+static void join_the_warp_check(void)
+{
+    static bool joined;
+
+    if (!joined)
+        tsc_check_warp();
+    joined = true;
+    thread_yield();
 }
 
 /* The first thread, on the boot CPU. */
@@ -236,12 +277,20 @@ static void run(void *unused)
     console_may_drain = may_drain;
     report_plan(runner_tests(&run));
     struct bringup_result bringup = bringup_start(&topology, schedule_enter);
-    if (!ipi_call_others(tsc_check_warp, thread_yield))
+    tsc_warp_expect(bringup.online);
+    if (!ipi_call_others(tsc_check_warp, join_the_warp_check))
         report_note("not every CPU answered a call");
+    if (tsc_warp() > TSC_WARP_NOTABLE)
+        report_note("the TSC steps back by %lu cycles between CPUs", tsc_warp());
     report_the_machine(&bringup);
     runner_prepare(&run);
     fault_run_start_ms = clock_ms();
     runner_run(&run);
+    if (options.inject >= 0 && fault_count() == 0) {
+        struct fault_place place = fault_here("inject");
+        fault_report(CHECK_UNEXPECTED, &place, "%s was planted, and nothing caught it",
+                     inject_names[options.inject]);
+    }
     fault_verdict();
 }
 

@@ -62,12 +62,19 @@ extern thread_exit
 
 section .text
 
+; Ring 3 may have set AC, with which SMAP would let us touch its memory; no gate clears it. Where
+; the CPU has SMAP, the no-operation becomes a CLAC.
+%macro CLEAR_AC 0
+        INJECT  PATCH_SMAP, {nop dword [rax]}, {clac}
+%endmacro
+
 ; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
 global trap_entry:function
 trap_entry:
         test    byte [rsp + 24], 3              ; the frame so far: vector, error code, RIP, CS
         jz      .kernel
         swapgs
+        CLEAR_AC
 .kernel:
         push    rax
         PUSH_ALL_BUT_RAX
@@ -84,6 +91,7 @@ irq_entry:
         test    byte [rsp + 24], 3
         jz      irq_swapped
         swapgs
+        CLEAR_AC
 global irq_swapped:function
 irq_swapped:
         push    rax
@@ -101,7 +109,7 @@ irq_counted:                                       ; the counter says one stack,
         pop     rsp
 global irq_back:function
 irq_back:                                          ; and again
-        INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
+        INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
         jns     leave_frame                     ; nested: no scheduling here
         cmp     byte [gs:PERCPU_NEED_RESCHED], 0
@@ -121,9 +129,9 @@ leave_swapped:
         add     rsp, 16                         ; vector, error code
         iretq
 
-; SYSCALL leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in R11. Until RSP is ours only
-; an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is pushed
-; here, so that everybody sees the same frame; the way back is an IRET.
+; SYSCALL leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in R11. Until RSP is ours
+; only an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is
+; pushed here, so that everybody sees the same frame; the way back is an IRET.
 global syscall_entry:function
 global syscall_swapped:function
 global syscall_switched:function
@@ -174,7 +182,7 @@ global %{1}_entry:function
         push    rax
         mov     rax, rsp
         and     rax, -CPU_WINDOW
-        INJECT  NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
+        INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
         PUSH_ALL_BUT_RAX
         cld
         lea     rbp, [rsp + 1]
@@ -185,6 +193,7 @@ global %{1}_entry:function
         test    edx, edx
         js      .kernel_gs
         swapgs
+        CLEAR_AC
 .kernel_gs:
         call    %3
         test    ebx, ebx
@@ -194,7 +203,7 @@ global %{1}_entry:function
         POP_ALL_BUT_RAX
         mov     rax, rsp
         and     rax, -CPU_WINDOW
-        INJECT  NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
+        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
         pop     rax
         add     rsp, 16                         ; vector, error code
         iretq

@@ -26,8 +26,9 @@ static uint32_t said[MAX_CPUS];
 
 /* The first fault's text. Claimed by the CPU that counts the first fault, read when the verdict is
  * given. */
-static char first_reason[256];
+static char reason_text[256];
 static bool first_claimed;
+static const char *first_reason = "see the fault records";     /* until it is whole */
 
 uint64_t fault_count_of(enum check check)
 {
@@ -52,8 +53,9 @@ static void keep_first(const struct fault_place *place, const char *detail)
 {
     if (__atomic_exchange_n(&first_claimed, true, __ATOMIC_ACQ_REL))
         return;
-    format(first_reason, sizeof(first_reason), "CPU %u: %s on stack %s: %s", place->cpu,
+    format(reason_text, sizeof(reason_text), "CPU %u: %s on stack %s: %s", place->cpu,
            place->event, stack_name(place->stack), detail);
+    __atomic_store_n(&first_reason, reason_text, __ATOMIC_RELEASE);
 }
 
 void fault_report(enum check check, const struct fault_place *place, const char *fmt, ...)
@@ -88,7 +90,7 @@ uint64_t events_total(void)
     return total;
 }
 
-_Noreturn void fault_verdict(void)
+static _Noreturn void give_verdict(void)
 {
     bool passed = fault_count() == 0;
 
@@ -98,6 +100,7 @@ _Noreturn void fault_verdict(void)
         .time_ms = clock_ms() - fault_run_start_ms,
         .events = events_total(),
         .faults = fault_count(),
+        .lost_lines = console_dropped(),
         .seed = fault_seed,
     });
     report_verdict_line(passed ? "PASS" : "FAIL", passed ? NULL : first_reason);
@@ -111,16 +114,35 @@ static _Noreturn void wait_for_the_end(void)
         __asm__ volatile("hlt");
 }
 
-_Noreturn void fault_fatal(void)
+/* One CPU ends the run, and the others are stopped before the verdict, so that it stays the last
+ * line. When the one that ends it faults itself, it says no more than the verdict. */
+static void become_the_last(void)
 {
-    static bool ending;
+    static uint32_t last;               /* its index + 1 */
+    uint32_t self = cpu_index() + 1, nobody = 0;
 
     interrupts_off();
-    if (__atomic_exchange_n(&ending, true, __ATOMIC_ACQ_REL))
-        wait_for_the_end();
+    if (!__atomic_compare_exchange_n(&last, &nobody, self, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        if (nobody != self)
+            wait_for_the_end();
+        report_verdict_line("FAIL", first_reason);
+        finish(FINISH_FAIL);
+    }
     if (fault_stop_others)
         fault_stop_others();
     console_seize();
+}
+
+_Noreturn void fault_verdict(void)
+{
+    become_the_last();
+    give_verdict();
+}
+
+_Noreturn void fault_fatal(void)
+{
+    become_the_last();
     report_note("Bail out! %s", first_reason);
-    fault_verdict();
+    give_verdict();
 }

@@ -32,7 +32,6 @@ enum check {
 };
 
 extern const char *const check_names[CHECK_COUNT];
-extern const char *const event_names[];
 
 /* Where a fault was seen: which CPU's which stack, at which level, by what event. */
 struct fault_place {
@@ -59,7 +58,8 @@ uint64_t fault_count_of(enum check check);
  * empties the console, gives the verdict. The second CPU that comes here waits for the first. */
 _Noreturn void fault_fatal(void);
 
-/* Gives the verdict (a record and the last line) and leaves the machine as `end=` says. */
+/* Stops the other CPUs, gives the verdict (a record and the last line), and leaves the machine as
+ * `end=` says. Thread context. */
 _Noreturn void fault_verdict(void);
 
 /* Said by the room above that knows how: stops all other CPUs, within a bound. */

@@ -68,15 +68,12 @@ static const char *missing(uint32_t edx, uint32_t extended_edx)
 
 const char *features_read(void)
 {
-    struct leaf root = read_leaf(0, 0), one = read_leaf(1, 0), seven = {0}, power = {0};
+    struct leaf root = read_leaf(0, 0), one = read_leaf(1, 0), seven = {0};
     uint32_t max_extended = read_leaf(0x80000000, 0).eax;
     uint32_t base_family = one.eax >> 8 & 15;
 
-    cpu_features.max_leaf = root.eax;
     if (root.eax >= 7)
         seven = read_leaf(7, 0);
-    if (max_extended >= 0x80000007)
-        power = read_leaf(0x80000007, 0);
     read_vendor(cpu_features.vendor, root.ebx, root.edx, root.ecx);
     read_model(max_extended);
     if (features_hypervisor()) {
@@ -92,11 +89,9 @@ const char *features_read(void)
     cpu_features.mtrr = one.edx >> 12 & 1;
     cpu_features.mca = one.edx >> 14 & 1;
     cpu_features.x2apic = one.ecx >> 21 & 1;
-    cpu_features.tsc_deadline = one.ecx >> 24 & 1;
     cpu_features.smep = seven.ebx >> 7 & 1;
     cpu_features.smap = seven.ebx >> 20 & 1;
     cpu_features.umip = seven.ecx >> 2 & 1;
-    cpu_features.invariant_tsc = power.edx >> 8 & 1;
     return missing(one.edx, read_leaf(0x80000001, 0).edx);
 }
 

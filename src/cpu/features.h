@@ -11,10 +11,9 @@ struct cpu_features {
     char hypervisor[13];            /* "" on metal */
     uint32_t family;
     uint32_t physical_bits;
-    uint32_t max_leaf;
     bool emulated;                  /* each instruction: TCG, Bochs */
     bool mtrr, mca;
-    bool x2apic, smep, smap, umip, tsc_deadline, invariant_tsc;
+    bool x2apic, smep, smap, umip;
 };
 
 /* Filled by features_read on the BSP, constant afterwards. */

@@ -8,8 +8,8 @@
 
 #include "cpu/frame.h"
 
-/* By vector, below HOOK_VECTORS. Asked in the order in which they were added. On the BSP, before the
- * events can come. */
+/* By vector, below HOOK_VECTORS. Asked in the order in which they were added. On the BSP, before
+ * the events can come. */
 void hook_add(unsigned vector, bool (*hook)(struct trap_frame *frame));
 #define HOOK_VECTORS 32
 #define HOOKS_A_VECTOR 4
@@ -17,8 +17,9 @@ void hook_add(unsigned vector, bool (*hook)(struct trap_frame *frame));
 /* Asks them. False: nobody expected this. */
 bool hooks_take(struct trap_frame *frame);
 
-/* Goes on where the linker's list of fix-ups says that this faulting instruction may; false if it is
- * not in the list. An entry: the instruction's address, the address to go on at, in section .fixups. */
+/* Goes on where the linker's list of fix-ups says that this faulting instruction may; false if it
+ * is not in the list. An entry: the instruction's address, the address to go on at, in section
+ * .fixups. */
 bool fixup_apply(struct trap_frame *frame);
 
 #endif

@@ -18,13 +18,14 @@
     I(CLOBBER_REGISTER, "clobber-register", "an NMI returns with R12 changed")                     \
     I(CLOBBER_STACK, "clobber-stack", "an NMI changes a word of the interrupted stack")            \
     I(LOST_SOFTIRQ, "lost-softirq", "a pending softirq is cleared and not run")                    \
+    I(LOST_DEFERRAL, "lost-deferral", "softirqs are handed to a thread that is not woken")         \
     I(LOST_NMI, "lost-nmi", "an NMI that was asked for is not sent")                               \
     I(LOST_IRQ, "lost-irq", "an interrupt that was asked for is not sent")                         \
     I(LOST_WAKE_UP, "lost-wake-up", "a thread that was woken is not queued")                       \
     I(NEST_COUNTER, "nest-counter", "the IRQ nest counter is not lowered on exit")                 \
     I(STACK_FILL, "stack-fill", "a handler writes below the stack that it uses")                   \
     I(STACK_LEAK, "stack-leak", "a reaped thread's stack is not freed")                            \
-    I(SHALLOW_OVERFLOW, "shallow-overflow", "a thread writes over its stack's end magic")           \
+    I(SHALLOW_OVERFLOW, "shallow-overflow", "a thread writes over its stack's end magic")          \
     I(EXHAUST_THREAD, "exhaust-thread", "a thread overruns its stack into the guard page")         \
     I(EXHAUST_IRQ, "exhaust-irq", "an interrupt overruns the IRQ stack into the guard page")       \
     I(EXHAUST_NMI, "exhaust-nmi", "NMIs nest past their last level")                               \
@@ -39,12 +40,13 @@ enum inject {
 #define INJECT_ENUM(symbol, name, about) INJECT_##symbol,
     INJECTS(INJECT_ENUM)
 #undef INJECT_ENUM
-    INJECT_COUNT
+        INJECT_COUNT,
+    PATCH_SMAP = INJECT_COUNT /* not a fault, but made the same way: CLAC where there is SMAP */
 };
 
 extern const char *const inject_names[INJECT_COUNT];
 
-/* Patches every site of the fault. Before paging_seal_text, on the BSP, before any other CPU
+/* Patches every site of the fault. Before paging_init, on the BSP, before any other CPU
  * runs. */
 void inject_plant(enum inject fault);
 

@@ -23,11 +23,6 @@ void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
     handlers[vector] = handler;
 }
 
-bool irq_active(void)
-{
-    return this_cpu->irq_nest >= 0;
-}
-
 static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame *frame)
 {
     struct stack_place interrupted = stack_find((uintptr_t)frame);

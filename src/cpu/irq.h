@@ -23,10 +23,6 @@ void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
  * interrupts off. Set by the scheduler. */
 extern void (*irq_preempt)(struct trap_frame *frame);
 
-/* True on the IRQ stack's business: inside an interrupt or a softirq. Thread, IRQ and softirq
- * context. */
-bool irq_active(void);
-
 /* Runs a function on the IRQ stack from a thread's, through the nest counter. Interrupts off. */
 void irq_stack_call(void (*function)(void));
 

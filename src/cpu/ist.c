@@ -148,8 +148,8 @@ void stack_fault_handler(struct trap_frame *frame)
     ist_leave(STACKFAULT_STACK);
 }
 
-/* Not resumable by the manual; what is known about the cause (a planted fault, a thread that overran
- * its stack) makes it so. */
+/* Not resumable by the manual; what is known about the cause (a planted fault, a thread that
+ * overran its stack) makes it so. */
 void double_fault_handler(struct trap_frame *frame)
 {
     ist_enter(DOUBLEFAULT_STACK, frame, "#DF");

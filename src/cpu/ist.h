@@ -7,7 +7,8 @@
 #include "cpu/frame.h"
 #include "cpu/stacks.h"
 
-/* Is told of each NMI, after it was counted: on the NMI stack, interrupts off. Set before they come. */
+/* Is told of each NMI, after it was counted: on the NMI stack, interrupts off. Set before they
+ * come. */
 extern void (*nmi_hook)(struct trap_frame *frame);
 
 /* Ends the guilty thread of a #DF or #SS by changing the frame, and says so. Set by the scheduler;

@@ -2,8 +2,9 @@
 /* Reads the machine-check banks: SDM volume 3, 15.3 (the registers), 15.10.4.1 (the handler).
  *
  * An uncorrected error is a fault of the machine, and fails the run; a corrected one is counted and
- * reported. On Intel's processors an uncorrected error is broadcast: every CPU takes #MC, and none may
- * leave before all have looked, or the next error would find MCIP set in one of them: a shutdown. */
+ * reported. On Intel's processors an uncorrected error is broadcast: every CPU takes #MC, and none
+ * may leave before all have looked, or the next error would find MCIP set in one of them: a
+ * shutdown. */
 #include "cpu/mce.h"
 
 #include "cpu/clock.h"
@@ -61,8 +62,8 @@ static void report_bank(unsigned bank, uint64_t status)
     });
 }
 
-/* Reports and clears each bank whose status is valid and says one of `which`; all that were seen, by
- * OR. */
+/* Reports and clears each bank whose status is valid and says one of `which`; all that were seen,
+ * by OR. */
 static uint64_t take_banks(bool uncorrected_too)
 {
     unsigned banks = bank_count();

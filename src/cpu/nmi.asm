@@ -7,8 +7,8 @@ PATIENCE        equ 1000000                     ; rounds of PAUSE for one's own 
 
 section .text
 
-; bool nmi_block(void (*send_to_self)(void)): RSP is kept where the NMI handler finds it. The NMI may
-; come at any instruction after that; everything below the kept RSP is then forgotten.
+; bool nmi_block(void (*send_to_self)(void)): RSP is kept where the NMI handler finds it. The NMI
+; may come at any instruction after that; everything below the kept RSP is then forgotten.
 global nmi_block:function
 nmi_block:
         push    rbp

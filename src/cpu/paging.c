@@ -17,6 +17,7 @@
 #define NEEDS_TABLE \
     (PTE_PRESENT | PTE_WRITE | PTE_USER) /* the leaf decides; the levels above allow everything */
 
+extern char boot_guard[];           /* boot/entry.asm: below the stack that main runs on */
 extern char text_start[], text_end[], rodata_start[], rodata_end[], image_end[];
 
 uint64_t paging_root;
@@ -155,6 +156,7 @@ bool paging_init(const struct boot_info *boot)
         !map_identity((uint64_t)rodata_end, (uint64_t)image_end, PAGE_DATA, false))
         return false;
     *walk(0, 0, false) = 0;
+    *walk((uintptr_t)boot_guard, 0, false) = 0;
     paging_load();
     return true;
 }

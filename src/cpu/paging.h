@@ -46,8 +46,8 @@ uint64_t paging_tables(void);
  * out. */
 bool paging_map_new(uintptr_t low, uintptr_t high, uint64_t flags);
 
-/* Makes [low, high) fault, on this CPU at once and on others when they have reloaded CR3. Its frames
- * stay: they may be written to until then. */
+/* Makes [low, high) fault, on this CPU at once and on others when they have reloaded CR3. Its
+ * frames stay: they may be written to until then. */
 void paging_hide(uintptr_t low, uintptr_t high);
 
 /* Frees the frames of [low, high), hidden or not, which no other CPU has cached any more. */

@@ -69,8 +69,7 @@ struct percpu {
     uint32_t index;                 /* dense, ours */
     uint32_t apic_id;               /* 32-bit, sparse, the machine's; never an array index */
 
-    int32_t
-        irq_nest; /* -1: no interrupt; n: n interrupts within the first (HAZARDS: decide by RSP) */
+    int32_t irq_nest;               /* -1: no interrupt; n: n within the first */
     uint32_t softirq_pending;       /* a bit a softirq */
     uint64_t irq_stack_top;
     bool softirq_deferred;          /* past the restart limit: the softirq thread has them */

@@ -37,10 +37,12 @@ static void run_round(uint32_t pending)
 
 void softirq_run(void)
 {
+
     for (unsigned round = 0; this_cpu->softirq_pending; round++) {
         if (round == SOFTIRQ_RESTARTS) {
             this_cpu->softirq_deferred = true;
-            softirq_defer();
+            if (!(inject_planted(INJECT_LOST_DEFERRAL) && this_cpu->index == inject_cpu()))
+                softirq_defer();
             return;
         }
         uint32_t pending = this_cpu->softirq_pending;

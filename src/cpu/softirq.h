@@ -25,7 +25,8 @@ enum softirq {
  * sleeping. */
 void softirq_set_handler(unsigned softirq, void (*handler)(unsigned softirq));
 
-/* On this CPU. Any context; from thread context it waits for the next interrupt, or for
+/* On this CPU. Thread, IRQ and softirq context (not NMI, whose bit could be cleared unseen); from
+ * thread context it waits for the next interrupt, or for
  * softirq_flush(). */
 void softirq_raise(unsigned softirq);
 

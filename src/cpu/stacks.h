@@ -20,7 +20,7 @@
  *  - What this cannot close: an event of the same code after the hardware's push and before the
  *    adjustment, or after the adjustment back and before the IRET. NMIs are blocked there by the
  *    hardware until an IRET; #DB and #BP are raised by our own instructions, so never there. See
- *    TRICKS in the README.
+ *    TRICKS.md.
  *
  * WHERE THEY LIE. Each CPU has a window of CPU_WINDOW bytes of addresses, aligned to its size, in
  * the upper half of the address space: its per-CPU area at the bottom, TSS first, then the stacks,
@@ -63,8 +63,7 @@ enum stack_kind {
 #define PERCPU_SIZE (2 * PAGE_SIZE)
 #define CPU_WINDOWS_BASE 0xffff800000000000ull
 #define THREAD_SLOTS_BASE 0xffff900000000000ull
-#define THREAD_SLOT (2 * THREAD_SIZE) /* the stack is the upper half, the lower half is its guard \
-                                       */
+#define THREAD_SLOT (2 * THREAD_SIZE)   /* the upper half; the lower is its guard */
 #define THREAD_SLOTS 65536
 #define MAX_CPUS 1024
 

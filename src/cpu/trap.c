@@ -50,8 +50,8 @@ bool msr_try_read(uint32_t msr, uint64_t *value)
     return read;
 }
 
-/* Ring 3 left nothing behind: the thread's stack is empty, so the frame lies at its very top, and the
- * CPU's special stacks hold nothing that anybody would come back to. */
+/* Ring 3 left nothing behind: the thread's stack is empty, so the frame lies at its very top, and
+ * the CPU's special stacks hold nothing that anybody would come back to. */
 void trap_check_user_entry(const struct trap_frame *frame)
 {
     struct fault_place place = fault_here(vector_name(frame->vector));

@@ -9,8 +9,8 @@
 
 #include "cpu/frame.h"
 
-/* For a software interrupt: a vector above the exceptions whose entry is TRAP in vectors.h. Set once,
- * before it can come. */
+/* For a software interrupt: a vector above the exceptions whose entry is TRAP in vectors.h. Set
+ * once, before it can come. */
 void trap_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));
 
 /* What must hold when a trap or SYSCALL came from ring 3; reported if it does not. */

@@ -43,6 +43,7 @@
     FIELD(number, cpus_listed, "enabled CPUs in the MADT") \
     FIELD(number, cpus_online, "CPUs that take part") \
     FIELD(number, cpus_missing, "CPUs that were started and never came; each fails the run") \
+    FIELD(number, cpus_types_copied, "CPUs that came with other MTRRs or PAT than the boot CPU") \
     FIELD(text, apic_mode, "xapic or x2apic; as left by firmware or switched up") \
     FIELD(number, memory_mib, "usable memory in MiB") \
     FIELD(number, tsc_hz, "time-stamp counter cycles a second; to turn cycles into time") \
@@ -64,6 +65,7 @@
     FIELD(number, stack_faults, "stack faults (vector 12) taken") \
     FIELD(number, double_faults, "double faults (vector 8) taken") \
     FIELD(number, softirqs, "softirqs run") \
+    FIELD(number, softirqs_deferred, "times the softirq thread had to run them") \
     FIELD(number, switches, "thread switches") \
     FIELD(number, ticks, "timer ticks") \
     FIELD(number, spurious, "spurious interrupts; many point at the board or the emulator")
@@ -119,6 +121,7 @@
     FIELD(number, time_ms, "milliseconds the storm ran") \
     FIELD(number, events, "events, all CPUs") \
     FIELD(number, faults, "failed checks") \
+    FIELD(number, lost_lines, "lines of this report that found no room; whoever reads it whole") \
     FIELD(number, seed, "the random seed; to run it again")
 /* clang-format on */
 

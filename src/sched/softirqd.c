@@ -26,6 +26,7 @@ static void run(void *argument)
         }
         runs[cpu_index()]++;
         softirq_run_deferred();
+        thread_yield();
     }
 }
 

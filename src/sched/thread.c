@@ -179,7 +179,7 @@ struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void 
     thread->name = name;
     thread->entry = entry;
     thread->argument = argument;
-    thread->wake_pending = thread->idle = thread->in_user = false;
+    thread->wake_pending = thread->idle = false;
     thread->stop = thread->overran = false;
     thread->end = NULL;
     thread->user_stack = NULL;

@@ -34,8 +34,7 @@ enum thread_state {
 };
 
 struct thread {
-    struct thread
-        *next; /* in the one list that it is in: run queue, sleepers, zombies, free slots */
+    struct thread *next;            /* in its list: run queue, sleepers, zombies, free slots */
     uint64_t rsp;                   /* while it does not run */
     const char *name;
     void (*entry)(void *argument);
@@ -49,7 +48,6 @@ struct thread {
     bool wake_pending;              /* woken before it blocked */
     bool idle;
     bool overran;                   /* its stack's fill pattern says nothing any more */
-    bool in_user;                   /* has gone to ring 3 */
     volatile bool stop;             /* asked to end: thread_stopping() */
     uint8_t *user_stack;            /* its lowest page's address in ring 3's half, or NULL */
 };
@@ -89,8 +87,8 @@ struct thread *thread_of_slot(uint32_t slot);
 /* Whether thread_info and the end magic are as they were made. Any context. */
 bool thread_stack_is_whole(const struct thread *thread);
 
-/* After an overflow: thread_info and the end magic as they were, so that the stack can be buried. Any
- * context of the thread's CPU. */
+/* After an overflow: thread_info and the end magic as they were, so that the stack can be buried.
+ * Any context of the thread's CPU. */
 void thread_mend(struct thread *thread);
 
 /* Threads that are not free: alive or zombies. */
@@ -99,7 +97,8 @@ uint32_t threads_alive(void);
 /* The most that any reaped thread of a CPU has used of its stack, in bytes. Any context. */
 uint32_t thread_stack_most_used(uint32_t cpu);
 
-/* For reaper.c: a zombie's stacks disappear; when every CPU has forgotten them, the rest goes too. */
+/* For reaper.c: a zombie's stacks disappear; when every CPU has forgotten them, the rest goes
+ * too. */
 void thread_hide(struct thread *zombie);
 void thread_release(struct thread *zombie);
 

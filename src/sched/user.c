@@ -25,16 +25,17 @@ bool user_init(void)
     return true;
 }
 
-static void smap_lift(void)
+/* With SMAP lifted, and interrupts off: AC is not switched with threads. */
+static void copy_across(void *to, const void *from, size_t size)
 {
+    uint64_t flags = interrupts_save();
+
     if (cpu_features.smap)
         __asm__ volatile("stac" : : : "memory");
-}
-
-static void smap_lower(void)
-{
+    memcpy(to, from, size);
     if (cpu_features.smap)
         __asm__ volatile("clac" : : : "memory");
+    interrupts_restore(flags);
 }
 
 /* A page of its own, with a hole below it. */
@@ -53,9 +54,7 @@ bool user_read(void *to, uintptr_t from, size_t size)
 {
     if (from < USER_BASE || from + size < from || !paging_readable(from, size))
         return false;
-    smap_lift();
-    memcpy(to, (const void *)from, size);
-    smap_lower();
+    copy_across(to, (const void *)from, size);
     return true;
 }
 
@@ -67,9 +66,7 @@ void user_enter(const void *code, const void *copy, size_t size)
     if (!paging_map_new(page, page + PAGE_SIZE, PAGE_USER_DATA))
         return;
     self->user_stack = (uint8_t *)page;
-    smap_lift();
-    memcpy((void *)stack, copy, size);
-    smap_lower();
+    copy_across((void *)stack, copy, size);
     struct trap_frame frame = {
         .rip = USER_BASE + ((uintptr_t)code - (uintptr_t)user_text_start),
         .cs = USER_CS,
@@ -78,6 +75,5 @@ void user_enter(const void *code, const void *copy, size_t size)
         .ss = USER_DS,
     };
     interrupts_off();
-    self->in_user = true;
     frame_resume(&frame);
 }

@@ -256,3 +256,46 @@ void acpi_read_fadt(const struct acpi_header *fadt, struct acpi_fadt_facts *out)
         out->reset_value = (uint8_t)field(fadt, FADT_RESET_VALUE, 1);
     }
 }
+
+enum {
+    AML_NAME_OP = 0x08,
+    AML_BYTE_PREFIX = 0x0a,
+    AML_PACKAGE_OP = 0x12,
+};
+
+/* Behind the name: PackageOp, a length of 1 to 4 bytes (section 20.2.4), the number of elements,
+ * and the first of them: Zero, One, or a byte behind its prefix. */
+static bool read_s5_package(const uint8_t *at, const uint8_t *end, uint8_t *slp_typa)
+{
+    size_t length_bytes;
+
+    if (end - at < 2 || *at++ != AML_PACKAGE_OP)
+        return false;
+    length_bytes = 1 + (*at >> 6);
+    if ((size_t)(end - at) < length_bytes + 3)
+        return false;
+    at += length_bytes + 1;
+    if (*at == AML_BYTE_PREFIX)
+        at++;
+    *slp_typa = *at;
+    return *slp_typa < 8;
+}
+
+bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t *slp_typa)
+{
+    char error[80];
+    struct complaint complaint = { error, sizeof error };
+    const struct acpi_header *table = checked_table(physical, dsdt, "DSDT", &complaint);
+    const uint8_t *at, *end;
+
+    if (table == NULL || table->length < sizeof *table + 2)
+        return false;
+    end = (const uint8_t *)table + table->length;
+    for (at = (const uint8_t *)(table + 1) + 2; end - at > 4; at++) {
+        bool named = at[-1] == AML_NAME_OP || (at[-1] == '\\' && at[-2] == AML_NAME_OP);
+
+        if (named && memcmp(at, "_S5_", 4) == 0)
+            return read_s5_package(at + 4, end, slp_typa);
+    }
+    return false;
+}

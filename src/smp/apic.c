@@ -43,7 +43,6 @@ enum apic_register {
 #define ICR_STARTUP (6u << 8)
 #define ICR_PENDING (1u << 12)
 #define ICR_ASSERT (1u << 14)
-#define ICR_OTHERS (3u << 18)
 #define TIMER_DIVIDE_BY_1 0xb
 #define XAPIC_IDS 255           /* 0xff is the broadcast id */
 #define ICR_PATIENCE 1000000    /* reads; each takes an uncached access */
@@ -181,16 +180,6 @@ void apic_send_init(uint32_t apic_id)
 void apic_send_startup(uint32_t apic_id, uint8_t page)
 {
     send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
-}
-
-void apic_send_ipi_to_others(uint8_t vector)
-{
-    send(0, ICR_OTHERS | ICR_ASSERT | vector);
-}
-
-void apic_send_nmi_to_others(void)
-{
-    send(0, ICR_OTHERS | ICR_ASSERT | ICR_NMI);
 }
 
 uint32_t apic_take_errors(void)

@@ -33,11 +33,6 @@ void apic_send_nmi(uint32_t apic_id);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 
-/* To every CPU but this one, by shorthand: only where no disabled CPU could be woken, so never INIT
- * or start-up. */
-void apic_send_ipi_to_others(uint8_t vector);
-void apic_send_nmi_to_others(void);
-
 /* The error status register, read after the write that latches it (SDM volume 3, 10.5.3). */
 uint32_t apic_take_errors(void);
 

@@ -12,7 +12,6 @@
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
-#include "lib/report.h"
 #include "lib/string.h"
 #include "smp/apic.h"
 #include "smp/calibrate.h"
@@ -196,8 +195,7 @@ struct bringup_result bringup_start(const struct machine_topology *topology, voi
         report_missing(cpu);
     }
     result.online = cpu_count - result.missing;
-    if (types_changed)
-        report_note("%u CPUs came with other MTRRs or another PAT than the first: copied", types_changed);
+    result.types_changed = types_changed;
     if (page && !result.missing)
         paging_map(page, page, PAGE_DATA);      /* a latecomer may still need it as it is */
     return result;

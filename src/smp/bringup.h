@@ -25,6 +25,7 @@ uint32_t bringup_list(const struct machine_topology *topology, uint32_t most);
 
 struct bringup_result {
     uint32_t online, missing;
+    uint32_t types_changed;     /* came with other memory types than the BSP's, which were copied */
     uint64_t us;                /* from the first start-up IPI to the last CPU online */
 };
 

@@ -18,6 +18,7 @@
 #define SPAN_MS 20
 #define PATIENCE 10000000           /* reads of a reference that does not move */
 #define WARP_ROUNDS 2000
+#define WARP_WAIT_MS 5
 
 uint32_t calibrated_apic_hz;
 
@@ -103,10 +104,27 @@ void delay_us(uint64_t us)
 }
 
 static uint64_t latest_tsc, warp;
+static uint32_t expected, present;
+
+void tsc_warp_expect(uint32_t cpus)
+{
+    expected = cpus;
+}
+
+/* No longer than it is worth: of many CPUs of an emulator, few run at a time. */
+static void wait_for_the_others(void)
+{
+    uint64_t end = read_tsc() + clock_tsc_hz / 1000 * WARP_WAIT_MS;
+
+    __atomic_fetch_add(&present, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&present, __ATOMIC_ACQUIRE) < expected && read_tsc() < end)
+        cpu_relax_rarely();
+}
 
 /* A reading taken after another CPU's was published must not be lower than it. */
 void tsc_check_warp(void)
 {
+    wait_for_the_others();
     for (unsigned i = 0; i < WARP_ROUNDS; i++) {
         uint64_t seen = __atomic_load_n(&latest_tsc, __ATOMIC_ACQUIRE);
         __asm__ volatile("lfence" : : : "memory");

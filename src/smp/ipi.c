@@ -24,11 +24,12 @@ void (*ipi_nmi_hook)(struct trap_frame *frame);
  * proofs. */
 static struct {
     bool taken;
+    bool broken;                    /* one was never answered: the next could not tell its answer */
     void (*function)(void);
     bool asked[MAX_CPUS];           /* until it has answered */
 } call;
 
-static bool stopping;
+static uint32_t stopped_by;         /* the CPU that ends the run, its index + 1; 0: nobody yet */
 static uint32_t stopped;
 static bool asked_where[MAX_CPUS];
 
@@ -55,6 +56,10 @@ bool ipi_call_others(void (*function)(void), void (*pause)(void))
     while (__atomic_exchange_n(&call.taken, true, __ATOMIC_ACQUIRE))
         pause();                        /* interrupts are on: this CPU answers the one before */
     uint32_t self = cpu_index();
+    if (call.broken) {
+        __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
+        return false;
+    }
     call.function = function;
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
         if (cpu == self || !cpu_at(cpu)->online)
@@ -63,10 +68,9 @@ bool ipi_call_others(void (*function)(void), void (*pause)(void))
         apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_CALL);
     }
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
-        if (!wait_for_answer(cpu, pause))
-            return false; /* it may still answer: the next call would not know which one to */
+        call.broken |= !wait_for_answer(cpu, pause);
     __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
-    return true;
+    return !call.broken;
 }
 
 static void call_handler(struct trap_frame *frame)
@@ -113,7 +117,9 @@ static _Noreturn void park(void)
 
 static void nmi_handler(struct trap_frame *frame)
 {
-    if (__builtin_expect(__atomic_load_n(&stopping, __ATOMIC_RELAXED), 0))
+    uint32_t ender = __atomic_load_n(&stopped_by, __ATOMIC_RELAXED);
+
+    if (__builtin_expect(ender != 0, 0) && ender != this_cpu->index + 1)
         park();
     if (__builtin_expect(asked_where[this_cpu->index], 0)) {
         oops_report_frame(frame);
@@ -145,7 +151,7 @@ static void stop_others(void)
     uint32_t others = 0;
     uint64_t end = clock_ms() + STOP_PATIENCE_MS;
 
-    __atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&stopped_by, cpu_index() + 1, __ATOMIC_RELEASE);
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
         if (cpu == cpu_index() || !cpu_at(cpu)->online)
             continue;

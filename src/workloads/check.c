@@ -9,9 +9,11 @@
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/patience.h"
+#include "cpu/softirq.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
 #include "sched/schedule.h"
+#include "sched/softirqd.h"
 #include "smp/ipi.h"
 #include "workloads/target.h"
 
@@ -116,6 +118,17 @@ static void report_thread_stacks(uint32_t cpu)
     });
 }
 
+/* Nothing raises the workloads' softirqs any more; the timer's come and go with the tick. */
+static void look_at_softirqs(const struct percpu *cpu)
+{
+    struct fault_place place = {cpu->index, IRQ_STACK, 0, "look"};
+    uint32_t pending = cpu->softirq_pending & ~(1u << SOFTIRQ_TIMER);
+
+    if (pending || cpu->softirq_deferred)
+        fault_report(CHECK_REST, &place, "softirqs 0x%x are still pending%s", pending,
+                     cpu->softirq_deferred ? ", handed to the softirq thread" : "");
+}
+
 static void report_events(const struct percpu *cpu)
 {
     report_cpu(&(struct report_cpu){
@@ -124,6 +137,7 @@ static void report_events(const struct percpu *cpu)
 #define REPORT_EVENT(symbol, name) .name = cpu->events[EVENT_##symbol],
         EVENTS(REPORT_EVENT)
 #undef REPORT_EVENT
+        .softirqs_deferred = softirqd_runs(cpu->index),
     });
 }
 
@@ -132,6 +146,7 @@ void check_last_look(void)
     for (uint32_t i = 0; i < target_count; i++) {
         const struct percpu *cpu = cpu_at(target_cpus[i]);
         report_events(cpu);
+        look_at_softirqs(cpu);
         for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
             look_at_stack(cpu, kind);
         report_thread_stacks(cpu->index);

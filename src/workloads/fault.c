@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `fault`: #SS and #DF of every kind, resumed or survived. SDM volume 3, 6.15, interrupts 8
- * and 12.
+/* The workload `fault`: #SS and #DF of every kind, resumed or survived. SDM volume 3, 6.15,
+ * interrupts 8 and 12.
  *
  * Those of which a thread dies are given a thread of their own, and what ended it is compared. */
 #include <stddef.h>

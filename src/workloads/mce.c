@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `mce`: INT 18 on the #MC stack, nested through its levels. SDM volume 3, 6.15, interrupt 18.
+/* The workload `mce`: INT 18 on the #MC stack, nested through its levels. SDM volume 3, 6.15,
+ * interrupt 18.
  *
  * INT 18 raises the vector alone: no bank and no MCIP, so it may nest. A true machine check is
  * cpu/mce.c's. */

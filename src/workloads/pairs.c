@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `pairs`: every kind of event inside every other, both ways round, on every CPU.
- * SDM volume 3, 6.9 (priorities), 6.14.5 (IST); the seed's "Events with different IST codes can be
+/* The workload `pairs`: every kind of event inside every other, both ways round, on every CPU. SDM
+ * volume 3, 6.9 (priorities), 6.14.5 (IST); the seed's "Events with different IST codes can be
  * nested".
  *
- * The outer event is raised in the thread; its handler raises the inner one, waits until it has been
- * handled, and then compares its own frame, word by word, with what it was before. The inner one's
- * handler looks at the chain of stacks behind it: the outer's place must be in it. */
+ * The outer event is raised in the thread; its handler raises the inner one, waits until it has
+ * been handled, and then compares its own frame, word by word, with what it was before. The inner
+ * one's handler looks at the chain of stacks behind it: the outer's place must be in it. */
 #include <stddef.h>
 
 #include "cpu/backtrace.h"
@@ -145,7 +145,8 @@ static void raise_event(struct pair *p, enum pair_event event)
     interrupts_restore(flags);
 }
 
-/* A softirq waits for the outermost interrupt's exit: inside a hardirq or a softirq it is put off. */
+/* A softirq waits for the outermost interrupt's exit: inside a hardirq or a softirq it is put
+ * off. */
 static bool is_put_off(const struct pair *p)
 {
     return p->inner == PAIR_SOFTIRQ && (p->outer == PAIR_HARDIRQ || p->outer == PAIR_SOFTIRQ);

@@ -74,8 +74,11 @@ static void run(void *random)
     round->asker = thread_current();
     round->partner_cpu = next_cpu();
     round->partner = thread_create("answer", round->partner_cpu, answer, round);
-    if (!round->partner)
+    if (!round->partner) {
+        struct fault_place place = fault_here("start");
+        fault_report(CHECK_LEAK, &place, "no memory for a partner thread");
         return;
+    }
     uint64_t generation = round->partner->generation;
     while (!thread_stopping()) {
         ask(round);
@@ -83,7 +86,10 @@ static void run(void *random)
             thread_yield();
     }
     thread_stop(round->partner);
-    thread_join(round->partner, generation);
+    if (!thread_join(round->partner, generation)) {
+        struct fault_place place = {round->partner_cpu, THREAD_STACK, 0, "end"};
+        fault_report(CHECK_ACCOUNT, &place, "the partner of CPU %u does not end", cpu_index());
+    }
 }
 
 WORKLOAD(switch_storm) = {

@@ -54,7 +54,7 @@ static void run(void *random)
             fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u was not reaped",
                          cpu_index());
             tallies[cpu_index()].failed++;
-            return;
+            fault_fatal();              /* it may still write to this stack */
         }
     }
 }

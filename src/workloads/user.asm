@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
-; What ring 3 threads run: one label a behaviour. At RSP lie struct user_words (user.c): an address of
-; the kernel's data, and one of its text. SDM volume 3, 5.11, 4.6, 6.15.
+; What ring 3 threads run: one label a behaviour. At RSP lie struct user_words (user.c): an address
+; of the kernel's data, and one of its text. SDM volume 3, 5.11, 4.6, 6.15.
 
 %include "offsets.inc"
 
@@ -11,8 +11,8 @@ global user_%1:function
 user_%1:
 %endmacro
 
-; Entries that come back: SYSCALL with a value that the kernel returns plus one, #BP, and a #DB after
-; each of the instructions that run with TF. Leaves through SYSCALL 0.
+; Entries that come back: SYSCALL with a value that the kernel returns plus one, #BP, and a #DB
+; after each of the instructions that run with TF. Leaves through SYSCALL 0.
 USER_CODE events
         mov     ebx, USER_SYSCALLS
 .again: mov     edi, ebx

@@ -2,8 +2,8 @@
 /* The workload `user`: ring 3 threads that take every kind of event, and that do what they may not.
  * SDM volume 3, 5.11 (pages), 6.12.1.3 (IDT privilege), 5.8.8 (SYSCALL).
  *
- * Each case is a thread of its own. What it may do comes back and is counted; of what it may not, the
- * thread ends, by the vector that the manual names. */
+ * Each case is a thread of its own. What it may do comes back and is counted; of what it may not,
+ * the thread ends, by the vector that the manual names. */
 #include "sched/user.h"
 
 #include <stddef.h>

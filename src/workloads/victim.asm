@@ -1,6 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; The victim's loop: every register against its copy on the stack, over and over. The same code in
-; rings 0 and 3, so it refers to nothing but RSP. What lies there: struct victim_block in victim.c.
+; rings 0 and 3, so it refers to nothing but RSP. What lies there: struct victim_block in
+; victim_block.h.
 
 %include "offsets.inc"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `windows`: a #DB, and an NMI right behind it, at the instructions of the entry and exit
- * paths where GS, RSP and the nest counter do not agree yet. SDM volume 3, 6.7.1 (blocked NMIs),
- * 17.3.1.1 (execution breakpoints).
+/* The workload `windows`: a #DB, and an NMI right behind it, at the instructions of the entry and
+ * exit paths where GS, RSP and the nest counter do not agree yet. SDM volume 3, 6.7.1 (blocked
+ * NMIs), 17.3.1.1 (execution breakpoints).
  *
- * An execution breakpoint stops at the instruction. Its handler blocks NMIs (cpu/nmi.h) and sends one,
- * which stays latched until the handler's IRET, and so comes at that very instruction. Both handlers
- * must know their CPU, and name the stack that they interrupted by RSP, whatever the counter says. */
+ * An execution breakpoint stops at the instruction. Its handler blocks NMIs (cpu/nmi.h) and sends
+ * one, which stays latched until the handler's IRET, and so comes at that very instruction. Both
+ * handlers must know their CPU, and name the stack that they interrupted by RSP, whatever the
+ * counter says. */
 #include <stddef.h>
 
 #include "cpu/fault.h"

@@ -74,6 +74,14 @@ void check_thread(void *unused)
     }
 }
 
+/* Too deep is told before it is too late: the next run may be deeper. */
+static void check_margin(const struct fault_place *place, uint32_t size, uint32_t used)
+{
+    if (size - used < STACK_MARGIN)
+        fault_report(CHECK_FILL, place, "%u bytes used of %u: closer to the end than %u", used,
+                     size, STACK_MARGIN);
+}
+
 /* A level that no event has entered must be as it was filled. */
 static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 {
@@ -87,6 +95,8 @@ static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
         if (level > deepest && used)
             fault_report(CHECK_FILL, &place,
                          "%u bytes of a level that was never entered are written", used);
+        else
+            check_margin(&place, shape->level_size, used);
         if (used > most)
             most = used;
     }
@@ -104,7 +114,9 @@ static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 static void report_thread_stacks(uint32_t cpu)
 {
     uint32_t used = thread_stack_most_used(cpu);
+    struct fault_place place = {cpu, THREAD_STACK, 0, "look"};
 
+    check_margin(&place, THREAD_SIZE, used);
     report_stack(&(struct report_stack){
         .cpu = cpu,
         .stack = stack_name(THREAD_STACK),

@@ -82,6 +82,17 @@ static void check_margin(const struct fault_place *place, uint32_t size, uint32_
                      size, STACK_MARGIN);
 }
 
+/* Below the last level. Without it, one level too many would be silent. */
+static void check_guard(const struct percpu *cpu, enum stack_kind kind)
+{
+    uint32_t levels = stack_shapes[kind].levels;
+    uintptr_t guard = stack_top(cpu->index, kind, levels) - PAGE_SIZE;
+    struct fault_place place = {cpu->index, kind, levels, "look"};
+
+    if (paging_readable(guard, PAGE_SIZE))
+        fault_report(CHECK_FILL, &place, "the guard page at 0x%lx is mapped", guard);
+}
+
 /* A level that no event has entered must be as it was filled. */
 static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 {
@@ -144,8 +155,10 @@ void check_last_look(void)
     for (uint32_t i = 0; i < target_count; i++) {
         const struct percpu *cpu = cpu_at(target_cpus[i]);
         report_events(cpu);
-        for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
+            check_guard(cpu, kind);
             look_at_stack(cpu, kind);
+        }
         report_thread_stacks(cpu->index);
     }
 }

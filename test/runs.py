@@ -134,6 +134,7 @@ FAULTS = {
     "nest-counter": fault("rest"),
     "stack-fill": fault("fill", cpu=1),
     "deep-stack": fault("fill", cpu=1, stack="NMI", level=0),
+    "shallow-overflow": fault("fill", cpu=1, stack="TASK", event="switch"),
     "stack-leak": fault("leak"),
     "hung-cpu": fault("alive", cpu=1),
     "late-ap": fault("bringup", cpu=1),

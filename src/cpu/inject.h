@@ -25,7 +25,7 @@
     I(STACK_FILL, "stack-fill", "a handler writes below the stack that it uses")                   \
     I(DEEP_STACK, "deep-stack", "a handler uses nearly all of its stack")                          \
     I(STACK_LEAK, "stack-leak", "a reaped thread's stack is not freed")                            \
-    I(SHALLOW_OVERFLOW, "shallow-overflow", "a thread writes over its stack's end magic")           \
+    I(SHALLOW_OVERFLOW, "shallow-overflow", "a thread writes over its stack's end magic")          \
     I(EXHAUST_THREAD, "exhaust-thread", "a thread overruns its stack into the guard page")         \
     I(EXHAUST_IRQ, "exhaust-irq", "an interrupt overruns the IRQ stack into the guard page")       \
     I(EXHAUST_NMI, "exhaust-nmi", "NMIs nest past their last level")                               \

@@ -16,7 +16,7 @@ def test_run(run, launch):
 
 def test_double_faults_past_their_last_level_shut_down(launch):
     """There is nobody left to name it: the host sees an end without a verdict."""
-    result = launch(Run("inject=exhaust-doublefault", "fault",
-                        words=("inject=exhaust-doublefault", "time=1s")))
+    result = launch(runs.Run("inject=exhaust-doublefault", "fault",
+                             words=("inject=exhaust-doublefault", "time=1s")))
     assert result.status == 3, result.explain()
     assert result.report.verdict is None

@@ -24,6 +24,7 @@
     I(LOST_WAKE_UP, "lost-wake-up", "a thread that was woken is not queued")                       \
     I(NEST_COUNTER, "nest-counter", "the IRQ nest counter is not lowered on exit")                 \
     I(STACK_FILL, "stack-fill", "a handler writes below the stack that it uses")                   \
+    I(DEEP_STACK, "deep-stack", "a handler uses nearly all of its stack")                          \
     I(STACK_LEAK, "stack-leak", "a reaped thread's stack is not freed")                            \
     I(SHALLOW_OVERFLOW, "shallow-overflow", "a thread writes over its stack's end magic")          \
     I(EXHAUST_THREAD, "exhaust-thread", "a thread overruns its stack into the guard page")         \

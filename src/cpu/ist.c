@@ -68,6 +68,14 @@ static inline void ist_leave(enum stack_kind kind)
     this_cpu->ist_nest[kind]--;
 }
 
+static __attribute__((noinline)) void use_nearly_all(void)
+{
+    volatile uint8_t room[EXCEPTION_STKSZ - STACK_MARGIN];
+
+    room[0] = 0;
+    (void)room[0];
+}
+
 extern char user_text_start[], user_text_end[];
 
 /* Planted where an entry path would do it: in what is about to be restored. Only a victim's code is
@@ -84,6 +92,8 @@ static inline void plant_damage(struct trap_frame *frame)
         ((uint64_t *)frame->rsp)[20] ^= 1;
     if (inject_planted(INJECT_STACK_FILL) && here)
         *(uint64_t *)stack_top(this_cpu->index, NMI_STACK, 1) = 0;
+    if (inject_planted(INJECT_DEEP_STACK) && here)
+        use_nearly_all();
 }
 
 /* The NMI that nmi_block asked for: its level is given back, and the way back is no IRET. */

@@ -39,6 +39,9 @@
 #define EXCEPTION_STKSZ PAGE_SIZE
 #define DEBUG_STKSZ (2 * PAGE_SIZE)
 #define IST_LEVELS 4
+/* What must stay untouched of every level that is used, and of thread stacks: room for what a run
+ * has not met, such as a page fault's frame and an oops on top of the deepest handler. */
+#define STACK_MARGIN 512
 
 /* S(symbol, short name, IST code or 0, bytes a level, levels) */
 #define CPU_STACKS(S)                                                                              \

@@ -35,6 +35,7 @@
 
 #define DR6_B(n) (1u << (n))
 #define DR6_BS (1u << 14)
+#define DR6_REASONS (DR6_B(0) | DR6_B(1) | DR6_B(2) | DR6_B(3) | DR6_BS)
 #define DR6_IDLE 0xffff0ff0u
 #define DR7_IDLE 0x400u
 #define DR7_LOCAL(n) (1u << ((n) * 2))

@@ -108,14 +108,19 @@ static void check_at_rest(const struct thread *thread)
 {
     uintptr_t depth = thread_stack(thread) + THREAD_SIZE - read_rsp();
 
-    if (__builtin_expect(
-            this_cpu->irq_nest == -1 && depth <= THREAD_SIZE && thread_stack_is_whole(thread), 1))
+    bool open = read_flags() & RFLAGS_IF;
+
+    if (__builtin_expect(this_cpu->irq_nest == -1 && !open && depth <= THREAD_SIZE &&
+                             thread_stack_is_whole(thread),
+                         1))
         return;
     struct fault_place place = fault_here("switch");
     if (this_cpu->irq_nest != -1)
         fault_report(CHECK_REST, &place,
                      "the IRQ nest counter is %d at a switch: it did not come back",
                      this_cpu->irq_nest);
+    else if (open)
+        fault_report(CHECK_REST, &place, "interrupts are on at a switch");
     else if (depth > THREAD_SIZE)
         fault_report(CHECK_STACK, &place, "thread %s switches on a stack that is not its own",
                      thread->name);

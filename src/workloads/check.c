@@ -76,6 +76,25 @@ void check_thread(void *unused)
     }
 }
 
+/* Too deep is told before it is too late: the next run may be deeper. */
+static void check_margin(const struct fault_place *place, uint32_t size, uint32_t used)
+{
+    if (size - used < STACK_MARGIN)
+        fault_report(CHECK_FILL, place, "%u bytes used of %u: closer to the end than %u", used,
+                     size, STACK_MARGIN);
+}
+
+/* Below the last level. Without it, one level too many would be silent. */
+static void check_guard(const struct percpu *cpu, enum stack_kind kind)
+{
+    uint32_t levels = stack_shapes[kind].levels;
+    uintptr_t guard = stack_top(cpu->index, kind, levels) - PAGE_SIZE;
+    struct fault_place place = {cpu->index, kind, levels, "look"};
+
+    if (paging_readable(guard, PAGE_SIZE))
+        fault_report(CHECK_FILL, &place, "the guard page at 0x%lx is mapped", guard);
+}
+
 /* A level that no event has entered must be as it was filled. */
 static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 {
@@ -89,6 +108,8 @@ static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
         if (level > deepest && used)
             fault_report(CHECK_FILL, &place,
                          "%u bytes of a level that was never entered are written", used);
+        else
+            check_margin(&place, shape->level_size, used);
         if (used > most)
             most = used;
     }
@@ -106,7 +127,9 @@ static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 static void report_thread_stacks(uint32_t cpu)
 {
     uint32_t used = thread_stack_most_used(cpu);
+    struct fault_place place = {cpu, THREAD_STACK, 0, "look"};
 
+    check_margin(&place, THREAD_SIZE, used);
     report_stack(&(struct report_stack){
         .cpu = cpu,
         .stack = stack_name(THREAD_STACK),
@@ -147,8 +170,10 @@ void check_last_look(void)
         const struct percpu *cpu = cpu_at(target_cpus[i]);
         report_events(cpu);
         look_at_softirqs(cpu);
-        for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
+            check_guard(cpu, kind);
             look_at_stack(cpu, kind);
+        }
         report_thread_stacks(cpu->index);
     }
 }

@@ -17,6 +17,7 @@
 #include "smp/apic.h"
 #include "workloads/events.h"
 #include "workloads/target.h"
+#include "workloads/victim.h"
 #include "workloads/workload.h"
 
 #define NEST_PATIENCE \
@@ -70,6 +71,7 @@ static void receive_chain(struct trap_frame *frame)
 static void receive_remote(struct trap_frame *frame)
 {
     (void)frame;
+    victim_check_direction("interrupt");
     count_event(EVENT_IPI);
     tallies[cpu_index()].received++;
     __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);

@@ -16,6 +16,7 @@
 #include "smp/ipi.h"
 #include "workloads/events.h"
 #include "workloads/target.h"
+#include "workloads/victim.h"
 #include "workloads/workload.h"
 
 #define BURST_ONE_IN 16
@@ -33,6 +34,7 @@ static struct {
 static void receive(struct trap_frame *frame)
 {
     (void)frame;
+    victim_check_direction("NMI");
     tallies[this_cpu->index].received++;
     if (inject_planted(INJECT_EXHAUST_NMI) && cpu_index() == inject_cpu()) {
         apic_send_nmi(this_cpu->apic_id);

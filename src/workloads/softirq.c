@@ -29,12 +29,24 @@ static struct state {
         uint64_t raised, done;
     } softirqs[SOFTIRQ_STORM_COUNT];
     uint32_t rounds_left;           /* of a storm: the handler raises itself again */
+    uint64_t storms;
 } states[MAX_CPUS];
+
+/* The topmost word of the IRQ stack says where on which other stack it was left for. */
+static bool back_link_is_whole(void)
+{
+    uintptr_t link = ((const uintptr_t *)this_cpu->irq_stack_top)[-1];
+    enum stack_kind kind = stack_find(link).kind;
+
+    return kind == THREAD_STACK || (kind < CPU_STACK_KINDS && kind != IRQ_STACK);
+}
 
 static void check_context(unsigned softirq)
 {
     struct fault_place place = fault_here("softirq");
 
+    if (!back_link_is_whole())
+        fault_report(CHECK_STACK, &place, "the back-link of the IRQ stack leads to no stack");
     if (place.stack != IRQ_STACK || this_cpu->irq_nest != 0 || !(read_flags() & RFLAGS_IF))
         fault_report(CHECK_STACK, &place,
                      "softirq %u runs at nest counter %d, interrupts %s, not on the IRQ stack at 0",
@@ -109,8 +121,10 @@ static void raise_in_thread(struct random *random)
 
     interrupts_off();
     uint64_t before = state->softirqs[n].done;
-    if (random_below(random, STORM_ONE_IN) == 0)
+    if (random_below(random, STORM_ONE_IN) == 0) {
         state->rounds_left = STORM_ROUNDS;
+        state->storms++;
+    }
     raise_one(n);
     interrupts_on();
     softirq_flush();
@@ -139,6 +153,9 @@ static void account_cpu(uint32_t cpu)
         if (states[cpu].softirqs[n].done != states[cpu].softirqs[n].raised)
             fault_report(CHECK_ACCOUNT, &place, "softirq %u raised %lu times, but seen up to %lu",
                          n, states[cpu].softirqs[n].raised, states[cpu].softirqs[n].done);
+    if (states[cpu].storms && !softirqd_runs(cpu))
+        fault_report(CHECK_ACCOUNT, &place, "%lu storms, but none reached the softirq thread",
+                     states[cpu].storms);
     tallies[cpu].coalesced = tallies[cpu].sent - tallies[cpu].received;
 }
 

@@ -14,6 +14,8 @@ victim_enter:
         mov     rsp, rdi
 global victim_loop:function
 victim_loop:
+        std                                     ; to be kept, and not to be met by any handler
+        std                                     ; no handler may run with it, nor clear it for us
 %macro FOR_ALL 1                                ; in the order of struct trap_frame
         %1      r15, 0
         %1      r14, 1

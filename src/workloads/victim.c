@@ -9,6 +9,7 @@
 #include "cpu/percpu.h"
 #include "cpu/trap.h"
 #include "cpu/vectors.h"
+#include "cpu/x86.h"
 #include "lib/random.h"
 #include "lib/string.h"
 #include "sched/thread.h"
@@ -69,12 +70,32 @@ static void check_words(const struct trap_frame *frame, const struct victim_bloc
                          block->key ^ i);
 }
 
+#define FLAGS_LOOKED_AT (RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
+#define FLAGS_OF_VICTIM (RFLAGS_IF | RFLAGS_DF)
+
+static void check_flags(const struct trap_frame *frame, const struct fault_place *place)
+{
+    if ((frame->rflags & FLAGS_LOOKED_AT) != FLAGS_OF_VICTIM)
+        fault_report(CHECK_WHOLE, place, "ring %u victim: RFLAGS is 0x%lx, not 0x%x in 0x%x",
+                     (unsigned)frame->cs & 3, frame->rflags, FLAGS_OF_VICTIM, FLAGS_LOOKED_AT);
+}
+
+void victim_check_direction(const char *event)
+{
+    if (__builtin_expect(!(read_flags() & RFLAGS_DF), 1))
+        return;
+    __asm__ volatile("cld" : : : "memory");
+    struct fault_place place = fault_here(event);
+    fault_report(CHECK_WHOLE, &place, "the handler runs with DF set: its entry did not clear it");
+}
+
 /* The victim asks to be looked at: because it is time, or because something differs. */
 static void look(struct trap_frame *frame)
 {
     struct victim_block block;
     struct fault_place place = fault_here("victim");
 
+    victim_check_direction("victim");
     if (!frame_from_user(frame)) {
         memcpy(&block, (const void *)frame->rsp, sizeof(block));
     } else if (!user_read(&block, frame->rsp, sizeof(block))) {
@@ -85,6 +106,7 @@ static void look(struct trap_frame *frame)
     if (frame->rsp != block.rsp)
         fault_report(CHECK_WHOLE, &place, "ring %u victim: RSP is 0x%lx, not 0x%lx",
                      (unsigned)frame->cs & 3, frame->rsp, block.rsp);
+    check_flags(frame, &place);
     check_registers(frame, &block, &place);
     check_words(frame, &block, &place);
     counts[cpu_index()].looks++;

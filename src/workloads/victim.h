@@ -14,6 +14,10 @@ void victim_prepare(void);
 void victim_ring0(void *random);
 void victim_ring3(void *random);
 
+/* For handlers of every kind: entries clear DF, as the C ABI asks, and victims run with it set. Any
+ * context. */
+void victim_check_direction(const char *event);
+
 /* Times that victims looked and found everything whole. Any context. */
 uint64_t victim_rounds(void);
 

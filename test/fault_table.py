@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Plant every fault of src/cpu/inject.h, and print the table of who caught it: README's.
+
+exit status:
+  0   each fault was caught by the check that test/runs.py names
+  1   one was not
+"""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
+sys.dont_write_bytecode = True
+
+import iststorm_report  # noqa: E402  (found through the path above)
+import runs  # noqa: E402
+
+EXIT_NOT_CAUGHT = 1
+HEAD = ("inject=", "what it breaks", "check", "CPU", "stack", "level", "event",
+        "the verdict's reason")
+README = ROOT / "README.md"
+PART = re.compile(r"(?<=<!-- faults -->\n).*?(?=<!-- /faults -->)", re.DOTALL)
+
+
+class NotCaught(Exception):
+    """A fault that its check did not see; the text says what came instead."""
+
+
+def read_faults():
+    """Name -> what it breaks, in the order of inject.h."""
+    text = (ROOT / "src" / "cpu" / "inject.h").read_text(encoding="ascii")
+    return dict(re.findall(r'^    I\(\w+, "([^"]+)",\s+(?:\\\s+)?"([^"]+)"\)', text, re.MULTILINE))
+
+
+def plant(name, directory):
+    """The report of the run that plants this fault."""
+    run = runs.fault_run(name)
+    log = pathlib.Path(directory) / "log"
+    command = [ROOT / "tools" / "run", "--quiet", "--log", log, *run.arguments()]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
+                          check=False)
+    report = iststorm_report.read_report(log.read_text(encoding="utf-8").split("\n"))
+    if runs.STATUS.get(report.verdict) != done.returncode or report.verdict != "FAIL":
+        raise NotCaught(f"{name}: verdict {report.verdict}, status {done.returncode}")
+    if (problem := runs.FAULTS[name](report)) is not None:
+        raise NotCaught(f"{name}: {problem}")
+    return report
+
+
+def row_of(cells):
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def make_table(say):
+    table = row_of(HEAD) + row_of(["---"] * len(HEAD))
+    with tempfile.TemporaryDirectory(prefix="iststorm-faults-") as directory:
+        for name, about in read_faults().items():
+            report = plant(name, directory)
+            record = runs.FAULTS[name].find(report)
+            cells = (record[key] for key in ("check", "cpu", "stack", "level", "event"))
+            table += row_of([f"`{name}`", about, *cells, report.reason])
+            say(f"{name}: {report.reason}")
+    return table
+
+
+def main(argv):
+    parser = iststorm_report.Parser(prog="test/fault_table.py", description=__doc__,
+                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put it into README.md")
+    options = parser.parse_args(argv)
+    try:
+        table = make_table(lambda text: print(text, file=sys.stderr, flush=True))
+    except NotCaught as error:
+        print(f"fault_table: {error}", file=sys.stderr)
+        return EXIT_NOT_CAUGHT
+    if options.write:
+        readme = README.read_text(encoding="ascii")
+        README.write_text(PART.sub(lambda _: table, readme), encoding="ascii")
+    else:
+        print(table, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

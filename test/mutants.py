@@ -1,0 +1,330 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Break the sources in one line, again and again, and show which check sees it.
+
+Each mutant drops one thing that the stacks depend on: an adjustment, a back-link, an EOI, a
+swapgs, a guard page. It is built in a copy of the tree and run, its own runs first and then the
+quick ones, until one of them fails: the mutant is killed. One that no run kills shows what nothing
+checks, and fails this script, as does one whose text the sources no longer have exactly once.
+
+exit status:
+  0   every mutant was killed
+  1   one survived, or a run failed before anything was mutated
+  64  wrong usage, or a mutant that does not match the sources
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import pathlib
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
+sys.dont_write_bytecode = True
+
+import iststorm_report  # noqa: E402  (found through the path above)
+import runs  # noqa: E402
+from runs import Run  # noqa: E402
+
+EXIT_SURVIVED = 1
+EXIT_USAGE = 64
+BUILD_LIMIT_S = 300
+RUN_LIMIT_S = 30  # of the host's clock; a mutant may well hang
+ENTRY = "src/cpu/entry.asm"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    """What `find`, which stands once in the file, becomes. `runs` are tried first."""
+    name: str
+    path: str
+    find: str
+    put: str
+    runs: tuple = ()
+
+    def matches(self, tree):
+        return (tree / self.path).read_text(encoding="ascii").count(self.find)
+
+
+def alone(workload, smp="2", **options):
+    return Run(f"run={workload} smp {smp}", "mutant", words=(f"run={workload}", "time=500ms"),
+               smp=smp, **options)
+
+
+STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
+DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
+    alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
+THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "time=2s"), smp="4")
+
+MUTANTS = [
+    # The IST entries.
+    Mutant("IST value not lowered on entry", ENTRY,
+           "        INJECT  NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], "
+           "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
+    Mutant("IST value not raised on exit", ENTRY,
+           "        INJECT  NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], "
+           "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
+    Mutant("IST entry without swapgs", ENTRY,
+           "        js      .kernel_gs\n        swapgs\n", "        js      .kernel_gs\n", (NMI,)),
+    Mutant("IST exit without swapgs", ENTRY,
+           "        js      .leave\n        swapgs\n", "        js      .leave\n", (NMI,)),
+    Mutant("IST entry decides for swapgs by CS", ENTRY,
+           "        test    edx, edx\n        js      .kernel_gs\n",
+           "        test    byte [rsp + FRAME_CS], 3\n        jz      .kernel_gs\n", (NMI,)),
+    Mutant("IST entry without cld", ENTRY,
+           "        PUSH_ALL_BUT_RAX\n        cld\n        lea     rbp, [rsp + 1]\n"
+           "        mov     rdi, rsp\n        mov     ecx",
+           "        PUSH_ALL_BUT_RAX\n        lea     rbp, [rsp + 1]\n"
+           "        mov     rdi, rsp\n        mov     ecx", (NMI,)),
+    Mutant("events on an IST stack not counted down", "src/cpu/ist.c",
+           "    this_cpu->ist_nest[kind]--;\n", "    (void)kind;\n", (NMI,)),
+    Mutant("DR6 not cleared", "src/cpu/ist.c", "    write_dr6(DR6_IDLE);\n", "", (DEBUG,)),
+    Mutant("RF not set after an execution breakpoint", "src/workloads/debug.c",
+           "        frame->rflags |= RFLAGS_RF;", "        ;", (DEBUG,)),
+    Mutant("TF not cleared by the step's end", "src/workloads/debug.asm",
+           "        and     qword [rsp], ~RFLAGS_TF\n", "", (DEBUG,)),
+
+    # Exceptions and returns.
+    Mutant("exception entry without swapgs", ENTRY,
+           "trap_entry:\n        test    byte [rsp + 24], 3              "
+           "; the frame so far: vector, error code, RIP, CS\n        jz      .kernel\n"
+           "        swapgs\n",
+           "trap_entry:\n        test    byte [rsp + 24], 3\n        jz      .kernel\n",
+           (STORM,)),
+    Mutant("exception entry without cld", ENTRY,
+           "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
+           "        call    trap_handler\n",
+           "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
+           "        call    trap_handler\n", (STORM,)),
+    Mutant("return to ring 3 without swapgs", ENTRY,
+           "        swapgs\nglobal leave_swapped", "global leave_swapped", (STORM,)),
+    Mutant("SYSCALL without swapgs", ENTRY, "syscall_entry:\n        swapgs\n",
+           "syscall_entry:\n", (USER,)),
+    Mutant("SYSCALL stays on ring 3's stack", ENTRY, "        mov     rsp, [gs:TSS_RSP0]\n", "",
+           (USER,)),
+    Mutant("a ring 3 thread ends without swapgs", ENTRY,
+           "        swapgs\n        jmp     thread_exit\n", "        jmp     thread_exit\n",
+           (USER,)),
+    Mutant("NMIs have the debug stack's IST code", "src/cpu/vectors.h",
+           'V(2, NMI, "NMI", IST_NMI, 3, 0)', 'V(2, NMI, "NMI", IST_NMI, 4, 0)', (NMI,)),
+    Mutant("#SS has no IST code", "src/cpu/vectors.h",
+           'V(12, SS, "#SS", IST_STACKFAULT, 1, 0)', 'V(12, SS, "#SS", IST_STACKFAULT, 0, 0)',
+           (FAULT,)),
+    Mutant("RSP0 not set at a switch", "src/sched/schedule.c",
+           "    this_cpu->tss.rsp[0] = thread_stack(next) + THREAD_SIZE;\n", "", (STORM,)),
+    Mutant("gates let interrupts in", "src/cpu/idt.asm",
+           "        db      0x8e | dpl << 5 ", "        db      0x8f | dpl << 5 ", (IRQ,)),
+
+    # The IRQ stack and softirqs.
+    Mutant("interrupt entry without swapgs", ENTRY,
+           "        swapgs\nglobal irq_swapped", "global irq_swapped", (IRQ,)),
+    Mutant("interrupt entry without cld", ENTRY,
+           "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
+           "        inc ", "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
+           "        inc ", (IRQ,)),
+    Mutant("nest counter not raised by an interrupt", ENTRY,
+           "        inc     dword [gs:PERCPU_IRQ_NEST]\nglobal irq_counted",
+           "global irq_counted", (IRQ,)),
+    Mutant("nested interrupts start the IRQ stack anew", ENTRY,
+           "        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ;",
+           "        mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]  ;", (IRQ,)),
+    Mutant("no back-link from the IRQ stack", ENTRY,
+           "        push    rdi                             ; the back-link\n",
+           "        push    0\n", (IRQ,)),
+    Mutant("nest counter not lowered by an interrupt", ENTRY,
+           "        INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \\\n",
+           "        INJECT  NEST_COUNTER, {test dword [gs:PERCPU_IRQ_NEST], eax}, \\\n", (IRQ,)),
+    Mutant("an interrupt schedules off a thread's stack", "src/sched/schedule.c",
+           "    if (stack_find((uintptr_t)frame).kind == THREAD_STACK)\n        schedule();",
+           "    (void)frame;\n    schedule();", (PAIRS,)),
+    Mutant("no back-link from a thread's softirqs", ENTRY,
+           "        push    rbp\n        push    rbp\n        call    rdi\n",
+           "        push    0\n        push    rbp\n        call    rdi\n", (SOFTIRQ,)),
+    Mutant("nest counter not lowered after a thread's softirqs", ENTRY,
+           "        pop     rsp\n        dec     dword [gs:PERCPU_IRQ_NEST]\n",
+           "        pop     rsp\n", (SOFTIRQ,)),
+    Mutant("softirqs with interrupts off", "src/cpu/softirq.c",
+           "        this_cpu->softirq_pending = 0;\n        interrupts_on();\n",
+           "        this_cpu->softirq_pending = 0;\n", (SOFTIRQ,)),
+    Mutant("interrupts stay on after softirqs", "src/cpu/softirq.c",
+           "        run_round(pending);\n        interrupts_off();\n",
+           "        run_round(pending);\n", (SOFTIRQ,)),
+    Mutant("softirqs at every depth", "src/cpu/irq.c",
+           "    if (this_cpu->irq_nest == 0 && ", "    if (", (STORM,)),
+    Mutant("no restart limit for softirqs", "src/cpu/softirq.c",
+           "        if (round == SOFTIRQ_RESTARTS) {", "        if (round == ~0u) {", (SOFTIRQ,)),
+    Mutant("interrupt without EOI", "src/workloads/irq.c",
+           "    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);\n"
+           "    apic_eoi();\n",
+           "    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);\n", (IRQ,)),
+    Mutant("tick without EOI", "src/sched/schedule.c",
+           "        schedule_tick_hook();\n    apic_eoi();\n", "        schedule_tick_hook();\n",
+           (THREAD,)),
+
+    # Threads.
+    Mutant("the reaper does not wait for a round", "src/sched/reaper.c",
+           "    wait_until_forgotten();\n    for", "    for", (THREAD,)),
+    Mutant("CPUs do not forget dead stacks", "src/sched/reaper.c",
+           "    write_cr3(paging_root);\n", "", (THREAD,)),
+    Mutant("a new thread has no end magic", "src/sched/thread.c",
+           "    *end_magic_of(thread) = STACK_END_MAGIC;\n", "", (THREAD,)),
+    Mutant("a thread's end magic is not looked at", "src/sched/thread.c",
+           " &&\n           *end_magic_of(thread) == STACK_END_MAGIC;", ";",
+           (runs.fault_run("shallow-overflow"),)),
+    Mutant("a thread's guard page is mapped", "src/sched/thread.c",
+           "    if (!paging_map_new(low, low + THREAD_SIZE, PAGE_DATA))",
+           "    if (!paging_map_new(low - PAGE_SIZE, low + THREAD_SIZE, PAGE_DATA))", (THREAD,)),
+    Mutant("a zombie's stack stays mapped", "src/sched/thread.c",
+           "    paging_hide(low, low + THREAD_SIZE);\n", "", (THREAD,)),
+
+    # What is checked.
+    Mutant("a CPU stack's guard page is mapped", "src/cpu/percpu.c",
+           "        if (!paging_map_new(high - shape->level_size * shape->levels, high,",
+           "        if (!paging_map_new(high - shape->level_size * shape->levels - PAGE_SIZE, high,",
+           (STORM,)),
+    Mutant("a level's end magic is not looked at", "src/workloads/check.c",
+           "        check_magics();\n", "", (runs.fault_run("stack-fill"),)),
+    Mutant("stacks come too near their end", "src/workloads/check.c",
+           "    if (size - used < STACK_MARGIN)", "    if (size < used)",
+           (runs.fault_run("deep-stack"),)),
+]
+
+
+def copy_sources(tree):
+    """What git has or would take."""
+    listing = subprocess.run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT,
+                             capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listing.split("\0")):
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tree / name)
+
+
+def build(tree):
+    """None, or the last line of what the compiler or linker said."""
+    done = subprocess.run(["make", "-s", "kernel"], cwd=tree, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False)
+    if done.returncode == 0:
+        return None
+    errors = [line for line in done.stderr.splitlines() if "error" in line or "ASSERT" in line]
+    return (errors or done.stderr.splitlines() or ["make failed"])[0]
+
+
+def try_run(tree, run):
+    """None, or what shows that this run is not as it should be."""
+    run = dataclasses.replace(run, media="memory", timeout=run.timeout or RUN_LIMIT_S)
+    log = tree / "build" / "run.log"
+    done = subprocess.run([tree / "tools" / "run", "--quiet", "--log", log, *run.arguments()],
+                          cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    text = log.read_text(encoding="utf-8", errors="replace")
+    report = iststorm_report.read_report(text.split("\n"))
+    problem = next(run.problems(Result(done.returncode, report)), None)
+    if problem is None:
+        return None
+    if report.verdict is None:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        return "no verdict: " + said.split("no verdict: ")[-1]
+    faults = report.of_type("fault")
+    if report.verdict == "FAIL" and faults and run.verdict != "FAIL":
+        return f"check {faults[0]['check']}: {report.reason}"
+    return problem
+
+
+@dataclasses.dataclass
+class Result:
+    """As much of a run as Run.problems looks at."""
+    status: int
+    report: iststorm_report.Report
+
+
+def runs_of(mutant):
+    quick = [run for run in runs.RUNS if run.group == "quick"]
+    return [*mutant.runs, *(run for run in quick if run not in mutant.runs)]
+
+
+def kill(tree, mutant):
+    """Who killed it, as text; None when it survived. The tree is as before afterwards."""
+    path = tree / mutant.path
+    original = path.read_text(encoding="ascii")
+    path.write_text(original.replace(mutant.find, mutant.put), encoding="ascii")
+    try:
+        if (error := build(tree)) is not None:
+            return f"the build: {error}"
+        for run in runs_of(mutant):
+            if (problem := try_run(tree, run)) is not None:
+                return f"{run.name}: {problem}"
+        return None
+    finally:
+        path.write_text(original, encoding="ascii")
+
+
+def check_baseline(tree, mutants):
+    """Without a mutant all is well, or the mutants' deaths would say nothing."""
+    if (error := build(tree)) is not None:
+        return f"the build: {error}"
+    for run in dict.fromkeys(run for mutant in mutants for run in mutant.runs):
+        if (problem := try_run(tree, run)) is not None:
+            return f"{run.name}: {problem}"
+    return None
+
+
+def hunt(mutants, jobs, say):
+    """Tries to kill them all, as many at a time as there are jobs: name -> who killed it, None for
+    a survivor."""
+    with tempfile.TemporaryDirectory(prefix="iststorm-mutants-") as directory:
+        first = pathlib.Path(directory) / "0"
+        copy_sources(first)
+        if (problem := check_baseline(first, mutants)) is not None:
+            raise SystemExit(f"mutants: unmutated, but {problem}")
+        trees = queue.SimpleQueue()
+        for number in range(1, jobs + 1):
+            trees.put(shutil.copytree(first, pathlib.Path(directory) / str(number)))
+
+        def attempt(mutant):
+            tree, start = trees.get(), time.monotonic()
+            try:
+                return mutant, kill(tree, mutant), time.monotonic() - start
+            finally:
+                trees.put(tree)
+
+        killers = {}
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            done = pool.map(attempt, mutants)
+            for number, (mutant, killer, seconds) in enumerate(done, 1):
+                say(f"{number:2}/{len(mutants)}  {seconds:5.1f} s  {mutant.name}\n"
+                    f"      {'killed by ' + killer if killer else 'SURVIVED'}")
+                killers[mutant.name] = killer
+    return killers
+
+
+def main(argv):
+    parser = iststorm_report.Parser(prog="test/mutants.py", description=__doc__,
+                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", metavar="WORD",
+                        help="only the mutants whose names have one of these")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="mutants at a time (1)")
+    parser.add_argument("--list", action="store_true", help="print the mutants, and run nothing")
+    options = parser.parse_args(argv)
+    mutants = [mutant for mutant in MUTANTS
+               if not options.words or any(word in mutant.name for word in options.words)]
+    wrong = [mutant.name for mutant in mutants if mutant.matches(ROOT) != 1]
+    if wrong or not mutants or options.jobs < 1:
+        parser.error(f"the sources do not have exactly once: {', '.join(wrong)}" if wrong
+                     else "no such mutant, or no job")
+    if options.list:
+        print("\n".join(f"{mutant.path}: {mutant.name}" for mutant in mutants))
+        return 0
+    killers = hunt(mutants, options.jobs, lambda text: print(text, flush=True))
+    killed = sum(killer is not None for killer in killers.values())
+    print(f"{killed} of {len(mutants)} mutants killed")
+    return 0 if killed == len(mutants) else EXIT_SURVIVED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

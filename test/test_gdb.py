@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""The gdb commands of tools/gdb, in a machine that waits for gdb as with `make debug`."""
+
+import re
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+GDB_LIMIT_S = 120
+# The last of four #BPs, each inside the one before, on the second CPU.
+DEEPEST = ("-source workloads/debug.c -function take_breakpoint "
+           "if $cpu() == 1 && expectations[1].breakpoints == 3")
+
+
+def debug(log, *commands):
+    """What gdb says to these commands, by command. gdb ends the machine."""
+    tool = subprocess.Popen(
+        [ROOT / "tools" / "run", "--gdb", "--accel", "tcg", "--smp", "2", "--quiet", "--timeout",
+         str(GDB_LIMIT_S), "--log", log, "run=debug,nmi", "time=1s"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        words = re.search(r"gdb -x (\S+) -ex '(target \S+ \S+)' (\S+)", tool.stderr.readline())
+        arguments = ["-ex", words[2]]
+        for number, command in enumerate(commands):
+            arguments += ["-ex", rf"echo \n@{number}@\n", "-ex", command]
+        done = subprocess.run(
+            ["gdb", "-nx", "-batch", "-ex", "set width 0", "-x", words[1], *arguments, "-ex",
+             "kill", words[3]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=GDB_LIMIT_S, check=False)
+    finally:
+        tool.terminate()
+        tool.communicate(timeout=20)
+    parts = re.split(r"\n@\d+@\n", done.stdout)
+    assert len(parts) == len(commands) + 1, done.stdout
+    return dict(zip(commands, parts[1:]))
+
+
+@pytest.fixture(scope="module")
+def in_nmi(iso, tmp_path_factory):
+    """Stopped where the first NMI's handler starts."""
+    return debug(tmp_path_factory.mktemp("gdb") / "log", "whose 0", "break nmi_handler", "continue",
+                 "stacks", "whose $rsp", "whose (long)$rsp - 4096 * 4", "whose $gs_base",
+                 "whose &stack_shapes", "whose", "threads", "chain", "bt-all", "chain 7",
+                 "set {long}(stack_shapes[NMI_STACK].offset + $gs_base) = 0", "stacks 0")
+
+
+def lines_of(text, name):
+    """The lines of `stacks` about one kind of stack."""
+    match = re.search(rf"^  {name} .*\n(    .*\n?)*", text, re.MULTILINE)
+    assert match, text
+    return match[0].splitlines()
+
+
+def test_before_there_are_stacks(in_nmi):
+    assert "no CPU has its stacks yet" in in_nmi["whose 0"]
+
+
+def test_stacks(in_nmi):
+    text = in_nmi["stacks"]
+    assert text.startswith("CPU 0 (APIC id 0, gdb's thread 1): <NMI> <TASK>\n")
+    ist, level = lines_of(text, "NMI")
+    assert "TSS.ist[2]" in ist and "(level 1 is next)" in ist
+    assert re.search(r"level 0: high-water mark \d+ of 4096, end magic whole; in use, 184 bytes "
+                     r"deep, by NMI  <- RSP", level)
+    assert "(level 0 is next), 0 events on it, deepest level 3" in lines_of(text, "DB")[0]
+    assert len(lines_of(text, "DB")) == 1 + 4
+    assert "nest counter -1" in lines_of(text, "IRQ")[0]
+    assert re.search(r"RUNNING +probe +\d+ of 8192, end magic whole$", text, re.MULTILINE)
+    assert "DAMAGED" not in text
+
+
+def test_a_damaged_end_magic_shows(in_nmi):
+    assert "level 3: high-water mark 0 of 4096, end magic DAMAGED" in in_nmi["stacks 0"]
+
+
+def test_whose(in_nmi):
+    assert "CPU 0, stack NMI, level 0 of 4, 184 bytes deep of 4096" in in_nmi["whose $rsp"]
+    assert "the guard page below its stack NMI" in in_nmi["whose (long)$rsp - 4096 * 4"]
+    assert "CPU 0, its per-CPU area" in in_nmi["whose $gs_base"]
+    assert "no stack" in in_nmi["whose &stack_shapes"]
+    assert "whose which address?" in in_nmi["whose"]
+
+
+def test_threads(in_nmi):
+    text = in_nmi["threads"]
+    for state, name in (("RUNNING", "idle"), ("BLOCKED", "softirqd"), ("RUNNING", "probe"),
+                        ("BLOCKED", "reaper"), ("ASLEEP", "main")):
+        assert re.search(rf"^ +\d+ +\d+  {state} +{name} +\d+ of 8192, end magic whole$", text,
+                         re.MULTILINE), text
+
+
+def test_chain(in_nmi):
+    text = in_nmi["chain"]
+    assert text.startswith("CPU 0: <NMI> <TASK>\n")
+    symbols = ["<NMI> +0x\\S+ nmi_handler at ", "<NMI> .* nmi_entry", "-- NMI, error code 0x0 --",
+               "<TASK> .* send\\+", "<TASK> .* probe_cpu\\+", "<TASK> .* begin\\+"]
+    assert re.search(r"(.*\n)*?.*".join(symbols), text), text
+    assert text in in_nmi["bt-all"] and "CPU 1: <TASK>" in in_nmi["bt-all"]
+    assert "CPU 7 has no stacks; these have: [0, 1]" in in_nmi["chain 7"]
+
+
+@pytest.fixture(scope="module")
+def nested(iso, tmp_path_factory):
+    """Stopped on the debug stack's last level, and then in a tick."""
+    return debug(tmp_path_factory.mktemp("gdb") / "log", f"break {DEEPEST}", "continue", "chain",
+                 "stacks", "delete", "tbreak tick_handler", "continue 1", "chain ")
+
+
+def test_chain_of_nested_levels(nested):
+    tags = "<DB[3]> <DB[2]> <DB[1]> <DB> <TASK>"
+    assert nested["chain"].startswith(f"CPU 1: {tags}\n")
+    assert nested["chain"].count("-- #BP, error code 0x0 --") == 4
+    assert nested["stacks"].startswith(f"CPU 1 (APIC id 1, gdb's thread 2): {tags}\n")
+
+
+def test_stacks_of_nested_levels(nested):
+    ist, *levels = lines_of(nested["stacks"], "DB")
+    assert "(no level is left), 4 events on it, deepest level 3" in ist
+    assert len(levels) == 4 and all(", by #BP" in level for level in levels)
+    assert [level.endswith("<- RSP") for level in levels] == [False, False, False, True]
+
+
+def test_chain_from_the_irq_stack(nested):
+    match = re.match(r"CPU [01]: <IRQ> <TASK>\n", nested["chain "])
+    assert match and "tick_handler" in nested["chain "] and "-- timer" in nested["chain "]

@@ -28,7 +28,6 @@
 #define MSR_MC_MISC(bank) (0x403 + 4 * (bank))
 #define RENDEZVOUS_US 100000
 
-static uint64_t corrected;
 static uint32_t arrived;            /* CPUs in a #MC with MCIP set */
 
 static unsigned bank_count(void)
@@ -76,7 +75,7 @@ static uint64_t take_banks(bool uncorrected_too)
             continue;
         report_bank(bank, status);
         if (!is_uncorrected)
-            __atomic_fetch_add(&corrected, 1, __ATOMIC_RELAXED);
+            count_event(EVENT_CORRECTED_ERROR);
         seen |= status;
         write_msr(MSR_MC_STATUS(bank), 0);
     }
@@ -122,9 +121,4 @@ bool machine_check_take(void)
 void mce_poll(void)
 {
     take_banks(false);
-}
-
-uint64_t mce_corrected(void)
-{
-    return __atomic_load_n(&corrected, __ATOMIC_RELAXED);
 }

@@ -17,7 +17,4 @@ bool machine_check_take(void);
 /* Now and then, in thread context: reports and clears corrected errors of this CPU's banks. */
 void mce_poll(void);
 
-/* Corrected errors of all CPUs so far. Any context. */
-uint64_t mce_corrected(void);
-
 #endif

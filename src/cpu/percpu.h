@@ -47,6 +47,7 @@ enum selector {
     E(DEBUG, debugs)                                                                               \
     E(BREAKPOINT, breakpoints)                                                                     \
     E(MACHINE_CHECK, machine_checks)                                                               \
+    E(CORRECTED_ERROR, corrected_errors)                                                           \
     E(STACK_FAULT, stack_faults)                                                                   \
     E(DOUBLE_FAULT, double_faults)                                                               \
     E(SOFTIRQ, softirqs)                                                                           \

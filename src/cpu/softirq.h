@@ -16,6 +16,7 @@
 
 enum softirq {
     SOFTIRQ_TIMER,                  /* sleepers that are due */
+    SOFTIRQ_NEST,                   /* raised at every depth of nested interrupts */
     SOFTIRQ_STORM,                  /* the first of the workload's */
     SOFTIRQ_STORM_COUNT = 4,
     SOFTIRQ_COUNT = SOFTIRQ_STORM + SOFTIRQ_STORM_COUNT

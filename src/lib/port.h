@@ -14,11 +14,9 @@
 #if __STDC_HOSTED__
 
 uint8_t port_in8(uint16_t port);
-uint16_t port_in16(uint16_t port);
 uint32_t port_in32(uint16_t port);
 void port_out8(uint16_t port, uint8_t value);
 void port_out16(uint16_t port, uint16_t value);
-void port_out32(uint16_t port, uint32_t value);
 
 #else
 
@@ -27,14 +25,6 @@ static inline uint8_t port_in8(uint16_t port)
     uint8_t value;
 
     __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
-    return value;
-}
-
-static inline uint16_t port_in16(uint16_t port)
-{
-    uint16_t value;
-
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
     return value;
 }
 
@@ -54,11 +44,6 @@ static inline void port_out8(uint16_t port, uint8_t value)
 static inline void port_out16(uint16_t port, uint16_t value)
 {
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
-}
-
-static inline void port_out32(uint16_t port, uint32_t value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
 #endif

@@ -62,6 +62,7 @@
     FIELD(number, debugs, "debug exceptions (vector 1) taken") \
     FIELD(number, breakpoints, "breakpoints (vector 3) taken") \
     FIELD(number, machine_checks, "machine checks (vector 18) taken") \
+    FIELD(number, corrected_errors, "corrected errors that machine-check banks held") \
     FIELD(number, stack_faults, "stack faults (vector 12) taken") \
     FIELD(number, double_faults, "double faults (vector 8) taken") \
     FIELD(number, softirqs, "softirqs run") \

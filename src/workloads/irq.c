@@ -11,6 +11,7 @@
 #include "cpu/fault.h"
 #include "cpu/inject.h"
 #include "cpu/percpu.h"
+#include "cpu/softirq.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "sched/thread.h"
@@ -27,6 +28,7 @@
 static struct tally tallies[MAX_CPUS];
 static struct target_claims claims;
 static uint64_t chain_received[MAX_CPUS][STORM_CLASSES];
+static uint64_t chain_softirqs[MAX_CPUS];
 static uint64_t remote_received[MAX_CPUS], remote_sent[MAX_CPUS];
 
 static void lost(uint32_t cpu, unsigned vector)
@@ -63,6 +65,7 @@ static void receive_chain(struct trap_frame *frame)
     if (inject_planted(INJECT_EXHAUST_IRQ) && cpu_index() == inject_cpu())
         fault_overflow();
     chain_received[cpu_index()][level]++;
+    softirq_raise(SOFTIRQ_NEST);
     if (level + 1 < STORM_CLASSES)
         nest(level + 1);
     apic_eoi();
@@ -78,28 +81,64 @@ static void receive_remote(struct trap_frame *frame)
     apic_eoi();
 }
 
+/* Raised at each depth of a chain, it runs once: when the outermost interrupt ends. */
+static void receive_softirq(unsigned softirq)
+{
+    struct fault_place place = fault_here("softirq");
+
+    (void)softirq;
+    if (this_cpu->irq_nest != 0)
+        fault_report(CHECK_STACK, &place, "raised inside interrupts, it runs at nest counter %d",
+                     this_cpu->irq_nest);
+    __atomic_fetch_add(&chain_softirqs[cpu_index()], 1, __ATOMIC_RELEASE);
+}
+
 static void prepare(void)
 {
+    softirq_set_handler(SOFTIRQ_NEST, receive_softirq);
     for (unsigned level = 0; level < STORM_CLASSES; level++) {
         irq_set_handler(STORM_VECTOR(level), receive_chain);
         irq_set_handler(STORM_VECTOR(level) + STORM_REMOTE, receive_remote);
     }
 }
 
-static void send(uint32_t cpu, struct random *random)
+/* A chain through the classes from a random one up, and the one softirq behind it. */
+static void send_chain(struct random *random)
 {
+    uint32_t cpu = cpu_index();
     unsigned level = random_below(random, STORM_CLASSES);
-    uint64_t *received = cpu == cpu_index() ? &chain_received[cpu][level] : &remote_received[cpu];
-    unsigned vector = STORM_VECTOR(level) + (cpu == cpu_index() ? 0 : STORM_REMOTE);
-    uint64_t before = __atomic_load_n(received, __ATOMIC_ACQUIRE);
+    uint64_t before = chain_received[cpu][level], softirqs = chain_softirqs[cpu];
+    struct fault_place place = {cpu, IRQ_STACK, 0, "softirq"};
+
+    tallies[cpu].sent++;
+    apic_send_ipi(this_cpu->apic_id, STORM_VECTOR(level));
+    if (!workload_wait_change(&chain_received[cpu][level], before, cpu))
+        lost(cpu, STORM_VECTOR(level));
+    else if (!workload_wait_change(&chain_softirqs[cpu], softirqs, cpu) ||
+             chain_softirqs[cpu] != softirqs + 1)
+        fault_report(CHECK_ACCOUNT, &place, "raised at %u depths, it ran %lu times",
+                     STORM_CLASSES - level, chain_softirqs[cpu] - softirqs);
+}
+
+static void send_remote(uint32_t cpu, struct random *random)
+{
+    unsigned vector = STORM_VECTOR(random_below(random, STORM_CLASSES)) + STORM_REMOTE;
+    uint64_t before = __atomic_load_n(&remote_received[cpu], __ATOMIC_ACQUIRE);
 
     tallies[cpu_index()].sent++;
-    if (cpu != cpu_index())
-        remote_sent[cpu]++;
+    remote_sent[cpu]++;
     if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && before >= LOST_IRQ))
         apic_send_ipi(cpu_at(cpu)->apic_id, vector);
-    if (!workload_wait_change(received, before, cpu))
+    if (!workload_wait_change(&remote_received[cpu], before, cpu))
         lost(cpu, vector);
+}
+
+static void send(uint32_t cpu, struct random *random)
+{
+    if (cpu == cpu_index())
+        send_chain(random);
+    else
+        send_remote(cpu, random);
 }
 
 static void probe(struct random *random)

@@ -6,7 +6,8 @@ import os
 import re
 
 GROUPS = ("quick", "matrix", "slow", "fault", "refused")
-STATUS = {"PASS": 0, "FAIL": 1, "REFUSED": 2}
+# Of tools/run, by verdict; None is a run without one: the machine shut itself down.
+STATUS = {"PASS": 0, "FAIL": 1, "REFUSED": 2, None: 3}
 # A host with KVM must test the same machine as one without.
 ACCEL = os.environ.get("ACCEL", "tcg")
 
@@ -27,7 +28,7 @@ class Run:
     icount: bool = False
     timeout: int | None = None
     extra: tuple = ()
-    verdict: str = "PASS"
+    verdict: str | None = "PASS"
     reason: str = ""
     checks: tuple = ()
 
@@ -48,7 +49,8 @@ class Run:
             yield f"verdict {report.verdict}: {report.reason}, status {result.status}"
         if not re.search(self.reason, report.reason):
             yield f"reason {report.reason!r} lacks {self.reason!r}"
-        yield from report.problems
+        if self.verdict is not None:
+            yield from report.problems
         for check in self.checks:
             if (problem := check(report)) is not None:
                 yield problem
@@ -91,6 +93,14 @@ def fault(check_name, **values):
         return f"no fault record with {wanted} among {report.of_type('fault')}"
     check.name, check.find = check_name, find
     return check
+
+
+def shutdown(report):
+    """The processor shut down, so nothing of the image can tell: its host sees it."""
+    return "a verdict, and no shutdown" if report.verdict else None
+
+
+shutdown.name = "shutdown"
 
 
 WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread", "fault", "mce", "user",
@@ -147,18 +157,27 @@ FAULTS = {
     "exhaust-debug": fault("unexpected", cpu=1, stack="DB", event="#PF", level=3),
     "exhaust-mce": fault("unexpected", cpu=1, stack="MC", event="#PF", level=3),
     "exhaust-stackfault": fault("unexpected", cpu=1, stack="SS", event="#PF", level=3),
+    "exhaust-doublefault": shutdown,
     "hung-cpu": fault("alive", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }
 
 # What else is said for a fault that several checks can be the first to see.
 FAULT_WORDS = {"nest-counter": ("run=nmi",)}
+# What the verdict's reason must name, where a stack runs out.
+FAULT_REASONS = {
+    "exhaust-thread": "the guard page below a thread's stack",
+    **{f"exhaust-{name}": f"the guard page below the {stack} stack" for name, stack in (
+        ("irq", "IRQ"), ("nmi", "NMI"), ("debug", "DB"), ("mce", "MC"), ("stackfault", "SS"))},
+}
 
 
 def fault_run(name):
     """The run that plants a fault."""
     words = (f"inject={name}", "time=2s", *FAULT_WORDS.get(name, ()))
-    return Run(f"inject={name}", "fault", words=words, verdict="FAIL", checks=(FAULTS[name],))
+    verdict = None if FAULTS[name] is shutdown else "FAIL"
+    return Run(f"inject={name}", "fault", words=words, verdict=verdict,
+               reason=FAULT_REASONS.get(name, ""), checks=(FAULTS[name],))
 
 
 RUNS += [fault_run(name) for name in FAULTS]

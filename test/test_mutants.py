@@ -33,9 +33,9 @@ def test_a_few_mutants_are_killed():
 
 
 def test_a_survivor_is_told(monkeypatch):
-    harmless = mutants.Mutant("a comment", mutants.ENTRY, "; and again", "; and once more",
-                              (mutants.NMI,))
-    monkeypatch.setattr(mutants, "runs_of", lambda mutant: mutant.runs)
+    harmless = mutants.Mutant("a comment", mutants.ENTRY, "; and again", "; and once more")
+    monkeypatch.setattr(mutants, "build", lambda tree: None)
+    monkeypatch.setattr(mutants, "try_run", lambda tree, run: None)
     monkeypatch.setattr(mutants, "MUTANTS", [harmless])
     assert mutants.main([]) == mutants.EXIT_SURVIVED
 

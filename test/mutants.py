@@ -186,7 +186,8 @@ MUTANTS = [
     # What is checked.
     Mutant("a CPU stack's guard page is mapped", "src/cpu/percpu.c",
            "        if (!paging_map_new(high - shape->level_size * shape->levels, high,",
-           "        if (!paging_map_new(high - shape->level_size * shape->levels - PAGE_SIZE, high,",
+           "        if (!paging_map_new(high - shape->level_size * shape->levels - PAGE_SIZE, "
+           "high,",
            (STORM,)),
     Mutant("a level's end magic is not looked at", "src/workloads/check.c",
            "        check_magics();\n", "", (runs.fault_run("stack-fill"),)),

@@ -93,7 +93,8 @@ static void verify(struct expectation *e, const char *event, uint64_t debugs, ui
     e->active = false;
     tally->sent += debugs + breakpoints;
     tally->received += e->debugs + e->breakpoints;
-    if (e->debugs == debugs && e->breakpoints == breakpoints && (e->dr6 & DR6_REASONS) == dr6_bits &&
+    if (e->debugs == debugs && e->breakpoints == breakpoints &&
+        (e->dr6 & DR6_REASONS) == dr6_bits &&
         (!rip || e->rip == (uint64_t)rip))
         return;
     tally->failed++;

@@ -354,6 +354,57 @@ static void test_fadt(void **state)
     assert_int_equal(facts.reset_value, 0x0f);
 }
 
+enum { DSDT = 0x80003 };
+
+static bool read_s5(const char *aml, size_t length, uint8_t *value)
+{
+    start_table("DSDT");
+    put(&b, aml, length);
+    add_table(DSDT);
+    return acpi_read_s5(&memory.physical, DSDT, value);
+}
+
+static void test_s5(void **state)
+{
+    static const char plain[] = "..\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05..";
+    static const char rooted[] = "..\x08\\_S5_\x12\x08\x04\x00\x00\x00\x00..";
+    static const char long_length[] = "..\x08_S5_\x12\x40\x01\x04\x0a\x07\x0a..";
+    uint8_t value = 99;
+
+    (void)state;
+    assert_true(read_s5(plain, sizeof plain - 1, &value));
+    assert_int_equal(value, 5);
+    memory_close(&memory);
+    memory_open(&memory);
+    assert_true(read_s5(rooted, sizeof rooted - 1, &value));
+    assert_int_equal(value, 0);
+    memory_close(&memory);
+    memory_open(&memory);
+    assert_true(read_s5(long_length, sizeof long_length - 1, &value));
+    assert_int_equal(value, 7);
+}
+
+static void test_no_s5(void **state)
+{
+    static const char whole[] = "..\x08_S5_\x12\x40\x01\x04\x0a\x07";
+    uint8_t value;
+
+    (void)state;
+    assert_false(acpi_read_s5(&memory.physical, ABSENT, &value));
+    for (size_t length = 0; length < sizeof whole - 1; length++) {
+        assert_false(read_s5(whole, length, &value));
+        memory_close(&memory);
+        memory_open(&memory);
+    }
+    assert_false(read_s5("..\x08_S5_\x11\x06\x04\x0a\x05..", 14, &value));    /* a buffer */
+    memory_close(&memory);
+    memory_open(&memory);
+    assert_false(read_s5("..._S5_\x12\x06\x04\x0a\x05..", 13, &value));        /* no NameOp */
+    memory_close(&memory);
+    memory_open(&memory);
+    assert_false(read_s5("..\x08_S5_\x12\x06\x04\x0a\x09..", 14, &value));    /* three bits */
+}
+
 static void test_wide_fadt_fields_win(void **state)
 {
     struct acpi_fadt_facts facts;
@@ -415,6 +466,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_tables, begin, end),
         cmocka_unit_test_setup_teardown(test_short_root, begin, end),
         cmocka_unit_test_setup_teardown(test_fadt, begin, end),
+        cmocka_unit_test_setup_teardown(test_s5, begin, end),
+        cmocka_unit_test_setup_teardown(test_no_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_wide_fadt_fields_win, begin, end),
         cmocka_unit_test_setup_teardown(test_short_fadts, begin, end),
     };

@@ -15,7 +15,8 @@ static const struct cmdline_names NAMES = {
     .workloads = WORKLOADS, .workload_count = 3, .together = 3,
     .injects = INJECTS, .inject_count = 2,
 };
-#define KEYS "the keys are run= time= cpus= seed= inject= console= end= stop="
+#define KEY_WORD(key, value, help) " " #key "="
+#define KEYS "the keys are" CMDLINE_OPTIONS(KEY_WORD)
 #define CONSOLES "none, or serial[:PORT[:BAUD]] or screen or both, comma separated; " \
     "PORT: com1 com2 com3 com4 or 0xNNN"
 #define TIMES "a number and a unit: ms s m h d, as 30s, 10m, 72h"
@@ -82,9 +83,9 @@ static void test_nothing_given(void **state)
 static void test_all_keys(void **state)
 {
     (void)state;
-    assert_good("  run=latency,nmi\t time=72h cpus=255  seed=0xffffffffffffffff inject=lost-nmi "
+    assert_good("  run=debug,nmi\t time=72h cpus=255  seed=0xffffffffffffffff inject=lost-nmi "
                 "console=screen end=poweroff stop=first\n");
-    assert_int_equal(options.workloads, 5);
+    assert_int_equal(options.workloads, 3);
     assert_int_equal(options.time_ms, UINT64_C(72) * 3600 * 1000);
     assert_int_equal(options.cpus, 255);
     assert_true(options.seed_given);
@@ -186,8 +187,10 @@ static void test_run(void **state)
     (void)state;
     assert_good("run=storm");
     assert_int_equal(options.workloads, 3);
-    assert_good("run=storm,latency");
-    assert_int_equal(options.workloads, 7);
+    assert_good("run=latency");
+    assert_int_equal(options.workloads, 4);
+    assert_error("run=storm,latency", "'run=storm,latency': one of them runs alone; together can "
+                 "run storm, and what is in it");
     assert_good("run=nmi,nmi");
     assert_int_equal(options.workloads, 1);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -363,6 +366,19 @@ static void test_end_and_stop(void **state)
     assert_error("stop=never", "'stop=never': not when to stop; first end");
 }
 
+static void test_target(void **state)
+{
+    (void)state;
+    assert_good("");
+    assert_int_equal(options.target, TARGET_MIXED);
+    assert_good("target=self");
+    assert_int_equal(options.target, TARGET_SELF);
+    assert_good("target=others");
+    assert_int_equal(options.target, TARGET_OTHERS);
+    assert_error("target=me",
+                 "'target=me': not a target; mixed self neighbour random others");
+}
+
 static void test_small_error_buffers(void **state)
 {
     (void)state;
@@ -392,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_inject),
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_end_and_stop),
+        cmocka_unit_test(test_target),
         cmocka_unit_test(test_small_error_buffers),
     };
 

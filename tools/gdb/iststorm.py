@@ -212,7 +212,8 @@ def thread_line(slot, thread):
                  f"end magic {'whole' if magic_is_whole(magic) else 'DAMAGED'}")
     except gdb.MemoryError:
         stack = "unmapped"
-    return f"{slot:5}  {int(thread['cpu']):3}  {state_of(thread):8} {thread['name'].string():12} {stack}"
+    name = thread["name"].string()
+    return f"{slot:5}  {int(thread['cpu']):3}  {state_of(thread):8} {name:12} {stack}"
 
 
 # CPUs.

@@ -193,7 +193,8 @@ static void set_up_cpus(void)
     if (topology.cpus_left_out)
         refuse("the machine has more CPUs than the %u that this image is made for", MADT_CPUS);
     thread_init();
-    if (!percpu_create(count, bringup_apic_ids) || !user_init() || !schedule_init())
+    if (!percpu_create(count, bringup_apic_ids) || !user_init() || !schedule_init() ||
+        pages_total() - pages_in_use() < runner_pages(count))
         refuse("too little memory: %u CPUs need more than the %lu MiB there are", count,
                pages_total() * PAGE_SIZE >> 20);
     ipi_init();

@@ -23,17 +23,19 @@ void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
     handlers[vector] = handler;
 }
 
+/* A counter that says "nested" where a thread was interrupted did not come back from an interrupt
+ * before; anything else is a switch that went wrong now. */
 static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame *frame)
 {
     struct stack_place interrupted = stack_find((uintptr_t)frame);
     struct fault_place place = fault_here(vector_name(frame->vector));
+    bool left_over = this_cpu->irq_nest > 0 && interrupted.kind == THREAD_STACK;
 
-    fault_report(CHECK_STACK, &place,
+    fault_report(left_over ? CHECK_REST : CHECK_STACK, &place,
                  "nest counter %d, but the interrupted stack is %s of owner %u and this is %s: %s",
                  this_cpu->irq_nest, stack_name(interrupted.kind), interrupted.owner,
                  stack_name(place.stack),
-                 this_cpu->irq_nest > 0 ? "the nest counter did not come back"
-                                        : "no switch to the IRQ stack");
+                 left_over ? "the counter did not come back" : "no switch to the IRQ stack");
     fault_fatal();
 }
 

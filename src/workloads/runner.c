@@ -70,6 +70,13 @@ static bool selected(const struct run *run, const struct workload *w)
     return run->workloads >> (w - workloads_start) & 1;
 }
 
+/* Each workload has a thread, and may have another one for a moment; then there are victims and the
+ * checker. A thread has two pages, and a third in ring 3. */
+uint64_t runner_pages(uint32_t cpus)
+{
+    return (uint64_t)cpus * (2 * workload_count() + 3) * 3;
+}
+
 unsigned runner_tests(const struct run *run)
 {
     unsigned tests = 1 + CHECK_COUNT;

@@ -22,6 +22,9 @@ void runner_prepare(const struct run *run);
 /* The names of the workloads, for the command line; which of them `storm` means. */
 const char *const *runner_names(unsigned *count, uint64_t *together);
 
+/* Memory that a run on so many CPUs needs beside what is taken before it, in pages. */
+uint64_t runner_pages(uint32_t cpus);
+
 /* Tests that a run makes, for the plan. */
 unsigned runner_tests(const struct run *run);
 

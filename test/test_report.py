@@ -95,7 +95,7 @@ def test_the_images_schema_is_read_whole(schema):
     assert list(schema) == re.findall(r"^    TYPE\((\w+), \"", header, re.MULTILINE)
     kinds = re.findall(r"^    FIELD\((\w+), \w+, \"", header, re.MULTILINE)
     assert kinds == [kind for fields in schema.values() for kind, _ in fields.values()]
-    assert set(kinds) == {"number", "text"}
+    assert set(kinds) == {"number", "signed", "text"}
 
 
 @pytest.mark.parametrize("text, status", [

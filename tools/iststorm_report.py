@@ -154,6 +154,8 @@ def check_record(record, schema):
         if kind == "text":
             if value is not None and not isinstance(value, str):
                 yield f"{record['type']}.{name} is no text: {value!r}"
+        elif value is None and kind == "signed":
+            continue
         elif value is None:
             yield f"{record['type']}.{name} is missing"
         elif not isinstance(value, int) or isinstance(value, bool):

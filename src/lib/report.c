@@ -17,13 +17,13 @@
 #include "lib/string.h"
 
 /* Of a text in a record so much is written; halved until the record fits its line. */
-#define TEXT_MAX 1024
+#define TEXT_MAX 2048
 /* Of a name, and of formatted text, in a line for people: two and one fit a record. */
 #define NAME_MAX 256
 #define DETAIL_MAX 2048
 _Static_assert(2 * NAME_MAX + DETAIL_MAX + 100 < CONSOLE_LINE_MAX, "a test's lines fit");
 
-enum kind { KIND_text, KIND_number };
+enum kind { KIND_text, KIND_number, KIND_signed };
 
 /* Each member of a record is 8 bytes, in the order of its list: its place needs no saying. */
 struct field {
@@ -96,6 +96,13 @@ static void put_number(struct line *line, uint64_t value)
     put_raw(line, digits);
 }
 
+static void put_signed(struct line *line, int64_t value)
+{
+    if (value < 0)
+        put(line, '-');
+    put_number(line, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 static void put_escaped(struct line *line, char c)
 {
     static const char hex[] = "0123456789abcdef";
@@ -128,13 +135,16 @@ static void put_field(struct line *line, const struct field *field, const void *
     uint64_t value;
 
     memcpy(&value, place, sizeof(value));
-    if (field->kind == KIND_text && value == 0)
+    if ((field->kind == KIND_text && value == 0) ||
+        (field->kind == KIND_signed && (int64_t)value == REPORT_UNKNOWN))
         return;
     put_raw(line, ",\"");
     put_raw(line, field->name);
     put_raw(line, "\":");
     if (field->kind == KIND_number)
         put_number(line, value);
+    else if (field->kind == KIND_signed)
+        put_signed(line, (int64_t)value);
     else
         put_string(line, (const char *)(uintptr_t)value, text_max);
 }

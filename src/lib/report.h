@@ -16,6 +16,7 @@
 
 #define REPORT_KIND_text const char *
 #define REPORT_KIND_number uint64_t
+#define REPORT_KIND_signed int64_t
 #define REPORT_MEMBER(kind, name, doc) REPORT_KIND_##kind name;
 #define REPORT_STRUCT(type, doc)                                                                   \
     struct report_##type {                                                                         \

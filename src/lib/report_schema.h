@@ -6,8 +6,9 @@
  *
  * Each record is one line, `# ` and a JSON object without blanks; it begins with "v" (the
  * schema's version), "type" and "domain" (text: emulated, virtual or metal), and its fields follow
- * in the order of the list. Kinds: number is an unsigned integer of 64 bits; text is a string, and
- * is left out when it is not known. Units are in the names. Readers skip types and keys that they
+ * in the order of the list. Kinds: number is an unsigned integer of 64 bits; signed is an integer
+ * of 64 bits, and is left out when it is REPORT_UNKNOWN; text is a string, and is left out when it
+ * is not known. Units are in the names. Readers skip types and keys that they
  * do not know; a field is never renamed nor its meaning changed without a new version.
  *
  * TYPE(name, "what one record is") and FIELD(kind, name, "what it holds; for whom"), each on one
@@ -17,6 +18,7 @@
 #define ISTSTORM_LIB_REPORT_SCHEMA_H
 
 #define REPORT_SCHEMA_VERSION 1
+#define REPORT_UNKNOWN INT64_MIN    /* in a field of kind signed */
 
 /* clang-format off */
 #define REPORT_TYPES(TYPE) \
@@ -24,6 +26,14 @@
     TYPE(cpu, "what one CPU took, at the end") \
     TYPE(stack, "one stack's use, at the end") \
     TYPE(workload, "one workload's events, at its end") \
+    TYPE(topology, "where a CPU sits, for latencies between CPUs") \
+    TYPE(overhead, "what an empty pair of stamps costs on a CPU: subtracted from its samples") \
+    TYPE(offset, "a CPU's TSC against that of CPU 0, before and after a benchmark") \
+    TYPE(latency, "one stage of one event, measured in one way: its samples' distribution") \
+    TYPE(buckets, "more buckets of a latency record, where one line does not hold them") \
+    TYPE(outlier, "one of the sixteen worst samples of a measurement") \
+    TYPE(batch, "what else happened on a CPU while one measurement's samples were taken") \
+    TYPE(surcharge, "what an IST slot costs, and the adjustment on top of it") \
     TYPE(fault, "one failed check, when it fails") \
     TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
     TYPE(heartbeat, "a sign of life, at least every 10 s") \
@@ -91,6 +101,81 @@
     FIELD(number, events_per_s, "events received a second, all CPUs; whoever compares runs") \
     FIELD(number, cpu_min_per_s, "events a second of the slowest CPU; shows starvation") \
     FIELD(number, cpu_max_per_s, "events a second of the fastest CPU")
+
+#define REPORT_FIELDS_topology(FIELD) \
+    FIELD(number, cpu, "index, dense from 0") \
+    FIELD(number, apic_id, "local APIC id") \
+    FIELD(number, smt, "thread in its core") \
+    FIELD(number, core, "core in its package") \
+    FIELD(number, package, "package in the machine")
+
+#define REPORT_FIELDS_overhead(FIELD) \
+    FIELD(number, cpu, "index, dense from 0") \
+    FIELD(number, pairs, "empty pairs of stamps that were tried") \
+    FIELD(number, overhead_cycles, "the least that a pair took")
+
+#define REPORT_FIELDS_offset(FIELD) \
+    FIELD(number, from, "index of the CPU that asked") \
+    FIELD(number, to, "index of the CPU that answered with its TSC") \
+    FIELD(text, when, "before or after the measurements") \
+    FIELD(number, exchanges, "questions and answers; the one with the least round trip counts") \
+    FIELD(signed, offset_cycles, "the answering CPU's TSC less the asking one's") \
+    FIELD(number, bound_cycles, "the offset is known to so many cycles, up or down") \
+    FIELD(text, one_way, "used or withheld: whether one-way times mean anything for this pair")
+
+#define REPORT_FIELDS_latency(FIELD) \
+    FIELD(number, id, "of this record in the stream; outliers and further buckets refer to it") \
+    FIELD(number, batch, "of the batch record with what else happened meanwhile") \
+    FIELD(text, event, "what came: trap user irq irq-nested softirq nmi db bp mc ss df wake ...") \
+    FIELD(text, stage, "send entry dispatch service exit one-way round-trip") \
+    FIELD(text, mode, "warm cold-data cold-tlb loaded halted") \
+    FIELD(text, loop, "closed, open (from the sending), open-intended (from the intended time)") \
+    FIELD(text, samples, "all, or smi-free: those of rounds in which no SMI came") \
+    FIELD(text, stack, "the stack that the handler must be on, and was") \
+    FIELD(number, from, "index of the CPU that caused the event") \
+    FIELD(number, to, "index of the CPU that took it") \
+    FIELD(number, count, "samples; what a warm-up took is not among them") \
+    FIELD(number, overhead_cycles, "subtracted from each sample") \
+    FIELD(signed, first_cycles, "the very first sample, before the warm-up") \
+    FIELD(signed, min_cycles, "least sample; negative where noise is larger than the event") \
+    FIELD(signed, p50_cycles, "median; a percentile needs 10/(1-p) samples, or is left out") \
+    FIELD(signed, p90_cycles, "90 %") \
+    FIELD(signed, p99_cycles, "99 %") \
+    FIELD(signed, p999_cycles, "99.9 %") \
+    FIELD(signed, max_cycles, "greatest sample") \
+    FIELD(text, buckets, "index:count ... of the log-linear histogram, see lib/histogram.h")
+
+#define REPORT_FIELDS_buckets(FIELD) \
+    FIELD(number, id, "of the latency record that these belong to") \
+    FIELD(text, buckets, "index:count ..., going on where the line before ended")
+
+#define REPORT_FIELDS_outlier(FIELD) \
+    FIELD(number, id, "of the latency record with its round trip, or its one stage") \
+    FIELD(number, rank, "1 is the worst") \
+    FIELD(signed, value_cycles, "the sample") \
+    FIELD(number, time_us, "when, in microseconds since the clock's start") \
+    FIELD(number, sample, "which of the measurement's samples, from 0") \
+    FIELD(text, cause, "what is known to have happened meanwhile: tick, irq, nmi, smi, gap")
+
+#define REPORT_FIELDS_batch(FIELD) \
+    FIELD(number, batch, "number of the measurement, from 1") \
+    FIELD(number, cpu, "index of the CPU that took the samples") \
+    FIELD(number, time_us, "when it began, in microseconds since the clock's start") \
+    FIELD(number, samples, "taken, without warm-up") \
+    FIELD(signed, smis, "system management interrupts meanwhile; left out where MSR 0x34 is not") \
+    FIELD(signed, mhz, "mean frequency by APERF/MPERF; left out where these MSRs are not") \
+    FIELD(signed, thermal, "IA32_THERM_STATUS; left out where CPUID has no thermal sensor") \
+    FIELD(number, gaps, "times that the CPU stood still between two samples") \
+    FIELD(number, longest_gap_cycles, "the longest of these")
+
+#define REPORT_FIELDS_surcharge(FIELD) \
+    FIELD(text, gate, "same: no IST slot; ist: with one; ist-adjusted: and TSS.ist[] moved") \
+    FIELD(number, cpu, "index of the CPU") \
+    FIELD(number, count, "samples") \
+    FIELD(signed, entry_cycles, "median from INT to the stub's first instruction") \
+    FIELD(signed, min_cycles, "least of INT, stub and IRET together") \
+    FIELD(signed, median_cycles, "median of INT, stub and IRET together") \
+    FIELD(signed, over_same_cycles, "median less that of the same gate without an IST slot")
 
 #define REPORT_FIELDS_fault(FIELD) \
     FIELD(text, check, "the check that failed, by name") \

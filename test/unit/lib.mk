@@ -7,3 +7,4 @@ UNIT_test_serial := src/lib/serial.c
 UNIT_test_screen := src/lib/screen.c
 UNIT_test_console := src/lib/format.c src/lib/serial.c src/lib/screen.c
 UNIT_test_report := src/lib/report.c src/lib/format.c
+UNIT_test_histogram := src/lib/histogram.c src/lib/format.c src/lib/random.c

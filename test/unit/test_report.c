@@ -97,6 +97,22 @@ static void texts_are_escaped_and_unknown_ones_left_out(void **state)
     assert_non_null(strstr(stream, "\"result\":\"FAIL\",\"time_ms\":0"));
 }
 
+static void signed_numbers_may_be_negative_or_unknown(void **state)
+{
+    struct report_surcharge surcharge = {.gate = "ist",
+                                         .entry_cycles = REPORT_UNKNOWN,
+                                         .min_cycles = -1,
+                                         .median_cycles = INT64_MAX,
+                                         .over_same_cycles = INT64_MIN + 1};
+
+    (void)state;
+    report_init("metal");
+    report_surcharge(&surcharge);
+    assert_non_null(strstr(stream, "\"count\":0,\"min_cycles\":-1,"
+                                   "\"median_cycles\":9223372036854775807,"
+                                   "\"over_same_cycles\":-9223372036854775807}"));
+}
+
 static void long_texts_are_cut_to_a_whole_record(void **state)
 {
     static char text[3000];
@@ -143,6 +159,7 @@ int main(void)
         cmocka_unit_test_setup(ktap_is_exact, empty_stream),
         cmocka_unit_test_setup(record_lists_its_fields_in_order, empty_stream),
         cmocka_unit_test_setup(texts_are_escaped_and_unknown_ones_left_out, empty_stream),
+        cmocka_unit_test_setup(signed_numbers_may_be_negative_or_unknown, empty_stream),
         cmocka_unit_test_setup(long_texts_are_cut_to_a_whole_record, empty_stream),
         cmocka_unit_test_setup(notes_and_verdicts_are_single_plain_lines, empty_stream),
         cmocka_unit_test_setup(full_ring_loses_the_line_only, empty_stream),

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* What is asked of a histogram when its writer is done: percentiles and text. See histogram.h. */
+#include "lib/histogram.h"
+
+#include "lib/format.h"
+#include "lib/string.h"
+
+#define FEWEST_BEYOND 10
+#define LONGEST_PAIR 24             /* a blank, an index of five characters, a colon, ten digits */
+
+void histogram_reset(struct histogram *h)
+{
+    memset(h, 0, sizeof(*h));
+    h->min = INT64_MAX;
+    h->max = INT64_MIN;
+}
+
+static uint64_t least_magnitude(unsigned index)
+{
+    unsigned shift = index < HISTOGRAM_EXACT ? 0 : (index >> HISTOGRAM_BITS) - 1;
+
+    return (uint64_t)(index - (shift << HISTOGRAM_BITS)) << shift;
+}
+
+/* Of positive buckets alone: 2^63 - 1 is the last one's. */
+static int64_t greatest(unsigned index)
+{
+    return (int64_t)(least_magnitude(index + 1) - 1);
+}
+
+int64_t histogram_bucket_low(int index)
+{
+    if (index >= 0)
+        return (int64_t)least_magnitude((unsigned)index);
+    return index == -HISTOGRAM_LAST ? INT64_MIN : -greatest((unsigned)-index);
+}
+
+int64_t histogram_bucket_high(int index)
+{
+    if (index >= 0)
+        return greatest((unsigned)index);
+    return (int64_t)(0 - least_magnitude((unsigned)-index));
+}
+
+bool histogram_percentile(const struct histogram *h, uint64_t parts, uint64_t whole,
+                          int64_t *value)
+{
+    uint64_t rank = (h->count * parts + whole - 1) / whole, seen = 0;
+    int index = -HISTOGRAM_LAST;
+
+    if (h->count * (whole - parts) < FEWEST_BEYOND * whole)
+        return false;
+    for (seen = h->buckets[0]; seen < rank; seen += h->buckets[HISTOGRAM_LAST + index])
+        index++;
+    *value = histogram_bucket_high(index) < h->max ? histogram_bucket_high(index) : h->max;
+    return true;
+}
+
+size_t histogram_text(const struct histogram *h, int *index, char *out, size_t size)
+{
+    size_t length = 0;
+
+    out[0] = '\0';
+    for (; *index <= HISTOGRAM_LAST && size - length > LONGEST_PAIR; ++*index) {
+        uint32_t count = h->buckets[HISTOGRAM_LAST + *index];
+        if (count)
+            length += format(out + length, size - length, "%s%d:%u", length ? " " : "", *index,
+                             count);
+    }
+    return length;
+}

@@ -17,7 +17,7 @@
 #include "lib/string.h"
 
 /* Of a text in a record so much is written; halved until the record fits its line. */
-#define TEXT_MAX 2048
+#define TEXT_MAX 4096
 /* Of a name, and of formatted text, in a line for people: two and one fit a record. */
 #define NAME_MAX 256
 #define DETAIL_MAX 2048

@@ -131,18 +131,19 @@
     FIELD(text, mode, "warm cold-data cold-tlb loaded halted") \
     FIELD(text, loop, "closed, open (from the sending), open-intended (from the intended time)") \
     FIELD(text, samples, "all, or smi-free: those of rounds in which no SMI came") \
+    FIELD(text, unit, "cycles, or instructions: where the TSC is seen to count these") \
     FIELD(text, stack, "the stack that the handler must be on, and was") \
     FIELD(number, from, "index of the CPU that caused the event") \
     FIELD(number, to, "index of the CPU that took it") \
     FIELD(number, count, "samples; what a warm-up took is not among them") \
-    FIELD(number, overhead_cycles, "subtracted from each sample") \
-    FIELD(signed, first_cycles, "the very first sample, before the warm-up") \
-    FIELD(signed, min_cycles, "least sample; negative where noise is larger than the event") \
-    FIELD(signed, p50_cycles, "median; a percentile needs 10/(1-p) samples, or is left out") \
-    FIELD(signed, p90_cycles, "90 %") \
-    FIELD(signed, p99_cycles, "99 %") \
-    FIELD(signed, p999_cycles, "99.9 %") \
-    FIELD(signed, max_cycles, "greatest sample") \
+    FIELD(number, overhead, "subtracted from each sample") \
+    FIELD(signed, first, "the very first sample, before the warm-up") \
+    FIELD(signed, min, "least sample; negative where noise is larger than the event") \
+    FIELD(signed, p50, "median; a percentile needs 10/(1-p) samples, or is left out") \
+    FIELD(signed, p90, "90 %") \
+    FIELD(signed, p99, "99 %") \
+    FIELD(signed, p999, "99.9 %") \
+    FIELD(signed, max, "greatest sample") \
     FIELD(text, buckets, "index:count ... of the log-linear histogram, see lib/histogram.h")
 
 #define REPORT_FIELDS_buckets(FIELD) \
@@ -152,7 +153,7 @@
 #define REPORT_FIELDS_outlier(FIELD) \
     FIELD(number, id, "of the latency record with its round trip, or its one stage") \
     FIELD(number, rank, "1 is the worst") \
-    FIELD(signed, value_cycles, "the sample") \
+    FIELD(signed, value, "the sample, in the unit of its latency record") \
     FIELD(number, time_us, "when, in microseconds since the clock's start") \
     FIELD(number, sample, "which of the measurement's samples, from 0") \
     FIELD(text, cause, "what is known to have happened meanwhile: tick, irq, nmi, smi, gap")

@@ -6,7 +6,9 @@
 #include "boot/finish.h"
 #include "cpu/frame.h"
 #include "cpu/inject.h"
+#include "cpu/marks.h"
 #include "cpu/percpu.h"
+#include "cpu/softirq.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "workloads/user_words.h"
@@ -65,6 +67,20 @@ void offsets(void)
     DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));
     DEFINE(FRAME_RAX, offsetof(struct trap_frame, rax));
     DEFINE(FRAME_SIZE, sizeof(struct trap_frame));
+    DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));
+
+    DEFINE(MARKS_TRIGGER, offsetof(struct marks, trigger));
+    DEFINE(MARKS_SENT, offsetof(struct marks, sent));
+    DEFINE(MARKS_BACK, offsetof(struct marks, back));
+    DEFINE(MARKS_ENTRY, offsetof(struct marks, entry));
+    DEFINE(MARKS_DISPATCH, offsetof(struct marks, dispatch));
+    DEFINE(MARKS_SERVICE, offsetof(struct marks, service));
+    DEFINE(MARKS_RSP, offsetof(struct marks, rsp));
+    DEFINE(MARKS_DONE, offsetof(struct marks, done));
+    DEFINE(BENCH_IST, BENCH_IST);
+    DEFINE(BENCH_LEVEL_SIZE, DEBUG_STKSZ);
+    DEFINE(MSR_X2APIC_ICR, MSR_X2APIC(0x300));
+    DEFINE(SOFTIRQ_STORM, SOFTIRQ_STORM);
 
 #define DEFINE_STACK(symbol, name, ist, size, levels)                                              \
     DEFINE(symbol##_STACK_IST, ist);                                                               \

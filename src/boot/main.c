@@ -100,6 +100,8 @@ static void read_boot_information(uint32_t magic, const void *info)
     finish_how = options.end != END_DEFAULT ? options.end : in_qemu ? END_EXIT : END_HALT;
     if (!parsed)
         refuse("%s", error);
+    if (runner_refuses(options.workloads))
+        refuse("'run=': %s runs alone", runner_refuses(options.workloads));
 }
 
 /* The boot page tables are gone, and with them the framebuffer's old address. */

@@ -68,10 +68,13 @@ static const char *missing(uint32_t edx, uint32_t extended_edx)
 
 const char *features_read(void)
 {
-    struct leaf root = read_leaf(0, 0), one = read_leaf(1, 0), seven = {0};
+    struct leaf root = read_leaf(0, 0), one = read_leaf(1, 0), seven = {0}, six = {0};
     uint32_t max_extended = read_leaf(0x80000000, 0).eax;
     uint32_t base_family = one.eax >> 8 & 15;
 
+    cpu_features.max_leaf = root.eax;
+    if (root.eax >= 6)
+        six = read_leaf(6, 0);
     if (root.eax >= 7)
         seven = read_leaf(7, 0);
     read_vendor(cpu_features.vendor, root.ebx, root.edx, root.ecx);
@@ -86,6 +89,8 @@ const char *features_read(void)
     cpu_features.family = base_family == 15 ? 15 + (one.eax >> 20 & 255) : base_family;
     cpu_features.physical_bits =
         max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
+    cpu_features.thermal_sensor = six.eax & 1;
+    cpu_features.effective_frequency = six.ecx & 1;
     cpu_features.mtrr = one.edx >> 12 & 1;
     cpu_features.mca = one.edx >> 14 & 1;
     cpu_features.x2apic = one.ecx >> 21 & 1;

@@ -11,8 +11,11 @@ struct cpu_features {
     char hypervisor[13];            /* "" on metal */
     uint32_t family;
     uint32_t physical_bits;
+    uint32_t max_leaf;
     bool emulated;                  /* each instruction: TCG, Bochs */
     bool mtrr, mca;
+    bool effective_frequency;       /* APERF and MPERF */
+    bool thermal_sensor;
     bool x2apic, smep, smap, umip;
 };
 

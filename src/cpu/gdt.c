@@ -20,18 +20,8 @@ struct pseudo_descriptor {
     uint64_t base;
 } __attribute__((packed));
 
-struct gate {
-    uint16_t offset_low;
-    uint16_t selector;
-    uint8_t ist;
-    uint8_t type_dpl;               /* P, DPL, type 14: interrupt gate */
-    uint16_t offset_middle;
-    uint32_t offset_high;
-    uint32_t reserved;
-};
 #define GATE_INTERRUPT(dpl) (0x8e | (dpl) << 5)
 
-extern const struct gate idt[VECTOR_COUNT], idt_without_gp[VECTOR_COUNT];
 extern char idt_stubs[];
 
 void gdt_prepare(struct percpu *cpu)
@@ -75,7 +65,7 @@ static void load_segments(const struct pseudo_descriptor *gdtr)
                      : "rax", "memory");
 }
 
-static void load_idt(const struct gate *gates)
+void gdt_load_idt(const struct gate *gates)
 {
     struct pseudo_descriptor idtr = {sizeof(idt) - 1, (uintptr_t)gates};
     __asm__ volatile("lidt %0" : : "m"(idtr));
@@ -83,7 +73,7 @@ static void load_idt(const struct gate *gates)
 
 void idt_load_without_gp(bool without)
 {
-    load_idt(without ? idt_without_gp : idt);
+    gdt_load_idt(without ? idt_without_gp : idt);
 }
 
 void gdt_load(struct percpu *cpu)
@@ -94,7 +84,7 @@ void gdt_load(struct percpu *cpu)
     write_msr(MSR_GS_BASE, (uintptr_t)cpu);     /* after GS: loading a selector clears the base */
     write_msr(MSR_KERNEL_GS_BASE, 0);
     __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
-    load_idt(idt);      /* last: from here on a gate's IST code finds its stack */
+    gdt_load_idt(idt);      /* last: from here on a gate's IST code finds its stack */
 }
 
 static bool gate_is(unsigned vector, unsigned ist, unsigned dpl)

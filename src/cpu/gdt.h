@@ -4,6 +4,7 @@
 #define ISTSTORM_CPU_GDT_H
 
 #include "cpu/percpu.h"
+#include "cpu/vectors.h"
 
 /* Sets up the TSS and GDT words of an area that is not in use yet. */
 void gdt_prepare(struct percpu *cpu);
@@ -18,5 +19,23 @@ const char *gdt_verify(const struct percpu *cpu);
 /* This CPU: an IDT whose #GP gate is not present, so that a #GP becomes a #DF (SDM volume 3, table
  * 6-5); or the usual one again. Interrupts off. */
 void idt_load_without_gp(bool without);
+
+/* The IDT of every CPU, and those that the benchmark loads on the CPU that it measures: with stubs
+ * that stamp the time first; and with a gate of VECTOR_BENCH that does nothing but come and go,
+ * without an IST slot, with one, and with one that is adjusted as IST_ENTRY does. */
+struct gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint8_t ist;
+    uint8_t type_dpl;               /* P, DPL, type 14: interrupt gate */
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+};
+extern const struct gate idt[VECTOR_COUNT], idt_stamped[VECTOR_COUNT], idt_bare[VECTOR_COUNT],
+    idt_without_gp[VECTOR_COUNT], idt_bare_ist[VECTOR_COUNT], idt_adjusted[VECTOR_COUNT];
+
+/* This CPU's IDT. Interrupts off. */
+void gdt_load_idt(const struct gate *table);
 
 #endif

@@ -38,10 +38,15 @@
     V(30, SX, "#SX", TRAP, 0, 0)                                                                   \
     V(32, PIC_FIRST, "PIC", IRQ, 0, 0)                                                             \
     V(48, VICTIM, "victim", TRAP, 0, 3)                                                            \
+    V(49, BENCH, "benchmark", TRAP, 0, 3)                                                          \
+    V(50, BENCH_USER, "benchmark's ring 3", TRAP, 0, 3)                                            \
+    V(210, BENCH_OUTER, "benchmark's outer", IRQ, 0, 0)                                            \
     V(224, TIMER, "timer", IRQ, 0, 0)                                                              \
     V(225, RESCHEDULE, "reschedule", IRQ, 0, 0)                                                    \
     V(226, CALL, "call", IRQ, 0, 0)                                                                \
     V(240, APIC_ERROR, "APIC error", IRQ, 0, 0)                                                    \
+    V(241, BENCH_IRQ, "benchmark", IRQ, 0, 0)                                                      \
+    V(242, BENCH_RAISE, "benchmark's softirq", IRQ, 0, 0)                                          \
     V(255, SPURIOUS, "spurious", IRQ, 0, 0)
 
 enum vector {
@@ -63,6 +68,9 @@ enum vector {
 #define VECTOR_PAIR_MESSENGER (STORM_VECTOR(STORM_CLASSES - 1) + 9)
 #define VECTOR_PAIR_INNER (STORM_VECTOR(STORM_CLASSES - 1) + 8)
 #define VECTOR_STORM_SOFTIRQ (STORM_VECTOR(0) + 2)  /* the first of four, one a softirq */
+
+/* The IST code that the benchmark's own gate has where it is measured with one: DEBUG_STACK's. */
+#define BENCH_IST 4
 
 /* Exceptions whose delivery pushes an error code (SDM volume 3, table 6-1; 29 and 30 are AMD's). A
  * bit a vector. */

@@ -43,10 +43,14 @@
 #define DR7_WRITE8(n) (9u << (16 + (n) * 4)) /* R/W = 01, LEN = 10: eight bytes */
 
 #define MSR_APIC_BASE 0x1b
+#define MSR_SMI_COUNT 0x34
 #define MSR_BIOS_SIGN_ID 0x8b
+#define MSR_MPERF 0xe7
+#define MSR_APERF 0xe8
 #define MSR_MCG_CAP 0x179
 #define MSR_MCG_STATUS 0x17a
 #define MSR_MCG_CTL 0x17b
+#define MSR_THERM_STATUS 0x19c
 #define MSR_PAT 0x277
 #define MSR_MC_CTL(bank) (0x400 + 4 * (bank))
 #define MSR_MC_STATUS(bank) (0x401 + 4 * (bank))
@@ -138,6 +142,11 @@ static inline void write_dr7(uint64_t v)
     __asm__ volatile("mov %0, %%dr7" : : "r"(v) : "memory");
 }
 
+static inline void write_cr8(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr8" : : "r"(v) : "memory");
+}
+
 static inline uint64_t read_msr(uint32_t msr)
 {
     uint32_t low, high;
@@ -158,6 +167,18 @@ static inline uint64_t read_tsc(void)
     uint32_t low, high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
     return (uint64_t)high << 32 | low;
+}
+
+/* The time, when everything before it is done (SDM volume 2, RDTSC). */
+static inline uint64_t read_tsc_in_order(void)
+{
+    __asm__ volatile("lfence" : : : "memory");
+    return read_tsc();
+}
+
+static inline void flush_line(const void *address)
+{
+    __asm__ volatile("clflush (%0)" : : "r"(address) : "memory");
 }
 
 static inline void interrupts_on(void) { __asm__ volatile("sti" : : : "memory"); }

@@ -112,7 +112,9 @@
 #define REPORT_FIELDS_overhead(FIELD) \
     FIELD(number, cpu, "index, dense from 0") \
     FIELD(number, pairs, "empty pairs of stamps that were tried") \
-    FIELD(number, overhead_cycles, "the least that a pair took")
+    FIELD(number, overhead_cycles, "the least that a pair took") \
+    FIELD(number, entry_cycles, "likewise of a trigger's stamp and a stamping stub's") \
+    FIELD(number, dispatch_cycles, "likewise of a stamping stub's stamp and a handler's")
 
 #define REPORT_FIELDS_offset(FIELD) \
     FIELD(number, from, "index of the CPU that asked") \

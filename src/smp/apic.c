@@ -162,6 +162,16 @@ static void send(uint32_t destination, uint32_t command)
     interrupts_restore(flags);
 }
 
+volatile uint32_t *apic_aim(uint32_t apic_id)
+{
+    if (x2apic)
+        return NULL;
+    for (unsigned i = 0; i < ICR_PATIENCE && apic_read(APIC_ICR_LOW) & ICR_PENDING; i++)
+        cpu_relax();
+    apic_write(APIC_ICR_HIGH, apic_id << 24);
+    return &registers[APIC_ICR_LOW / 4];
+}
+
 void apic_send_ipi(uint32_t apic_id, uint8_t vector)
 {
     send(apic_id, ICR_ASSERT | vector);

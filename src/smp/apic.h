@@ -33,6 +33,13 @@ void apic_send_nmi(uint32_t apic_id);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 
+/* For who times a sending: makes the next write to the ICR go to this id, and returns the ICR; NULL
+ * in x2APIC mode, where one write to MSR_X2APIC(ICR) says both. Until then this CPU sends nothing
+ * else. The ICR's commands for it. */
+volatile uint32_t *apic_aim(uint32_t apic_id);
+#define APIC_COMMAND_IPI(vector) (1u << 14 | (vector))
+#define APIC_COMMAND_NMI (1u << 14 | 4u << 8)
+
 /* The error status register, read after the write that latches it (SDM volume 3, 10.5.3). */
 uint32_t apic_take_errors(void);
 

@@ -65,6 +65,15 @@ const char *const *runner_names(unsigned *count, uint64_t *together)
     return names;
 }
 
+const char *runner_refuses(uint64_t workloads)
+{
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (w->conduct && workloads >> (w - workloads_start) & 1 &&
+            workloads != 1ull << (w - workloads_start))
+            return w->name;
+    return NULL;
+}
+
 static bool selected(const struct run *run, const struct workload *w)
 {
     return run->workloads >> (w - workloads_start) & 1;
@@ -199,22 +208,27 @@ static void heartbeat(uint64_t start_ms)
     });
 }
 
+static uint64_t next_heartbeat_ms, run_start_ms;
+
+void workload_breathe(void)
+{
+    if (clock_ms() >= next_heartbeat_ms) {
+        heartbeat(run_start_ms);
+        next_heartbeat_ms = clock_ms() + HEARTBEAT_MS;
+    }
+    console_drain();
+}
+
 /* Until the time is up, or a fault ends it. Also writes out what handlers have left in the
  * console's queue. */
 static void supervise(const struct run *run, uint64_t start_ms)
 {
-    uint64_t next_heartbeat = start_ms + HEARTBEAT_MS;
-
     for (uint64_t now = start_ms; now - start_ms < run->time_ms; now = clock_ms()) {
         uint64_t left = run->time_ms - (now - start_ms);
         if (run->stop_at_first && fault_count())
             break;
-        if (now >= next_heartbeat) {
-            heartbeat(start_ms);
-            next_heartbeat += HEARTBEAT_MS;
-        }
+        workload_breathe();
         thread_sleep_ms(left < GLANCE_MS ? left : GLANCE_MS);
-        console_drain();
     }
 }
 
@@ -252,18 +266,38 @@ static void account(const struct workload *w, uint64_t ms)
                 record.sent);
 }
 
+/* The one that needs no storm around it, if it is selected. */
+static const struct workload *find_conductor(const struct run *run)
+{
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (w->conduct && selected(run, w))
+            return w;
+    return NULL;
+}
+
+static void storm(const struct run *run)
+{
+    start(run);
+    supervise(run, run_start_ms);
+    end_storm();
+}
+
 void runner_run(const struct run *run)
 {
+    const struct workload *conductor = find_conductor(run);
+
     target_kind = run->target;
     probe_all(run);
     if (run->stop_at_first && fault_count())
         fault_fatal();
     check_count_resources();
-    uint64_t start_ms = clock_ms();
-    start(run);
-    supervise(run, start_ms);
-    uint64_t ms = clock_ms() - start_ms;
-    end_storm();
+    run_start_ms = clock_ms();
+    next_heartbeat_ms = run_start_ms + HEARTBEAT_MS;
+    if (conductor)
+        conductor->conduct(run->seed);
+    else
+        storm(run);
+    uint64_t ms = clock_ms() - run_start_ms;
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(run, w))
             account(w, ms);

@@ -30,6 +30,8 @@ struct workload {
     void (*probe)(
         struct random *random); /* one of each of its events on this CPU, in peace; or NULL */
     void (*thread)(void *random);               /* its argument is the CPU's own struct random */
+    void (*conduct)(uint64_t seed);             /* in place of a storm, until it ends by itself: the
+                                                   main thread's; or NULL */
     void (*account)(void); /* once, after all threads have ended: checks the tallies; or NULL */
     struct tally *tallies;                      /* by CPU index */
 };
@@ -43,6 +45,10 @@ static inline unsigned workload_count(void)
 {
     return workloads_end - workloads_start;
 }
+
+/* For one that runs alone, at least every second: the report's heartbeat, and its lines that wait.
+ * Main thread. */
+void workload_breathe(void);
 
 /* Waits, giving way to other threads, until *counter differs from `before`, as what was sent to
  * `cpu` makes it do. Thread context. False: patience with that CPU is over (cpu/patience.h). */

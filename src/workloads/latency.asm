@@ -1,0 +1,180 @@
+; SPDX-License-Identifier: MIT
+; What is measured, instruction by instruction: how each event is caused, and the handlers that
+; stamp it. SDM volume 2, RDTSC (LFENCE before it: no earlier instruction is still under way).
+;
+; Each function that causes an event leaves marks (cpu/marks.h). An empty pair of stamps costs what
+; latency_empty shows, which is subtracted from each difference.
+
+%include "offsets.inc"
+
+%define WAIT_MOST 20000000                      ; rounds for an event that does not come
+
+extern marks
+extern apic_eoi
+extern softirq_raise
+extern softirq_flush
+
+; RAX and RDX are used up.
+%macro STAMP 1
+        lfence
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        mov     [marks + %1], rax
+%endmacro
+
+section .text
+
+; The empty pairs: of two stamps; of a trigger's, a stamping stub's and a handler's.
+global latency_empty:function
+latency_empty:
+        STAMP   MARKS_TRIGGER
+        STAMP   MARKS_BACK
+        ret
+global latency_empty_stub:function
+latency_empty_stub:
+        STAMP   MARKS_TRIGGER
+        push    rax
+        push    rdx
+        STAMP   MARKS_ENTRY
+        pop     rdx
+        pop     rax
+        STAMP   MARKS_DISPATCH
+        ret
+
+; Whether the TSC counts instructions: 1,000 of them between two stamps.
+global latency_thousand:function
+latency_thousand:
+        STAMP   MARKS_TRIGGER
+        times 1000 nop
+        STAMP   MARKS_BACK
+        ret
+
+; void latency_X(void): an exception on this CPU.
+%macro CAUSE 2
+global latency_%1:function
+latency_%1:
+        STAMP   MARKS_TRIGGER
+        %2
+        STAMP   MARKS_BACK
+        ret
+%endmacro
+CAUSE trap, int VECTOR_BENCH
+CAUSE breakpoint, int3
+CAUSE machine_check, int VECTOR_MC
+
+; A single step: the trap comes after the NOP, the first instruction that begins with TF set. The
+; handler clears TF in the frame.
+global latency_step:function
+latency_step:
+        pushfq
+        or      qword [rsp], RFLAGS_TF
+        STAMP   MARKS_TRIGGER
+        popfq
+        nop
+        STAMP   MARKS_BACK
+        ret
+
+; void latency_send(volatile uint32_t *icr, uint32_t command, uint32_t destination): an interrupt
+; or NMI, then waits for it. icr NULL: x2APIC mode. latency_send_stamped: with a stamp between.
+; PAUSE comes only where the first look finds nothing: an emulator lets the other CPU run then.
+%macro SEND 2
+global %1:function
+%1:
+        mov     r8d, edx
+        mov     ecx, WAIT_MOST
+        test    rdi, rdi
+        jz      .x2apic
+        STAMP   MARKS_TRIGGER
+        mov     [rdi], esi
+    %if %2
+        STAMP   MARKS_SENT
+    %endif
+.look:  cmp     qword [marks + MARKS_DONE], 0
+        je      .wait
+        STAMP   MARKS_BACK
+        ret
+.wait:  pause
+        dec     ecx
+        jnz     .look
+        ret
+.x2apic:
+        mfence                                  ; SDM volume 3, 10.12.3
+        STAMP   MARKS_TRIGGER
+        mov     ecx, MSR_X2APIC_ICR
+        mov     eax, esi
+        mov     edx, r8d
+        wrmsr
+    %if %2
+        STAMP   MARKS_SENT
+    %endif
+        mov     ecx, WAIT_MOST
+        jmp     .look
+%endmacro
+SEND latency_send, 0
+SEND latency_send_stamped, 1
+
+; void latency_softirq(void): raised and run from a thread.
+global latency_softirq:function
+latency_softirq:
+        sub     rsp, 8
+        STAMP   MARKS_TRIGGER
+        mov     edi, SOFTIRQ_STORM
+        call    softirq_raise
+        call    softirq_flush
+        STAMP   MARKS_BACK
+        add     rsp, 8
+        ret
+
+; The handler of every exception and NMI: bool latency_hook(struct trap_frame *frame).
+global latency_hook:function
+latency_hook:
+        STAMP   MARKS_DISPATCH
+        mov     [marks + MARKS_RSP], rsp
+        and     qword [rdi + FRAME_RFLAGS], ~RFLAGS_TF
+        STAMP   MARKS_SERVICE
+        mov     eax, 1
+        mov     [marks + MARKS_DONE], rax
+        ret
+
+; Of an interrupt: with the EOI, which is part of the service.
+global latency_irq:function
+latency_irq:
+        STAMP   MARKS_DISPATCH
+        mov     [marks + MARKS_RSP], rsp
+        sub     rsp, 8
+        call    apic_eoi
+        add     rsp, 8
+        STAMP   MARKS_SERVICE
+        mov     qword [marks + MARKS_DONE], 1
+        ret
+
+; Of a softirq.
+global latency_softirq_handler:function
+latency_softirq_handler:
+        STAMP   MARKS_DISPATCH
+        mov     [marks + MARKS_RSP], rsp
+        STAMP   MARKS_SERVICE
+        mov     qword [marks + MARKS_DONE], 1
+        ret
+
+; Ring 3: into the kernel and back, over and over. The times of both sides of the INT lie in R8 and
+; R9 when VECTOR_BENCH_USER asks the kernel to look at them. No memory is touched.
+section .user_text alloc exec nowrite align=4096
+global latency_user:function
+latency_user:
+        lfence
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        mov     r8, rax
+        int     VECTOR_BENCH
+        lfence
+        rdtsc
+        shl     rdx, 32
+        or      rax, rdx
+        mov     r9, rax
+        int     VECTOR_BENCH_USER
+        jmp     latency_user
+
+section .note.GNU-stack noalloc noexec nowrite progbits

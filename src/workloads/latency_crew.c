@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* The benchmark's threads, loads, targets and clocks. */
+#include "workloads/latency_crew.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/gdt.h"
+#include "cpu/marks.h"
+#include "cpu/patience.h"
+#include "cpu/x86.h"
+#include "lib/report.h"
+#include "sched/thread.h"
+#include "workloads/target.h"
+#include "workloads/workload.h"
+
+#define BREATH_MS 1000
+#define CACHE_LINE 64
+#define TOP_BYTES 1024              /* of each stack: what an event writes */
+#define SETTLE_PER_S 50000          /* a target gets this part of a second to halt */
+#define LOAD_BYTES (64 * 1024)
+#define LOAD_STRIDE 256             /* bytes written to, between two PAUSEs */
+
+static struct member {
+    struct thread *thread;
+    uint64_t generation;
+    void (*job)(const void *argument);
+    const void *argument;
+} crew[MAX_CPUS];
+static struct thread *chief;
+
+/* Between the CPU that measures and its target. */
+static struct {
+    volatile bool stop;
+    uint64_t unused[7];
+    volatile uint32_t asked;        /* for caches or TLB to be made cold, or for the time */
+    uint64_t unused2[7];
+    volatile uint32_t answered;
+    volatile uint64_t tsc;
+    uint64_t unused3[6];
+} with_target __attribute__((aligned(64)));
+
+static void work(void *argument)
+{
+    struct member *self = argument;
+
+    while (!thread_stopping()) {
+        void (*job)(const void *) = __atomic_load_n(&self->job, __ATOMIC_ACQUIRE);
+        if (!job) {
+            thread_block();
+            continue;
+        }
+        job(self->argument);
+        __atomic_store_n(&self->job, NULL, __ATOMIC_RELEASE);
+        thread_wake(chief);
+    }
+}
+
+bool crew_start(void)
+{
+    chief = thread_current();
+    for (uint32_t i = 0; i < target_count; i++) {
+        struct member *member = &crew[target_cpus[i]];
+        member->thread = thread_create("latency", target_cpus[i], work, member);
+        if (!member->thread)
+            return false;
+        member->generation = member->thread->generation;
+        thread_wake(member->thread);
+    }
+    return true;
+}
+
+void crew_end(void)
+{
+    for (uint32_t i = 0; i < target_count; i++) {
+        struct member *member = &crew[target_cpus[i]];
+        if (!member->thread)
+            continue;
+        thread_stop(member->thread);
+        thread_join(member->thread, member->generation);
+        member->thread = NULL;
+    }
+}
+
+void crew_do(uint32_t cpu, void (*job)(const void *argument), const void *argument)
+{
+    crew[cpu].argument = argument;
+    __atomic_store_n(&crew[cpu].job, job, __ATOMIC_RELEASE);
+    thread_wake(crew[cpu].thread);
+}
+
+void crew_wait(uint32_t cpu)
+{
+    struct patience patience = patience_with(cpu);
+
+    while (__atomic_load_n(&crew[cpu].job, __ATOMIC_ACQUIRE)) {
+        if (patience_is_over(&patience)) {
+            struct fault_place place = {cpu, THREAD_STACK, 0, "benchmark"};
+            fault_report(CHECK_ACCOUNT, &place, "a measurement does not end: a wake-up was lost");
+            fault_fatal();
+        }
+        thread_block_ms(BREATH_MS);
+        workload_breathe();
+    }
+}
+
+void crew_do_and_wait(uint32_t cpu, void (*job)(const void *argument), const void *argument)
+{
+    crew_do(cpu, job, argument);
+    crew_wait(cpu);
+}
+
+static void flush(uintptr_t low, uintptr_t high)
+{
+    for (; low < high; low += CACHE_LINE)
+        flush_line((const void *)low);
+}
+
+/* What an event on this CPU reads and writes, but for code. */
+static void flush_data(void)
+{
+    uintptr_t cpu = (uintptr_t)cpu_at(cpu_index());
+
+    flush(cpu, cpu + PERCPU_SIZE);
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        flush(stack_top(cpu_index(), kind, 0) - TOP_BYTES, stack_top(cpu_index(), kind, 0));
+    flush((uintptr_t)idt, (uintptr_t)(idt + VECTOR_COUNT));
+    flush((uintptr_t)&marks, (uintptr_t)(&marks + 1));
+    flush(read_rsp() & -(uintptr_t)CACHE_LINE, (read_rsp() & -(uintptr_t)CACHE_LINE) + TOP_BYTES / 4);
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+static void go_cold(enum mode mode)
+{
+    if (mode == MODE_COLD_DATA)
+        flush_data();
+    else if (mode == MODE_COLD_TLB)
+        write_cr3(read_cr3());          /* no page is global */
+}
+
+/* The target of another CPU's events: awake, and cold when it is asked to be. */
+static void be_busy(const void *argument)
+{
+    const struct measure *m = argument;
+
+    if (m->pass == PASS_STUB)
+        write_cr8(CR8_ALL_BUT_BENCH);   /* a tick's stub would stamp too */
+    while (!with_target.stop) {
+        if (with_target.asked != with_target.answered) {
+            go_cold(m->mode);
+            with_target.tsc = read_tsc_in_order();
+            with_target.answered = with_target.asked;
+        }
+        cpu_relax();
+    }
+    write_cr8(0);
+}
+
+static void load(const void *argument)
+{
+    static uint8_t areas[8][LOAD_BYTES];
+    volatile uint8_t *area = areas[cpu_index() % 8];
+
+    (void)argument;
+    for (uint32_t at = 0; !with_target.stop; at = (at + CACHE_LINE) % LOAD_BYTES) {
+        area[at]++;
+        if (at % (CACHE_LINE * LOAD_STRIDE) == 0)
+            cpu_relax();
+    }
+}
+
+static uint32_t surrounding[MAX_CPUS], surrounding_count;
+
+static void surround_with(uint32_t cpu, void (*job)(const void *argument), const void *argument)
+{
+    surrounding[surrounding_count++] = cpu;
+    crew_do(cpu, job, argument);
+}
+
+void crew_surround(const struct measure *m)
+{
+    surrounding_count = 0;
+    with_target.stop = false;
+    with_target.asked = with_target.answered = 0;
+    if (m->from != m->to && m->mode != MODE_HALTED && m->stack != THREAD_STACK)
+        surround_with(m->to, be_busy, m);
+    for (uint32_t i = 0; i < target_count && m->mode == MODE_LOADED; i++)
+        if (target_cpus[i] != m->from && target_cpus[i] != m->to)
+            surround_with(target_cpus[i], load, NULL);
+}
+
+void crew_release(void)
+{
+    with_target.stop = true;
+    for (uint32_t i = 0; i < surrounding_count; i++)
+        crew_wait(surrounding[i]);
+    surrounding_count = 0;
+}
+
+static void wait_for_answer(void)
+{
+    while (with_target.answered != with_target.asked)
+        cpu_relax();
+}
+
+void crew_prepare_sample(const struct measure *m)
+{
+    if (m->mode == MODE_HALTED) {
+        uint64_t end = read_tsc() + clock_tsc_hz / SETTLE_PER_S;
+        while (read_tsc() < end)
+            cpu_relax();
+    } else if (m->from != m->to && m->stack != THREAD_STACK &&
+               (m->mode == MODE_COLD_DATA || m->mode == MODE_COLD_TLB)) {
+        with_target.asked++;
+        wait_for_answer();
+    }
+    go_cold(m->mode);
+}
+
+static struct clock_offset measured;
+
+static void exchange(const void *argument)
+{
+    uint64_t least = UINT64_MAX;
+
+    (void)argument;
+    for (unsigned i = 0; i < OFFSET_EXCHANGES; i++) {
+        uint64_t flags = interrupts_save();
+        uint64_t asked = read_tsc_in_order();
+        with_target.asked++;
+        wait_for_answer();
+        uint64_t answered = read_tsc_in_order();
+        interrupts_restore(flags);
+        if (answered - asked >= least)
+            continue;
+        least = answered - asked;
+        measured.cycles = (int64_t)(with_target.tsc - asked - least / 2);
+        measured.bound_cycles = (least + 1) / 2;
+    }
+}
+
+struct clock_offset crew_measure_offset(uint32_t from, uint32_t to)
+{
+    struct measure m = {.from = from, .to = to, .mode = MODE_WARM, .stack = IRQ_STACK};
+
+    crew_surround(&m);
+    crew_do_and_wait(from, exchange, NULL);
+    crew_release();
+    if ((uint64_t)(measured.cycles < 0 ? -measured.cycles : measured.cycles) <=
+        measured.bound_cycles)
+        measured.cycles = 0;
+    return measured;
+}

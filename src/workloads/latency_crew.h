@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The benchmark's threads: one a CPU, which does one job at a time for the main thread; and the jobs
+ * of those that are not measured. */
+#ifndef ISTSTORM_WORKLOADS_LATENCY_CREW_H
+#define ISTSTORM_WORKLOADS_LATENCY_CREW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "workloads/latency_measure.h"
+
+#define CR8_ALL_BUT_BENCH 14        /* priority class 15 alone gets through */
+
+/* A thread on each CPU. Main thread. False: out of memory. */
+bool crew_start(void);
+void crew_end(void);
+
+/* Gives a CPU a job; waits until it is done. Main thread. */
+void crew_do(uint32_t cpu, void (*job)(const void *argument), const void *argument);
+void crew_wait(uint32_t cpu);
+void crew_do_and_wait(uint32_t cpu, void (*job)(const void *argument), const void *argument);
+
+/* Around a measurement: what its target and the other CPUs do meanwhile. Main thread. */
+void crew_surround(const struct measure *m);
+void crew_release(void);
+
+/* Before each sample, on the CPU `from`: makes the mode true there and on `to`. */
+void crew_prepare_sample(const struct measure *m);
+
+/* The TSC of `to` less that of `from`, from the exchange with the least round trip. An offset within
+ * its bound is taken for none. Main thread. */
+struct clock_offset {
+    int64_t cycles;
+    uint64_t bound_cycles;
+};
+struct clock_offset crew_measure_offset(uint32_t from, uint32_t to);
+#define OFFSET_EXCHANGES 1000
+
+#endif

@@ -13,6 +13,7 @@
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/inject.h"
+#include "cpu/ist.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
@@ -213,11 +214,7 @@ static void set_up_cpus(void)
  * line takes. */
 static bool may_drain(void)
 {
-    uint32_t busy = 0;
-
-    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
-        busy |= this_cpu->ist_nest[kind];
-    return !busy && this_cpu->irq_nest < 0 && read_flags() & RFLAGS_IF;
+    return !ist_events_all() && this_cpu->irq_nest < 0 && read_flags() & RFLAGS_IF;
 }
 
 /* What is not known is left out of a record. */

@@ -6,13 +6,21 @@
 
 #include "cpu/fault.h"
 
-static bool (*hooks[HOOK_VECTORS][HOOKS_A_VECTOR])(struct trap_frame *frame);
+/* Ends each list; the first place of each is never empty, so that hooks_take need not look. */
+static bool nobody(struct trap_frame *frame)
+{
+    (void)frame;
+    return false;
+}
+
+bool (*hooks[HOOK_VECTORS][HOOKS_A_VECTOR + 1])(struct trap_frame *frame) = {
+    [0 ... HOOK_VECTORS - 1] = {[0 ... HOOKS_A_VECTOR] = nobody}};
 
 void hook_add(unsigned vector, bool (*hook)(struct trap_frame *frame))
 {
     unsigned i = 0;
 
-    while (i < HOOKS_A_VECTOR - 1 && hooks[vector][i] && hooks[vector][i] != hook)
+    while (i < HOOKS_A_VECTOR - 1 && hooks[vector][i] != nobody && hooks[vector][i] != hook)
         i++;
     hooks[vector][i] = hook;
 }
@@ -35,9 +43,9 @@ bool fixup_apply(struct trap_frame *frame)
     return false;
 }
 
-bool hooks_take(struct trap_frame *frame)
+bool hooks_take_rest(struct trap_frame *frame)
 {
-    for (unsigned i = 0; i < HOOKS_A_VECTOR && hooks[frame->vector][i]; i++)
+    for (unsigned i = 1; hooks[frame->vector][i] != nobody; i++)
         if (hooks[frame->vector][i](frame))
             return true;
     return false;

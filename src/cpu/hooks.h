@@ -14,8 +14,15 @@ void hook_add(unsigned vector, bool (*hook)(struct trap_frame *frame));
 #define HOOK_VECTORS 32
 #define HOOKS_A_VECTOR 4
 
-/* Asks them. False: nobody expected this. */
-bool hooks_take(struct trap_frame *frame);
+/* For hooks_take alone. */
+extern bool (*hooks[HOOK_VECTORS][HOOKS_A_VECTOR + 1])(struct trap_frame *frame);
+bool hooks_take_rest(struct trap_frame *frame);
+
+/* Asks them, for a handler of this vector. False: nobody expected this. */
+static inline bool hooks_take(unsigned vector, struct trap_frame *frame)
+{
+    return hooks[vector][0](frame) || hooks_take_rest(frame);
+}
 
 /* Goes on where the linker's list of fix-ups says that this faulting instruction may; false if it
  * is not in the list. An entry: the instruction's address, the address to go on at, in section

@@ -73,4 +73,26 @@ planted:
     return true;
 }
 
+/* The same no-operation for three faults, each of which makes it a jump. */
+static inline __attribute__((always_inline)) bool
+inject_planted_any(const enum inject first, const enum inject second, const enum inject third)
+{
+    __asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n\t"
+                 ".pushsection .inject.code, \"a\"\n"
+                 "2: .byte 0xe9; .long %l[planted] - (1b + 5)\n\t"
+                 ".popsection\n\t"
+                 ".pushsection .inject.sites, \"a\"\n\t"
+                 ".quad 1b, 2b; .long 5, %c0\n\t"
+                 ".quad 1b, 2b; .long 5, %c1\n\t"
+                 ".quad 1b, 2b; .long 5, %c2\n\t"
+                 ".popsection"
+                 :
+                 : "i"(first), "i"(second), "i"(third)
+                 :
+                 : planted);
+    return false;
+planted:
+    return true;
+}
+
 #endif

@@ -15,7 +15,12 @@
 
 void irq_handler(struct trap_frame *frame);      /* called by entry.asm alone */
 
-static void (*handlers[VECTOR_COUNT])(struct trap_frame *frame);
+static void unexpected(struct trap_frame *frame)
+{
+    oops(frame, "interrupt %lu that nobody asked for", frame->vector);
+}
+
+static void (*handlers[])(struct trap_frame *frame) = {[0 ... VECTOR_COUNT - 1] = unexpected};
 void (*irq_preempt)(struct trap_frame *frame);
 
 void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
@@ -39,26 +44,28 @@ static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame 
     fault_fatal();
 }
 
-/* The outermost interrupt's back-link is the topmost word; a nested one's frame lies on the IRQ
- * stack itself. */
-static inline void check_stack(const struct trap_frame *frame)
-{
-    uintptr_t top = this_cpu->irq_stack_top;
-    bool nested = top - (uintptr_t)frame <= IRQSTACKSIZE;
-    bool here = top - read_rsp() <= IRQSTACKSIZE;
+/* What entry.asm has pushed on the IRQ stack when irq_handler is called: the back-link, the way back,
+ * the return address; then irq_handler's RBP. So where RBP points, exactly, says that RSP has moved
+ * to this CPU's IRQ stack, or has stayed on it. */
+#define ENTRY_WORDS 4
 
-    if (__builtin_expect(!here || nested != (this_cpu->irq_nest > 0), 0) ||
-        __builtin_expect(!nested && ((const uintptr_t *)top)[-1] != (uintptr_t)frame, 0))
-        wrong_stack(frame);
+static inline bool stack_is_right(const struct trap_frame *frame)
+{
+    const uintptr_t *top = (const uintptr_t *)this_cpu->irq_stack_top;
+    const uintptr_t *here = __builtin_frame_address(0);
+    bool nested = (uintptr_t)top - (uintptr_t)frame <= IRQSTACKSIZE;
+
+    if (__builtin_expect(this_cpu->irq_nest != 0, 0))
+        return nested && here == (const uintptr_t *)frame - ENTRY_WORDS;
+    return here == top - ENTRY_WORDS && top[-1] == (uintptr_t)frame && !nested;
 }
 
 void irq_handler(struct trap_frame *frame)
 {
-    check_stack(frame);
+    if (__builtin_expect(!stack_is_right(frame), 0))
+        wrong_stack(frame);
     count_event(EVENT_IRQ);
-    if (!handlers[frame->vector])
-        oops(frame, "interrupt %lu that nobody asked for", frame->vector);
     handlers[frame->vector](frame);
-    if (this_cpu->irq_nest == 0 && this_cpu->softirq_pending && !this_cpu->softirq_deferred)
+    if (this_cpu->softirq_pending && this_cpu->irq_nest == 0 && !this_cpu->softirq_deferred)
         softirq_run();
 }

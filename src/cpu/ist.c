@@ -16,9 +16,9 @@
 #include "cpu/nmi.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
+#include "cpu/vectors.h"
 #include "cpu/x86.h"
 
-void (*nmi_hook)(struct trap_frame *frame);
 bool (*ist_end_thread)(struct trap_frame *frame);
 
 /* Called by entry.asm alone. */
@@ -29,11 +29,43 @@ void machine_check_handler(struct trap_frame *frame);
 void stack_fault_handler(struct trap_frame *frame);
 void double_fault_handler(struct trap_frame *frame);
 
+static void no_hook(struct trap_frame *frame)
+{
+    (void)frame;
+}
+
+void (*nmi_hook)(struct trap_frame *frame) = no_hook;
+void (*nmi_asked_hook)(struct trap_frame *frame) = no_hook;
+
+uint32_t ist_events(enum stack_kind kind)
+{
+    return (stack_top(cpu_index(), kind, 0) - this_cpu->ist_next[kind]) /
+           stack_shapes[kind].level_size;
+}
+
+uint32_t ist_events_all(void)
+{
+    uint32_t events = 0;
+
+    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+        events += ist_events(kind);
+    return events;
+}
+
+uint32_t ist_deepest(uint32_t cpu, enum stack_kind kind)
+{
+    uint32_t levels = (stack_top(cpu, kind, 0) - cpu_at(cpu)->ist_lowest[kind]) /
+                      stack_shapes[kind].level_size;
+
+    return levels ? levels - 1 : 0;
+}
+
 static __attribute__((cold, noinline)) void
-wrong_stack(enum stack_kind kind, uint32_t level, const struct trap_frame *frame, const char *event)
+wrong_stack(enum stack_kind kind, const struct trap_frame *frame, const char *event)
 {
     struct stack_place on = stack_find((uintptr_t)frame);
     struct fault_place place = {cpu_index(), on.kind, on.level, event};
+    uint32_t level = ist_events(kind), ist = stack_shapes[kind].ist;
 
     if (on.kind != kind || on.owner != cpu_index())
         fault_report(CHECK_STACK, &place, "on the %s stack of CPU %u, not on its own %s stack",
@@ -43,29 +75,36 @@ wrong_stack(enum stack_kind kind, uint32_t level, const struct trap_frame *frame
                      "at level %u, but %u events are below it: the IST value was not adjusted",
                      on.level, level);
     else
-        fault_report(
-            CHECK_STACK, &place, "TSS.ist[%u] is 0x%lx at level %u: the IST value was not adjusted",
-            stack_shapes[kind].ist - 1, this_cpu->tss.ist[stack_shapes[kind].ist - 1], level);
+        fault_report(CHECK_STACK, &place,
+                     "TSS.ist[%u] is 0x%lx at level %u: the IST value was not adjusted", ist - 1,
+                     this_cpu->tss.ist[ist - 1], level);
     fault_fatal();
 }
 
-static inline void ist_enter(enum stack_kind kind, const struct trap_frame *frame,
-                             const char *event)
-{
-    const struct stack_shape *shape = &stack_shapes[kind];
-    uint32_t level = this_cpu->ist_nest[kind]++;
-    uintptr_t top = stack_top(this_cpu->index, kind, level);
+/* Known to the compiler, so that the check below is seven instructions. */
+#define LEVEL_SIZE(symbol, name, ist, size, levels) [symbol##_STACK] = size,
+#define IST_CODE(symbol, name, ist, size, levels) [symbol##_STACK] = ist,
+static const uint32_t level_sizes[] = {CPU_STACKS(LEVEL_SIZE)};
+static const uint32_t ist_codes[] = {CPU_STACKS(IST_CODE)};
 
-    if (__builtin_expect((uintptr_t)(frame + 1) != top, 0) ||
-        __builtin_expect(this_cpu->tss.ist[shape->ist - 1] != top - shape->level_size, 0))
-        wrong_stack(kind, level, frame, event);
-    if (level > this_cpu->ist_deepest[kind])
-        this_cpu->ist_deepest[kind] = level;
+static inline __attribute__((always_inline)) void
+ist_enter(enum stack_kind kind, const struct trap_frame *frame, const char *event)
+{
+    uintptr_t end = (uintptr_t)(frame + 1), below = end - level_sizes[kind];
+
+    if (__builtin_expect(end != this_cpu->ist_next[kind], 0) ||
+        __builtin_expect(this_cpu->tss.ist[ist_codes[kind] - 1] != below, 0))
+        wrong_stack(kind, frame, event);
+    this_cpu->ist_next[kind] = below;
 }
 
-static inline void ist_leave(enum stack_kind kind)
+static inline __attribute__((always_inline)) void ist_leave(enum stack_kind kind)
 {
-    this_cpu->ist_nest[kind]--;
+    uintptr_t below = this_cpu->ist_next[kind];
+
+    if (__builtin_expect(below < this_cpu->ist_lowest[kind], 0))
+        this_cpu->ist_lowest[kind] = below;
+    this_cpu->ist_next[kind] = below + level_sizes[kind];
 }
 
 static __attribute__((noinline)) void use_nearly_all(void)
@@ -80,7 +119,7 @@ extern char user_text_start[], user_text_end[];
 
 /* Planted where an entry path would do it: in what is about to be restored. Only a victim's code is
  * struck, since any other would be lost before it could tell. */
-static inline void plant_damage(struct trap_frame *frame)
+static __attribute__((noinline)) void plant_damage(struct trap_frame *frame)
 {
     bool here = this_cpu->index == inject_cpu();
     bool victim =
@@ -107,12 +146,14 @@ static void leave_blocked(void)
 void nmi_handler(struct trap_frame *frame)
 {
     ist_enter(NMI_STACK, frame, "NMI");
-    plant_damage(frame);
     count_event(EVENT_NMI);
-    if (this_cpu->nmi_resume)
+    if (__builtin_expect(this_cpu->nmi_resume != 0, 0))
         leave_blocked();
-    if (nmi_hook)
-        nmi_hook(frame);
+    if (__builtin_expect(this_cpu->nmi_asked, 0))
+        nmi_asked_hook(frame);
+    if (inject_planted_any(INJECT_CLOBBER_REGISTER, INJECT_CLOBBER_STACK, INJECT_STACK_FILL))
+        plant_damage(frame);
+    nmi_hook(frame);
     ist_leave(NMI_STACK);
 }
 
@@ -120,23 +161,21 @@ void nmi_handler(struct trap_frame *frame)
  * 17.2.3). It is kept for the hooks, until the next #DB. */
 void debug_handler(struct trap_frame *frame)
 {
-    uint64_t dr6 = read_dr6();
-
+    this_cpu->dr6 = read_dr6();
     write_dr6(DR6_IDLE);
     ist_enter(DEBUG_STACK, frame, "#DB");
+    if (!hooks_take(VECTOR_DB, frame))
+        oops(frame, "#DB that nobody asked for, DR6 0x%lx", this_cpu->dr6);
     count_event(EVENT_DEBUG);
-    this_cpu->dr6 = dr6;
-    if (!hooks_take(frame))
-        oops(frame, "#DB that nobody asked for, DR6 0x%lx", dr6);
     ist_leave(DEBUG_STACK);
 }
 
 void breakpoint_handler(struct trap_frame *frame)
 {
     ist_enter(DEBUG_STACK, frame, "#BP");
-    count_event(EVENT_BREAKPOINT);
-    if (!hooks_take(frame))
+    if (!hooks_take(VECTOR_BP, frame))
         oops(frame, "#BP that nobody asked for");
+    count_event(EVENT_BREAKPOINT);
     ist_leave(DEBUG_STACK);
 }
 
@@ -144,7 +183,7 @@ void machine_check_handler(struct trap_frame *frame)
 {
     ist_enter(MCE_STACK, frame, "#MC");
     count_event(EVENT_MACHINE_CHECK);
-    if (!machine_check_take() && !hooks_take(frame))
+    if (!machine_check_take() && !hooks_take(VECTOR_MC, frame))
         oops(frame, "#MC that nobody asked for, and no bank says why");
     ist_leave(MCE_STACK);
 }
@@ -153,7 +192,7 @@ void stack_fault_handler(struct trap_frame *frame)
 {
     ist_enter(STACKFAULT_STACK, frame, "#SS");
     count_event(EVENT_STACK_FAULT);
-    if (!hooks_take(frame) && !fixup_apply(frame) && !(ist_end_thread && ist_end_thread(frame)))
+    if (!hooks_take(VECTOR_SS, frame) && !fixup_apply(frame) && !(ist_end_thread && ist_end_thread(frame)))
         oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
     ist_leave(STACKFAULT_STACK);
 }
@@ -164,7 +203,7 @@ void double_fault_handler(struct trap_frame *frame)
 {
     ist_enter(DOUBLEFAULT_STACK, frame, "#DF");
     count_event(EVENT_DOUBLE_FAULT);
-    if (!hooks_take(frame) && !(ist_end_thread && ist_end_thread(frame)))
+    if (!hooks_take(VECTOR_DF, frame) && !(ist_end_thread && ist_end_thread(frame)))
         oops(frame, "#DF, CR2 0x%lx (%s)", read_cr2(), stack_describe(read_cr2()));
     ist_leave(DOUBLEFAULT_STACK);
 }

@@ -39,6 +39,8 @@ bool percpu_create(uint32_t count, const uint32_t *apic_ids)
         cpu->apic_id = apic_ids[index];
         cpu->irq_nest = -1;
         cpu->irq_stack_top = stack_top(index, IRQ_STACK, 0);
+        for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
+            cpu->ist_next[kind] = cpu->ist_lowest[kind] = stack_top(index, kind, 0);
         gdt_prepare(cpu);
         cpu_count = index + 1;
     }

@@ -75,12 +75,13 @@ struct percpu {
     uint64_t irq_stack_top;
     bool softirq_deferred;          /* past the restart limit: the softirq thread has them */
     uint8_t need_resched;           /* written by other CPUs too */
+    bool nmi_asked;                 /* by another CPU, to stop or to say where it is (smp/ipi.c) */
     bool online;
     bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,
                            scheduler) */
-    uint32_t ist_nest[CPU_STACK_KINDS];     /* events now on each hardware stack, counted apart from
-                                               TSS.ist[] */
-    uint32_t ist_deepest[CPU_STACK_KINDS];  /* the most there have been */
+    uintptr_t ist_next[CPU_STACK_KINDS];    /* where each hardware stack's next frame must end, kept
+                                               apart from TSS.ist[] */
+    uintptr_t ist_lowest[CPU_STACK_KINDS];  /* the lowest that this has been */
 
     struct thread *current;
     uint64_t nmi_resume;            /* RSP of who blocks NMIs (cpu/nmi.h), or 0 */

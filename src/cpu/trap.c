@@ -7,6 +7,7 @@
 
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
+#include "cpu/ist.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
@@ -52,19 +53,35 @@ bool msr_try_read(uint32_t msr, uint64_t *value)
 
 /* Ring 3 left nothing behind: the thread's stack is empty, so the frame lies at its very top, and
  * the CPU's special stacks hold nothing that anybody would come back to. */
-void trap_check_user_entry(const struct trap_frame *frame)
+static __attribute__((cold, noinline)) void wrong_entry(const struct trap_frame *frame)
 {
     struct fault_place place = fault_here(vector_name(frame->vector));
-    uint32_t events = 0;
 
-    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
-        events += this_cpu->ist_nest[kind];
     if ((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0])
         fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not at RSP0 0x%lx",
                      (const void *)(frame + 1), this_cpu->tss.rsp[0]);
-    else if (events || this_cpu->irq_nest != -1)
+    else
         fault_report(CHECK_REST, &place, "from ring 3, with %u IST events and nest counter %d",
-                     events, this_cpu->irq_nest);
+                     ist_events_all(), this_cpu->irq_nest);
+}
+
+static inline bool ist_at_rest(void)
+{
+    uintptr_t window = (uintptr_t)this_cpu->self, differ = 0;
+
+#define DIFFER(symbol, name, ist, size, levels)                                                    \
+    differ |= this_cpu->ist_next[symbol##_STACK] ^                                                 \
+              (window + offsetof(struct cpu_window, stack_##symbol) + (size) * (levels));
+    CPU_STACKS(DIFFER)
+#undef DIFFER
+    return !differ;
+}
+
+void trap_check_user_entry(const struct trap_frame *frame)
+{
+    if (__builtin_expect((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0] ||
+                         this_cpu->irq_nest != -1 || !ist_at_rest(), 0))
+        wrong_entry(frame);
 }
 
 static _Noreturn void unexpected(struct trap_frame *frame)
@@ -94,7 +111,7 @@ void trap_handler(struct trap_frame *frame)
         software_handlers[frame->vector - HOOK_VECTORS](frame);
     } else if (is_exhaustion(frame)) {
         unexpected(frame);
-    } else if (!hooks_take(frame) && !fixup_apply(frame)) {
+    } else if (!hooks_take(frame->vector, frame) && !fixup_apply(frame)) {
         if (!frame_from_user(frame) || !trap_user_fault)
             unexpected(frame);
         trap_user_fault(frame);

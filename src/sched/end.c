@@ -51,11 +51,7 @@ static void say(struct thread *thread, const struct trap_frame *frame)
 /* Only a thread that was running, not an interrupt, softirq or handler that was in its way. */
 static bool was_in_thread(void)
 {
-    uint32_t events = 0;
-
-    for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
-        events += this_cpu->ist_nest[kind];
-    return events == 1 && this_cpu->irq_nest < 0 && this_cpu->current && !this_cpu->current->idle;
+    return ist_events_all() == 1 && this_cpu->irq_nest < 0 && this_cpu->current && !this_cpu->current->idle;
 }
 
 static bool end_thread(struct trap_frame *frame)

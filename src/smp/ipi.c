@@ -18,8 +18,6 @@
 #define STOP_PATIENCE_MS 2000
 #define ASK_PATIENCE_MS 1000
 
-void (*ipi_nmi_hook)(struct trap_frame *frame);
-
 /* One call at a time for the whole machine: it is for rare things, and a queue would need its own
  * proofs. */
 static struct {
@@ -115,18 +113,25 @@ static _Noreturn void park(void)
         __asm__ volatile("cli; hlt");
 }
 
-static void nmi_handler(struct trap_frame *frame)
+/* The flag says that there is something to look for; it is cleared first, since who asks sets it
+ * last. */
+static void nmi_asked(struct trap_frame *frame)
 {
-    uint32_t ender = __atomic_load_n(&stopped_by, __ATOMIC_RELAXED);
+    uint32_t ender = __atomic_load_n(&stopped_by, __ATOMIC_ACQUIRE);
 
-    if (__builtin_expect(ender != 0, 0) && ender != this_cpu->index + 1)
+    this_cpu->nmi_asked = false;
+    if (ender != 0 && ender != this_cpu->index + 1)
         park();
-    if (__builtin_expect(asked_where[this_cpu->index], 0)) {
+    if (asked_where[this_cpu->index]) {
         oops_report_frame(frame);
         __atomic_store_n(&asked_where[this_cpu->index], false, __ATOMIC_RELEASE);
     }
-    if (ipi_nmi_hook)
-        ipi_nmi_hook(frame);
+}
+
+static void ask_by_nmi(uint32_t cpu)
+{
+    __atomic_store_n(&cpu_at(cpu)->nmi_asked, true, __ATOMIC_RELEASE);
+    apic_send_nmi(cpu_at(cpu)->apic_id);
 }
 
 bool ipi_ask_where(uint32_t cpu)
@@ -134,7 +139,7 @@ bool ipi_ask_where(uint32_t cpu)
     uint64_t end = clock_ms() + ASK_PATIENCE_MS;
 
     __atomic_store_n(&asked_where[cpu], true, __ATOMIC_RELEASE);
-    apic_send_nmi(cpu_at(cpu)->apic_id);
+    ask_by_nmi(cpu);
     while (__atomic_load_n(&asked_where[cpu], __ATOMIC_ACQUIRE))
         if (clock_ms() > end)
             return false;
@@ -156,7 +161,7 @@ static void stop_others(void)
         if (cpu == cpu_index() || !cpu_at(cpu)->online)
             continue;
         others++;
-        apic_send_nmi(cpu_at(cpu)->apic_id);
+        ask_by_nmi(cpu);
     }
     while (__atomic_load_n(&stopped, __ATOMIC_ACQUIRE) < others && clock_ms() < end)
         cpu_relax_rarely();
@@ -170,6 +175,6 @@ void ipi_init(void)
     irq_set_handler(VECTOR_SPURIOUS, spurious_handler);
     for (unsigned input = 0; input < 16; input++)
         irq_set_handler(VECTOR_PIC_FIRST + input, spurious_handler);
-    nmi_hook = nmi_handler;
+    nmi_asked_hook = nmi_asked;
     fault_stop_others = stop_others;
 }

@@ -26,7 +26,4 @@ bool ipi_call_others(void (*function)(void), void (*pause)(void));
  * answered within a second. Thread or IRQ context. */
 bool ipi_ask_where(uint32_t cpu);
 
-/* Told of NMIs that neither stop nor ask. Set before they come. */
-extern void (*ipi_nmi_hook)(struct trap_frame *frame);
-
 #endif

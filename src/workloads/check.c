@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/ist.h"
 #include "cpu/mce.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
@@ -40,9 +41,9 @@ static void check_rest(void)
         if (ist && this_cpu->tss.ist[ist - 1] != stack_top(cpu_index(), kind, 0))
             fault_report(CHECK_REST, &place, "TSS.ist[%u] is 0x%lx, not 0x%lx", ist - 1,
                          this_cpu->tss.ist[ist - 1], stack_top(cpu_index(), kind, 0));
-        if (this_cpu->ist_nest[kind] != 0)
+        if (ist_events(kind) != 0)
             fault_report(CHECK_REST, &place, "%u events are counted on it",
-                         this_cpu->ist_nest[kind]);
+                         ist_events(kind));
     }
 }
 
@@ -99,7 +100,7 @@ static void check_guard(const struct percpu *cpu, enum stack_kind kind)
 static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
 {
     const struct stack_shape *shape = &stack_shapes[kind];
-    uint32_t deepest = shape->ist ? cpu->ist_deepest[kind] : 0, most = 0;
+    uint32_t deepest = shape->ist ? ist_deepest(cpu->index, kind) : 0, most = 0;
 
     for (uint32_t level = 0; level < shape->levels; level++) {
         uintptr_t high = stack_top(cpu->index, kind, level);

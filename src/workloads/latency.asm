@@ -42,6 +42,15 @@ latency_empty_stub:
         STAMP   MARKS_DISPATCH
         ret
 
+; The step's pair: with the instructions that only set it up.
+global latency_empty_step:function
+latency_empty_step:
+        pushfq
+        STAMP   MARKS_TRIGGER
+        popfq
+        STAMP   MARKS_BACK
+        ret
+
 ; Whether the TSC counts instructions: 1,000 of them between two stamps.
 global latency_thousand:function
 latency_thousand:
@@ -127,6 +136,8 @@ latency_softirq:
         ret
 
 ; The handler of every exception and NMI: bool latency_hook(struct trap_frame *frame).
+global latency_nmi:function
+latency_nmi:
 global latency_hook:function
 latency_hook:
         STAMP   MARKS_DISPATCH

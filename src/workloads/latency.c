@@ -12,6 +12,7 @@
 #include "cpu/gdt.h"
 #include "cpu/hooks.h"
 #include "cpu/irq.h"
+#include "cpu/ist.h"
 #include "cpu/marks.h"
 #include "cpu/softirq.h"
 #include "cpu/topology.h"
@@ -49,6 +50,7 @@ void latency_softirq(void);
 void latency_send(volatile uint32_t *icr, uint32_t command, uint32_t destination);
 void latency_send_stamped(volatile uint32_t *icr, uint32_t command, uint32_t destination);
 bool latency_hook(struct trap_frame *frame);
+void latency_nmi(struct trap_frame *frame);     /* the same; nobody looks at what it returns */
 void latency_irq(struct trap_frame *frame);
 void latency_softirq_handler(unsigned softirq);
 extern const char latency_user[];
@@ -62,6 +64,7 @@ struct cause {
     void (*shoot)(const struct cause *event, const struct measure *m);
     void (*cause)(void);            /* an exception's */
     uint32_t command;               /* of the ICR */
+    bool step;                      /* POPFQ sets it up: no part of the event */
 };
 
 struct shooting {
@@ -151,7 +154,8 @@ static void be_woken(void *unused)
         if (thread_stopping())
             return;
         answer();
-        thread_wake(asker);
+        if (asker->cpu == cpu_index())
+            thread_wake(asker);
     }
 }
 
@@ -164,15 +168,19 @@ static void be_switched_to(void *unused)
     }
 }
 
+/* Of the same CPU, the woken thread wakes the waker again; of another, it is seen to run. */
 static void shoot_wake(const struct cause *event, const struct measure *m)
 {
     (void)event;
-    (void)m;
     marks.trigger = read_tsc_in_order();
     thread_wake(partner);
-    do {
-        thread_block();
-    } while (!marks.done);
+    if (m->from != m->to)
+        while (!marks.done)
+            cpu_relax();
+    else
+        do {
+            thread_block();
+        } while (!marks.done);
     marks.back = read_tsc_in_order();
 }
 
@@ -190,19 +198,19 @@ static void shoot_switch(const struct cause *event, const struct measure *m)
 
 #define IPI APIC_COMMAND_IPI
 static const struct cause
-    event_null = {"null", THREAD_STACK, NULL, latency_empty, 0},
-    event_trap = {"trap", THREAD_STACK, shoot_exception, latency_trap, 0},
-    event_user = {"user", THREAD_STACK, NULL, NULL, 0},
-    event_irq = {"irq", IRQ_STACK, shoot_send, NULL, IPI(VECTOR_BENCH_IRQ)},
-    event_nested = {"irq-nested", IRQ_STACK, shoot_nested, NULL, IPI(VECTOR_BENCH_IRQ)},
-    event_softirq = {"softirq", IRQ_STACK, shoot_exception, latency_softirq, 0},
-    event_irq_softirq = {"irq-softirq", IRQ_STACK, shoot_send, NULL, IPI(VECTOR_BENCH_RAISE)},
-    event_nmi = {"nmi", NMI_STACK, shoot_send, NULL, APIC_COMMAND_NMI},
-    event_debug = {"db", DEBUG_STACK, shoot_exception, latency_step, 0},
-    event_breakpoint = {"bp", DEBUG_STACK, shoot_exception, latency_breakpoint, 0},
-    event_machine_check = {"mc", MCE_STACK, shoot_exception, latency_machine_check, 0},
-    event_wake = {"wake", THREAD_STACK, shoot_wake, NULL, 0},
-    event_switch = {"switch", THREAD_STACK, shoot_switch, NULL, 0};
+    event_null = {"null", THREAD_STACK, NULL, latency_empty, 0, false},
+    event_trap = {"trap", THREAD_STACK, shoot_exception, latency_trap, 0, false},
+    event_user = {"user", THREAD_STACK, NULL, NULL, 0, false},
+    event_irq = {"irq", IRQ_STACK, shoot_send, NULL, IPI(VECTOR_BENCH_IRQ), false},
+    event_nested = {"irq-nested", IRQ_STACK, shoot_nested, NULL, IPI(VECTOR_BENCH_IRQ), false},
+    event_softirq = {"softirq", IRQ_STACK, shoot_exception, latency_softirq, 0, false},
+    event_irq_softirq = {"irq-softirq", IRQ_STACK, shoot_send, NULL, IPI(VECTOR_BENCH_RAISE), false},
+    event_nmi = {"nmi", NMI_STACK, shoot_send, NULL, APIC_COMMAND_NMI, false},
+    event_debug = {"db", DEBUG_STACK, shoot_exception, latency_step, 0, true},
+    event_breakpoint = {"bp", DEBUG_STACK, shoot_exception, latency_breakpoint, 0, false},
+    event_machine_check = {"mc", MCE_STACK, shoot_exception, latency_machine_check, 0, false},
+    event_wake = {"wake", THREAD_STACK, shoot_wake, NULL, 0, false},
+    event_switch = {"switch", THREAD_STACK, shoot_switch, NULL, 0, false};
 
 static const struct cause *const self_events[] = {
     &event_trap,  &event_irq,        &event_nested,        &event_softirq, &event_irq_softirq,
@@ -222,25 +230,15 @@ static void take_user(struct trap_frame *frame)
         thread_exit();
 }
 
-static void trap_taken(struct trap_frame *frame)
-{
-    latency_hook(frame);
-}
-
-static void nmi_taken(struct trap_frame *frame)
-{
-    latency_hook(frame);
-}
-
 static void take_over_handlers(void)
 {
-    trap_set_handler(VECTOR_BENCH, trap_taken);
+    trap_set_handler(VECTOR_BENCH, latency_nmi);
     trap_set_handler(VECTOR_BENCH_USER, take_user);
     irq_set_handler(VECTOR_BENCH_IRQ, latency_irq);
     irq_set_handler(VECTOR_BENCH_OUTER, take_outer);
     irq_set_handler(VECTOR_BENCH_RAISE, take_raise);
     softirq_set_handler(SOFTIRQ_STORM, latency_softirq_handler);
-    ipi_nmi_hook = nmi_taken;
+    nmi_hook = latency_nmi;
     hook_add(VECTOR_DB, latency_hook);
     hook_add(VECTOR_BP, latency_hook);
     hook_add(VECTOR_MC, latency_hook);
@@ -370,6 +368,7 @@ static void take_samples(struct shooting *s, const struct gate *table)
     struct measure *m = &s->measure;
 
     m->event = s->event->name;
+    m->step = s->event->step;
     if (m->pass != PASS_BARE)
         m->stack = s->event->stack;
     m->warm_up = WARM_UP;

@@ -24,6 +24,7 @@
 /* latency.asm */
 void latency_empty(void);
 void latency_empty_stub(void);
+void latency_empty_step(void);
 void latency_thousand(void);
 
 uint64_t latency_break_cycles;
@@ -39,9 +40,10 @@ static const char *const mode_names[MODE_COUNT] = {
 #undef MODE_NAME
 };
 
-/* By CPU: of a pair of stamps, of the pair trigger and stub, of the pair stub and handler. */
+/* By CPU: of a pair of stamps, of the pair trigger and stub, of the pair stub and handler, of a
+ * POPFQ between a pair. */
 static struct overhead {
-    int64_t pair, entry, dispatch;
+    int64_t pair, entry, dispatch, step;
 } overheads[MAX_CPUS];
 static bool counts_instructions;
 
@@ -103,7 +105,7 @@ void latency_measure_overhead(void)
     struct overhead *o = &overheads[cpu_index()];
     uint64_t flags;
 
-    *o = (struct overhead){INT64_MAX, INT64_MAX, INT64_MAX};
+    *o = (struct overhead){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
     for (unsigned i = 0; i < EMPTY_PAIRS; i++) {
         flags = interrupts_save();
         latency_empty();
@@ -111,8 +113,11 @@ void latency_measure_overhead(void)
         latency_empty_stub();
         keep_least(&o->entry, marks.trigger, marks.entry);
         keep_least(&o->dispatch, marks.entry, marks.dispatch);
+        latency_empty_step();
+        keep_least(&o->step, marks.trigger, marks.back);
         interrupts_restore(flags);
     }
+    o->step -= o->pair;
     flags = interrupts_save();
     counts_instructions = thousand_is_exact(o->pair);
     interrupts_restore(flags);
@@ -183,33 +188,55 @@ static void check_stack(const struct measure *m)
                      stack_name(on.kind), on.owner, on.level);
 }
 
+/* What the stamps cost that lie on this stage of the way. */
+static int64_t overhead_of(const struct measure *m, enum stage stage)
+{
+    const struct overhead *o = &overheads[m->from], *taker = &overheads[m->to];
+    int64_t step = m->step ? o->step : 0;
+
+    switch (stage) {
+    case STAGE_ENTRY:
+        return o->entry + step;
+    case STAGE_DISPATCH:
+        return taker->dispatch;
+    case STAGE_SERVICE:
+    case STAGE_EXIT:
+        return taker->pair;
+    case STAGE_ROUND_TRIP:
+    case STAGE_INTENDED:            /* the handler's two stamps are on that way too */
+        return o->pair + step + (m->pass == PASS_WHOLE ? 2 * taker->pair : 0);
+    default:
+        return o->pair + step;
+    }
+}
+
 /* Stamps into samples. What a measurement does not have stays unknown. */
 static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
 {
-    const struct overhead *o = &overheads[m->from], *taker = &overheads[m->to];
     int64_t offset = m->offset;
 
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         value[stage] = REPORT_UNKNOWN;
     if (m->pass == PASS_SEND) {
-        value[STAGE_SEND] = (int64_t)(marks.sent - marks.trigger) - o->pair;
-        return;
+        value[STAGE_SEND] = (int64_t)(marks.sent - marks.trigger);
+    } else if (m->pass == PASS_STUB) {
+        value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger) - offset;
+        value[STAGE_DISPATCH] = (int64_t)(marks.dispatch - marks.entry);
+    } else {
+        value[STAGE_ROUND_TRIP] = (int64_t)(marks.back - marks.trigger);
     }
-    if (m->pass == PASS_STUB) {
-        value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger) - o->entry - offset;
-        value[STAGE_DISPATCH] = (int64_t)(marks.dispatch - marks.entry) - taker->dispatch;
-        return;
-    }
-    value[STAGE_ROUND_TRIP] = (int64_t)(marks.back - marks.trigger) - o->pair;
     if (m->pass == PASS_BARE)
-        value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger) - o->entry;
-    if (m->pass != PASS_WHOLE)
-        return;
-    value[STAGE_SERVICE] = (int64_t)(marks.service - marks.dispatch) - taker->pair;
-    value[STAGE_ONE_WAY] = (int64_t)(marks.dispatch - marks.trigger) - o->pair - offset;
-    value[STAGE_EXIT] = (int64_t)(marks.back - marks.service) - taker->pair + offset;
+        value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger);
+    if (m->pass == PASS_WHOLE) {
+        value[STAGE_SERVICE] = (int64_t)(marks.service - marks.dispatch);
+        value[STAGE_ONE_WAY] = (int64_t)(marks.dispatch - marks.trigger) - offset;
+        value[STAGE_EXIT] = (int64_t)(marks.back - marks.service) + offset;
+    }
     if (m->interval_cycles)
-        value[STAGE_INTENDED] = (int64_t)(marks.back - marks.intended) - o->pair;
+        value[STAGE_INTENDED] = (int64_t)(marks.back - marks.intended);
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
+        if (value[stage] != REPORT_UNKNOWN)
+            value[stage] -= overhead_of(m, stage);
 }
 
 static void keep_worst(const struct measure *m, int64_t value, bool gap)
@@ -356,15 +383,6 @@ static int64_t percentile(const struct histogram *h, uint64_t parts_of_1000)
     int64_t value;
 
     return histogram_percentile(h, parts_of_1000, 1000, &value) ? value : REPORT_UNKNOWN;
-}
-
-static int64_t overhead_of(const struct measure *m, enum stage stage)
-{
-    if (stage == STAGE_ENTRY)
-        return overheads[m->from].entry;
-    if (stage == STAGE_DISPATCH)
-        return overheads[m->to].dispatch;
-    return overheads[stage == STAGE_SERVICE || stage == STAGE_EXIT ? m->to : m->from].pair;
 }
 
 static const char *loop_name(const struct measure *m, enum stage stage)

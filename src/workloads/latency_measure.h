@@ -65,6 +65,7 @@ struct measure {
     uint64_t interval_cycles;       /* open loop: mean time between intended triggers; or 0 */
     int64_t offset;                 /* TSC of `to` less that of `from` */
     bool one_way;                   /* the offset is good enough */
+    bool step;                      /* a single step, whose trigger's stamp comes before a POPFQ */
     bool brief;                     /* no outliers */
 };
 

@@ -9,6 +9,7 @@
  *     paced + bursts <= received <= sent. */
 #include "cpu/fault.h"
 #include "cpu/inject.h"
+#include "cpu/ist.h"
 #include "cpu/percpu.h"
 #include "lib/report.h"
 #include "sched/thread.h"
@@ -44,7 +45,7 @@ static void receive(struct trap_frame *frame)
 
 static void prepare(void)
 {
-    ipi_nmi_hook = receive;
+    nmi_hook = receive;
 }
 
 static void send(uint32_t cpu, struct random *random)

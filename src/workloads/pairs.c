@@ -13,6 +13,7 @@
 #include "cpu/gdt.h"
 #include "cpu/hooks.h"
 #include "cpu/irq.h"
+#include "cpu/ist.h"
 #include "cpu/percpu.h"
 #include "cpu/softirq.h"
 #include "cpu/trap.h"
@@ -260,7 +261,7 @@ static void prepare(void)
     hook_add(VECTOR_SS, take_stack_fault);
     hook_add(VECTOR_DF, take_double_fault);
     hook_add(VECTOR_PF, take_page_fault);
-    ipi_nmi_hook = take_nmi;
+    nmi_hook = take_nmi;
     softirq_set_handler(SOFTIRQ_STORM, take_softirq);
     irq_set_handler(VECTOR_PAIR_OUTER, take_interrupt);
     irq_set_handler(VECTOR_PAIR_INNER, take_interrupt);

@@ -12,6 +12,7 @@
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
 #include "cpu/irq.h"
+#include "cpu/ist.h"
 #include "cpu/nmi.h"
 #include "cpu/percpu.h"
 #include "cpu/syscall.h"
@@ -121,7 +122,7 @@ static void take_syscall(struct trap_frame *frame)
 static void prepare(void)
 {
     hook_add(VECTOR_DB, take_debug);
-    ipi_nmi_hook = take_nmi;
+    nmi_hook = take_nmi;
     syscall_hook = take_syscall;
     irq_set_handler(VECTOR_PAIR_OUTER, take_interrupt);
 }

@@ -61,6 +61,7 @@ void offsets(void)
     DEFINE(PERCPU_USER_RSP, offsetof(struct percpu, user_rsp));
     DEFINE(PERCPU_IRQ_NEST, offsetof(struct percpu, irq_nest));
     DEFINE(PERCPU_IRQ_STACK_TOP, offsetof(struct percpu, irq_stack_top));
+    DEFINE(PERCPU_NMI_RARE, offsetof(struct percpu, nmi_rare));
     DEFINE(PERCPU_NEED_RESCHED, offsetof(struct percpu, need_resched));
 
     DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));

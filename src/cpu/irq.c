@@ -51,21 +51,21 @@ static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame 
 
 static inline bool stack_is_right(const struct trap_frame *frame)
 {
-    const uintptr_t *top = (const uintptr_t *)this_cpu->irq_stack_top;
     const uintptr_t *here = __builtin_frame_address(0);
-    bool nested = (uintptr_t)top - (uintptr_t)frame <= IRQSTACKSIZE;
+    uintptr_t top = (uintptr_t)(here + ENTRY_WORDS);
 
     if (__builtin_expect(this_cpu->irq_nest != 0, 0))
-        return nested && here == (const uintptr_t *)frame - ENTRY_WORDS;
-    return here == top - ENTRY_WORDS && top[-1] == (uintptr_t)frame && !nested;
+        return top == (uintptr_t)frame && this_cpu->irq_stack_top - top <= IRQSTACKSIZE;
+    return top == this_cpu->irq_stack_top && here[ENTRY_WORDS - 1] == (uintptr_t)frame &&
+           top - (uintptr_t)frame > IRQSTACKSIZE;
 }
 
 void irq_handler(struct trap_frame *frame)
 {
     if (__builtin_expect(!stack_is_right(frame), 0))
         wrong_stack(frame);
-    count_event(EVENT_IRQ);
     handlers[frame->vector](frame);
+    count_event(EVENT_IRQ);
     if (this_cpu->softirq_pending && this_cpu->irq_nest == 0 && !this_cpu->softirq_deferred)
         softirq_run();
 }

@@ -143,18 +143,45 @@ static void leave_blocked(void)
     nmi_resume();
 }
 
+/* An NMI that somebody has asked something by, or after which damage is planted. */
+static __attribute__((noinline)) void handle_rare_nmi(struct trap_frame *frame)
+{
+    count_event(EVENT_NMI);
+    if (this_cpu->nmi_resume)
+        leave_blocked();
+    if (this_cpu->nmi_asked)
+        nmi_asked_hook(frame);
+    plant_damage(frame);
+    nmi_hook(frame);
+    ist_leave(NMI_STACK);
+}
+
+/* What is rare is called last, so that nothing must be kept across a call on the way to the hook. */
 void nmi_handler(struct trap_frame *frame)
 {
     ist_enter(NMI_STACK, frame, "NMI");
-    count_event(EVENT_NMI);
-    if (__builtin_expect(this_cpu->nmi_resume != 0, 0))
-        leave_blocked();
-    if (__builtin_expect(this_cpu->nmi_asked, 0))
-        nmi_asked_hook(frame);
-    if (inject_planted_any(INJECT_CLOBBER_REGISTER, INJECT_CLOBBER_STACK, INJECT_STACK_FILL))
-        plant_damage(frame);
+    if (__builtin_expect(this_cpu->nmi_rare, 0) ||
+        inject_planted_any(INJECT_CLOBBER_REGISTER, INJECT_CLOBBER_STACK, INJECT_STACK_FILL)) {
+        handle_rare_nmi(frame);
+        return;
+    }
     nmi_hook(frame);
+    count_event(EVENT_NMI);
     ist_leave(NMI_STACK);
+}
+
+/* The entries in entry.asm call with the frame right above the return address, where a handler finds
+ * it again without having kept it. */
+#define FRAME_OF_HANDLER() \
+    ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
+
+static __attribute__((noinline)) void ask_other_hooks(struct trap_frame *frame)
+{
+    if (hooks_take_rest(frame))
+        return;
+    if (frame->vector == VECTOR_BP)
+        oops(frame, "#BP that nobody asked for");
+    oops(frame, "#DB that nobody asked for, DR6 0x%lx", this_cpu->dr6);
 }
 
 /* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3,
@@ -164,8 +191,8 @@ void debug_handler(struct trap_frame *frame)
     this_cpu->dr6 = read_dr6();
     write_dr6(DR6_IDLE);
     ist_enter(DEBUG_STACK, frame, "#DB");
-    if (!hooks_take(VECTOR_DB, frame))
-        oops(frame, "#DB that nobody asked for, DR6 0x%lx", this_cpu->dr6);
+    if (!hooks[VECTOR_DB][0](frame))
+        ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_DEBUG);
     ist_leave(DEBUG_STACK);
 }
@@ -173,8 +200,8 @@ void debug_handler(struct trap_frame *frame)
 void breakpoint_handler(struct trap_frame *frame)
 {
     ist_enter(DEBUG_STACK, frame, "#BP");
-    if (!hooks_take(VECTOR_BP, frame))
-        oops(frame, "#BP that nobody asked for");
+    if (!hooks[VECTOR_BP][0](frame))
+        ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_BREAKPOINT);
     ist_leave(DEBUG_STACK);
 }

@@ -19,6 +19,7 @@ nmi_block:
         push    r15
         sub     rsp, 8                          ; the ABI's alignment
         mov     [gs:PERCPU_NMI_RESUME], rsp
+        mov     byte [gs:PERCPU_NMI_RARE], 1    ; and stays so: NMIs that block are not timed
         call    rdi
         mov     ecx, PATIENCE
 .wait:  pause

@@ -76,6 +76,7 @@ struct percpu {
     bool softirq_deferred;          /* past the restart limit: the softirq thread has them */
     uint8_t need_resched;           /* written by other CPUs too */
     bool nmi_asked;                 /* by another CPU, to stop or to say where it is (smp/ipi.c) */
+    bool nmi_rare;                  /* nmi_asked or nmi_resume is set, or was */
     bool online;
     bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,
                            scheduler) */

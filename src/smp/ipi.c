@@ -130,7 +130,8 @@ static void nmi_asked(struct trap_frame *frame)
 
 static void ask_by_nmi(uint32_t cpu)
 {
-    __atomic_store_n(&cpu_at(cpu)->nmi_asked, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpu_at(cpu)->nmi_asked, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu_at(cpu)->nmi_rare, true, __ATOMIC_RELEASE);
     apic_send_nmi(cpu_at(cpu)->apic_id);
 }
 

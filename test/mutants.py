@@ -83,7 +83,7 @@ MUTANTS = [
            "        PUSH_ALL_BUT_RAX\n        lea     rbp, [rsp + 1]\n"
            "        mov     rdi, rsp\n        mov     ecx", (NMI,)),
     Mutant("events on an IST stack not counted down", "src/cpu/ist.c",
-           "    this_cpu->ist_nest[kind]--;\n", "    (void)kind;\n", (NMI,)),
+           "    this_cpu->ist_next[kind] = below + level_sizes[kind];\n", "", (NMI,)),
     Mutant("DR6 not cleared", "src/cpu/ist.c", "    write_dr6(DR6_IDLE);\n", "", (DEBUG,)),
     Mutant("RF not set after an execution breakpoint", "src/workloads/debug.c",
            "        frame->rflags |= RFLAGS_RF;", "        ;", (DEBUG,)),

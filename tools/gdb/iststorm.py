@@ -364,6 +364,12 @@ def print_level(shape, cpu, level, calls, always):
     print(text + ("  <- RSP" if here and here[0] is calls[0] else ""))
 
 
+def levels_above(shape, cpu, addresses):
+    """How many levels lie above the address kept for this stack."""
+    address = int(addresses[shape.kind]) % ADDRESSES
+    return (shape.top(cpu, 0) - address) // (shape.top(cpu, 0) - shape.top(cpu, 1))
+
+
 def describe_ist(shape, cpu, area):
     """What TSS.ist[] says is the next level, and what is counted apart from it."""
     value = int(area["tss"]["ist"][shape.ist - 1]) % ADDRESSES
@@ -371,8 +377,8 @@ def describe_ist(shape, cpu, area):
     tops[shape.top(cpu, shape.levels)] = "no level is left"
     return (f"IST {shape.ist}, TSS.ist[{shape.ist - 1}] {value:#x} "
             f"({tops.get(value, 'NO LEVEL OF IT')}), "
-            f"{int(area['ist_nest'][shape.kind])} events on it, "
-            f"deepest level {int(area['ist_deepest'][shape.kind])}")
+            f"{levels_above(shape, cpu, area['ist_next'])} events on it, "
+            f"deepest level {max(levels_above(shape, cpu, area['ist_lowest']) - 1, 0)}")
 
 
 def print_stacks(index, thread):

@@ -359,6 +359,13 @@ static bool parse_stop(struct parse *p, struct span value)
     return true;
 }
 
+static bool parse_break(struct parse *p, struct span value)
+{
+    if (!whole_number(value, 10, UINT64_MAX, &p->out->break_cycles) || p->out->break_cycles == 0)
+        return fail_syntax(p, "not a number of cycles");
+    return true;
+}
+
 static const struct {
     const char *key, *syntax;
     bool (*parse)(struct parse *p, struct span value);

@@ -37,7 +37,9 @@
     OPTION(target, "mixed self neighbour random others", \
            "whom events are sent to; mixed, all of these by chance, when not given") \
     OPTION(stop, "first end", \
-           "whether the run stops at its first failure, or at its end, the default")
+           "whether the run stops at its first failure, or at its end, the default") \
+    OPTION(break, "a number of TSC cycles, 1 or more", \
+           "run=latency: a round trip that takes longer stops all CPUs and shows their last events")
 
 enum end {
     END_DEFAULT,                    /* not given: the caller picks what suits the machine */
@@ -66,6 +68,7 @@ struct options {
     enum end end;
     enum target target;
     bool stop_at_first;
+    uint64_t break_cycles;          /* 0: not given */
 };
 
 /* The names that run= and inject= know. At most 64 workloads: they are bits of a uint64_t. */

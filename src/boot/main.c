@@ -101,8 +101,6 @@ static void read_boot_information(uint32_t magic, const void *info)
     finish_how = options.end != END_DEFAULT ? options.end : in_qemu ? END_EXIT : END_HALT;
     if (!parsed)
         refuse("%s", error);
-    if (runner_refuses(options.workloads))
-        refuse("'run=': %s runs alone", runner_refuses(options.workloads));
 }
 
 /* The boot page tables are gone, and with them the framebuffer's old address. */
@@ -132,6 +130,8 @@ static void take_over_cpu(void)
         inject_plant(options.inject);
     if (cpu_features.smap)
         inject_plant(PATCH_SMAP);
+    if (options.break_cycles)
+        inject_plant(PATCH_TRACE);
     pages_init(&boot);
     if (!paging_init(&boot))
         refuse("too little memory for page tables: %lu KiB usable",
@@ -271,6 +271,7 @@ static void run(void *unused)
         .seed = options.seed,
         .target = options.target,
         .stop_at_first = options.stop_at_first,
+        .break_cycles = options.break_cycles,
     };
 
     (void)unused;

@@ -18,6 +18,7 @@ const char *const check_names[CHECK_COUNT] = {
 };
 
 void (*fault_stop_others)(void);
+void (*fault_last_words)(void);
 uint64_t fault_seed;
 uint64_t fault_run_start_ms;
 
@@ -143,6 +144,8 @@ _Noreturn void fault_verdict(void)
 _Noreturn void fault_fatal(void)
 {
     become_the_last();
+    if (fault_last_words)
+        fault_last_words();
     report_note("Bail out! %s", first_reason);
     give_verdict();
 }

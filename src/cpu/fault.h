@@ -65,6 +65,9 @@ _Noreturn void fault_verdict(void);
 /* Said by the room above that knows how: stops all other CPUs, within a bound. */
 extern void (*fault_stop_others)(void);
 
+/* What fault_fatal is to report when all other CPUs stand still; or NULL. */
+extern void (*fault_last_words)(void);
+
 /* What the verdict says about the run. */
 extern uint64_t fault_seed;
 extern uint64_t fault_run_start_ms;

@@ -42,7 +42,8 @@ enum inject {
     INJECTS(INJECT_ENUM)
 #undef INJECT_ENUM
         INJECT_COUNT,
-    PATCH_SMAP = INJECT_COUNT /* not a fault, but made the same way: CLAC where there is SMAP */
+    PATCH_SMAP = INJECT_COUNT, /* not a fault, but made the same way: CLAC where there is SMAP */
+    PATCH_TRACE                 /* likewise: each CPU keeps its last events */
 };
 
 extern const char *const inject_names[INJECT_COUNT];

@@ -9,6 +9,7 @@
 #include "cpu/inject.h"
 #include "cpu/mce.h"
 #include "cpu/paging.h"
+#include "cpu/x86.h"
 #include "cpu/syscall.h"
 
 uint32_t cpu_count;
@@ -25,6 +26,15 @@ static bool create_stacks(uint32_t index)
                        stack_top(index, kind, level));
     }
     return true;
+}
+
+/* An NMI may come in between, and takes the next place. */
+void trace_keep(enum event event)
+{
+    struct percpu *cpu = cpu_at(this_cpu->index);
+    uint32_t place = __atomic_fetch_add(&cpu->traced, 1, __ATOMIC_RELAXED) % TRACE_EVENTS;
+
+    cpu->trace[place] = (struct trace_event){read_tsc(), read_rsp(), event};
 }
 
 bool percpu_create(uint32_t count, const uint32_t *apic_ids)

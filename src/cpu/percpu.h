@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/inject.h"
 #include "cpu/stacks.h"
 
 #define IST_SLOTS 7
@@ -64,6 +65,14 @@ enum event {
 
 struct thread;
 
+/* The last events of a CPU, where break= asks for them. */
+#define TRACE_EVENTS 64
+struct trace_event {
+    uint64_t tsc;
+    uintptr_t rsp;                  /* says the stack */
+    enum event event;
+};
+
 struct percpu {
     struct tss tss;
     struct percpu *self;
@@ -90,6 +99,8 @@ struct percpu {
     uint64_t user_rsp;              /* where SYSCALL's entry keeps RSP for two instructions */
     uint64_t events[EVENT_KINDS];
     uint64_t gdt[GDT_WORDS];
+    struct trace_event trace[TRACE_EVENTS];
+    uint32_t traced;                /* events; the next one's place is this modulo TRACE_EVENTS */
 };
 _Static_assert(sizeof(struct percpu) <= PERCPU_SIZE, "the per-CPU area outgrows its pages");
 
@@ -109,8 +120,13 @@ static inline uint32_t cpu_index(void)
 
 extern uint32_t cpu_count; /* windows that are mapped: indexes below it are valid for cpu_at() */
 
+/* Any context. */
+void trace_keep(enum event event);
+
 static inline void count_event(enum event event)
 {
+    if (inject_planted(PATCH_TRACE))
+        trace_keep(event);
     this_cpu->events[event]++;
 }
 

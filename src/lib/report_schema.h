@@ -33,6 +33,7 @@
     TYPE(buckets, "more buckets of a latency record, where one line does not hold them") \
     TYPE(outlier, "one of the sixteen worst samples of a measurement") \
     TYPE(batch, "what else happened on a CPU while one measurement's samples were taken") \
+    TYPE(trace_event, "one of the last 64 events of a CPU, when break= has stopped them all") \
     TYPE(surcharge, "what an IST slot costs, and the adjustment on top of it") \
     TYPE(fault, "one failed check, when it fails") \
     TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
@@ -170,6 +171,13 @@
     FIELD(signed, thermal, "IA32_THERM_STATUS; left out where CPUID has no thermal sensor") \
     FIELD(number, gaps, "times that the CPU stood still between two samples") \
     FIELD(number, longest_gap_cycles, "the longest of these")
+
+#define REPORT_FIELDS_trace_event(FIELD) \
+    FIELD(number, cpu, "index of the CPU that took it") \
+    FIELD(number, time_ns, "nanoseconds since the clock's start") \
+    FIELD(text, event, "which: a key of the cpu record") \
+    FIELD(text, stack, "the stack that it was counted on") \
+    FIELD(number, level, "nesting level of that stack")
 
 #define REPORT_FIELDS_surcharge(FIELD) \
     FIELD(text, gate, "same: no IST slot; ist: with one; ist-adjusted: and TSS.ist[] moved") \

@@ -38,7 +38,8 @@
 #define LIMIT_MS 800
 #define LIMIT_PAIR_MS 100
 #define MOST_SELF 4                 /* CPUs on which events to oneself are measured */
-#define MOST_PAIRS 1024
+#define MOST_PAIR_CPUS 16           /* evenly spread among all */
+#define LIMIT_PAIRS_MS 15000        /* for all of them */
 #define OUTER_ROUNDS 20000000
 
 /* latency.asm */
@@ -492,19 +493,19 @@ static void measure_cross(uint32_t from, uint32_t to)
 static void measure_pairs(void)
 {
     struct measure m = {.samples = SAMPLES_PAIR, .limit_ms = LIMIT_PAIR_MS, .brief = true};
-    uint32_t pairs = 0;
+    uint32_t cpus = target_count < MOST_PAIR_CPUS ? target_count : MOST_PAIR_CPUS, pairs = 0;
+    uint64_t end = clock_ms() + LIMIT_PAIRS_MS;
 
-    for (uint32_t i = 0; i < target_count; i++)
-        for (uint32_t j = 0; j < target_count; j++) {
-            m.from = target_cpus[i];
-            m.to = target_cpus[j];
-            if (i == j || pairs++ >= MOST_PAIRS)
-                continue;
-            measure(&event_irq, m);
-            measure(&event_nmi, m);
-        }
-    if (pairs > MOST_PAIRS)
-        report_note("%u pairs of %u were measured", MOST_PAIRS, pairs);
+    for (uint32_t i = 0; i < cpus * cpus; i++) {
+        m.from = target_cpus[(uint64_t)(i / cpus) * target_count / cpus];
+        m.to = target_cpus[(uint64_t)(i % cpus) * target_count / cpus];
+        if (m.from == m.to || clock_ms() > end)
+            continue;
+        measure(&event_irq, m);
+        measure(&event_nmi, m);
+        pairs++;
+    }
+    report_note("%u of %u pairs of CPUs were measured", pairs, target_count * (target_count - 1));
 }
 
 /* The same gate three times: as it is, with an IST slot, and with TSS.ist[] lowered and raised. */
@@ -563,9 +564,10 @@ static void report_places(void)
     latency_report_overheads();
 }
 
-static void run(uint64_t seed)
+static void run(const struct run *options)
 {
-    random_seed(&dice, seed);
+    random_seed(&dice, options->seed);
+    latency_break_cycles = options->break_cycles;
     if (crew_start()) {
         report_places();
         for (uint32_t i = 0; i < target_count && i < MOST_SELF; i++) {

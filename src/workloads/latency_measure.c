@@ -34,6 +34,11 @@ static const char *const stage_names[STAGE_COUNT] = {
     STAGES(STAGE_NAME)
 #undef STAGE_NAME
 };
+static const char *const event_names[EVENT_KINDS] = {
+#define EVENT_NAME(symbol, name) [EVENT_##symbol] = #name,
+    EVENTS(EVENT_NAME)
+#undef EVENT_NAME
+};
 static const char *const mode_names[MODE_COUNT] = {
 #define MODE_NAME(symbol, name) [MODE_##symbol] = name,
     MODES(MODE_NAME)
@@ -301,10 +306,46 @@ static void lost(const struct measure *m)
     fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u caused it, and it did not come", m->from);
 }
 
+static void report_trace(uint32_t cpu)
+{
+    const struct percpu *c = cpu_at(cpu);
+
+    for (uint32_t i = c->traced < TRACE_EVENTS ? 0 : c->traced - TRACE_EVENTS; i < c->traced; i++) {
+        const struct trace_event *e = &c->trace[i % TRACE_EVENTS];
+        struct stack_place on = stack_find(e->rsp);
+        report_trace_event(&(struct report_trace_event){
+            .cpu = cpu,
+            .time_ns = clock_tsc_to_ns(e->tsc - clock_epoch),
+            .event = event_names[e->event],
+            .stack = stack_name(on.kind),
+            .level = on.level,
+        });
+    }
+}
+
+/* All other CPUs stand still. */
+static void report_traces(void)
+{
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        report_trace(cpu);
+}
+
+static void break_off(const struct measure *m, int64_t value)
+{
+    struct fault_place place = {m->to, m->stack, 0, m->event};
+
+    fault_report(CHECK_ALIVE, &place, "%ld cycles from CPU %u and back, more than break=%lu", value,
+                 m->from, latency_break_cycles);
+    fault_last_words = report_traces;
+    fault_fatal();
+}
+
 static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bool gap)
 {
     int64_t whole = value[m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP];
 
+    if (latency_break_cycles && m->pass == PASS_WHOLE && value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
+        break_off(m, value[STAGE_ROUND_TRIP]);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         if (value[stage] != REPORT_UNKNOWN)
             histogram_record(&now.all[stage], value[stage]);

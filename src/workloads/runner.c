@@ -65,15 +65,6 @@ const char *const *runner_names(unsigned *count, uint64_t *together)
     return names;
 }
 
-const char *runner_refuses(uint64_t workloads)
-{
-    for (const struct workload *w = workloads_start; w < workloads_end; w++)
-        if (w->conduct && workloads >> (w - workloads_start) & 1 &&
-            workloads != 1ull << (w - workloads_start))
-            return w->name;
-    return NULL;
-}
-
 static bool selected(const struct run *run, const struct workload *w)
 {
     return run->workloads >> (w - workloads_start) & 1;
@@ -294,7 +285,7 @@ void runner_run(const struct run *run)
     run_start_ms = clock_ms();
     next_heartbeat_ms = run_start_ms + HEARTBEAT_MS;
     if (conductor)
-        conductor->conduct(run->seed);
+        conductor->conduct(run);
     else
         storm(run);
     uint64_t ms = clock_ms() - run_start_ms;

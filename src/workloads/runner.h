@@ -14,6 +14,7 @@ struct run {
     uint64_t seed;
     enum target target;
     bool stop_at_first;             /* fault */
+    uint64_t break_cycles;          /* round trips that take longer end the run; 0: none do */
 };
 
 /* The CPUs that are online are those that take part. Before any other CPU's timer ticks. */
@@ -24,8 +25,6 @@ const char *const *runner_names(unsigned *count, uint64_t *together);
 
 /* Memory that a run on so many CPUs needs beside what is taken before it, in pages. */
 uint64_t runner_pages(uint32_t cpus);
-/* Workloads that cannot run together: the name of one that runs alone. NULL: these can. */
-const char *runner_refuses(uint64_t workloads);
 
 /* Tests that a run makes, for the plan. */
 unsigned runner_tests(const struct run *run);

@@ -12,6 +12,7 @@
 
 #include "cpu/stacks.h"
 #include "lib/random.h"
+#include "workloads/runner.h"
 
 /* One CPU's account. Written by the thread or the handlers of that CPU alone. */
 struct tally {
@@ -30,7 +31,7 @@ struct workload {
     void (*probe)(
         struct random *random); /* one of each of its events on this CPU, in peace; or NULL */
     void (*thread)(void *random);               /* its argument is the CPU's own struct random */
-    void (*conduct)(uint64_t seed);             /* in place of a storm, until it ends by itself: the
+    void (*conduct)(const struct run *run);     /* in place of a storm, until it ends by itself: the
                                                    main thread's; or NULL */
     void (*account)(void); /* once, after all threads have ended: checks the tallies; or NULL */
     struct tally *tallies;                      /* by CPU index */

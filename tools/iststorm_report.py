@@ -103,6 +103,40 @@ def read_report(lines, schema=None):
     return report
 
 
+def read_log(path, schema=None):
+    """Read the report in a file, - for stdin."""
+    return read_report(lines_of(path), schema)
+
+
+def lines_of(path):
+    """A log's lines, - for stdin's, as read_report takes them."""
+    if path == "-":
+        return map(clean_line, sys.stdin.buffer.read().split(b"\n"))
+    with open(path, "rb") as stream:
+        return map(clean_line, stream.read().split(b"\n"))
+
+
+def read_runs(lines, schema=None):
+    """Read a log with any number of runs in a row, as a serial console collects them: a Report
+    each."""
+    return [read_report(run, schema) for run in split_runs(lines)]
+
+
+def split_runs(lines):
+    """What firmware writes after a verdict belongs to no run; what looks like ours there belongs
+    to the run before, whose verdict it spoils."""
+    run, begun, ended = [], False, False
+    for line in lines:
+        begins, is_verdict = line == "KTAP version 1", VERDICT_LINE.fullmatch(line)
+        if begins and begun or ended and (begins or is_verdict):
+            yield run
+            run, begun, ended = [], False, False
+        if not ended or DAMAGED_LINE.match(line) or TEST_LINE.fullmatch(line):
+            run.append(line)
+        begun, ended = begun or begins, ended or bool(is_verdict)
+    yield run
+
+
 def take_verdict(report, match):
     report.verdict, report.reason = match[1] or match[2], match[3] or ""
 
@@ -238,11 +272,9 @@ def main(argv):
     if options.log is None:
         parser.error("which log?")
     try:
-        stream = sys.stdin.buffer if options.log == "-" else open(options.log, "rb")
+        report = read_log(options.log)
     except OSError as error:
         parser.error(str(error))
-    with stream:
-        report = read_report(map(clean_line, stream.read().split(b"\n")))
     if options.records:
         for record in report.of_type(options.records):
             print(json.dumps(record, separators=(",", ":")))

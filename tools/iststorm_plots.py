@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: MIT
+"""Plots of latencies as SVG to stand in an HTML page: no scripts, nothing from elsewhere.
+
+Colours are the page's: matplotlib draws with stand-ins, which become CSS variables, so that one
+drawing serves light and dark. Text stays text, in the page's font.
+"""
+
+import io
+import math
+import re
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+import iststorm_latency as latency
+
+SERIES_COLOURS = 8
+# Stand-in -> CSS variable. No two may be alike, and none may be a colour that is meant.
+COLOURS = {"#000101": "--text", "#000102": "--soft", "#000103": "--grid", "#000104": "--ground",
+           **{f"#0002{number:02x}": f"--series-{number}" for number in range(SERIES_COLOURS)}}
+TEXT, SOFT, GRID, GROUND, *SERIES = COLOURS
+STYLE = {
+    "svg.fonttype": "none", "svg.hashsalt": "iststorm", "font.family": "DejaVu Sans",
+    "font.size": 9, "text.color": TEXT, "axes.edgecolor": SOFT, "axes.labelcolor": TEXT,
+    "axes.facecolor": "none", "figure.facecolor": "none", "xtick.color": SOFT, "ytick.color": SOFT,
+    "xtick.labelcolor": TEXT, "ytick.labelcolor": TEXT, "grid.color": GRID, "grid.linewidth": 0.7,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+    "axes.labelsize": 9, "lines.solid_capstyle": "round", "path.simplify": False,
+}
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
+PANEL = (5.5, 3.8)
+CELLS_WITH_NUMBERS = 12
+HEAT = "viridis"
+
+
+def style(index):
+    """A series' colour and dashes: more series than colours differ by their dashes."""
+    return {"color": SERIES[index % SERIES_COLOURS],
+            "linestyle": DASHES[index // SERIES_COLOURS % len(DASHES)]}
+
+
+def inline(figure, title, prefix):
+    """The figure as an SVG element for HTML. `prefix` keeps its ids apart from the others'."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None,
+                                                "Type": None})
+    text = out.getvalue()
+    text = text[text.index("<svg"):]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
+    text = re.sub("#000[12][0-9a-f]{2}",
+                  lambda match: f"var({COLOURS[match[0]]})", text)
+    text = re.sub(r"([0-9]\.[0-9]{2})[0-9]+", r"\1", text)
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    text = text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana")
+    box = re.search(r'viewBox="0 0 ([0-9.]+) ', text)[1]
+    return re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
+                  rf'<svg \1 role="img" aria-label="{title}" style="max-width:{float(box):.0f}pt" '
+                  r'xmlns:xlink="http://www.w3.org/1999/xlink">', text, count=1).strip()
+
+
+def drawn(draw):
+    """A function that draws, in our style whatever the user's settings are."""
+    def wrapper(*arguments, **options):
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}):
+            return draw(*arguments, **options)
+    return wrapper
+
+
+def short(value, _=None):
+    """1500 as 1.5k: for axes."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def time(value_ns, _=None):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if value_ns >= size:
+            return f"{value_ns / size:g} {unit}"
+    return f"{value_ns:g} ns"
+
+
+def scale(axis, least, greatest):
+    """Logarithmic; around 0 linear where there are values below 1, so that none is left out."""
+    name = axis.axis_name
+    if least < 1:
+        getattr(axis.axes, f"set_{name}scale")("symlog", linthresh=1)
+    else:
+        getattr(axis.axes, f"set_{name}scale")("log")
+        few = greatest / least < 30
+        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if few else (1,), numticks=12))
+        axis.set_minor_locator(NullLocator() if few else LogLocator(subs=range(2, 10)))
+        margin = (greatest / least) ** 0.05 * 1.05
+        getattr(axis.axes, f"set_{name}lim")(least / margin, greatest * margin)
+    axis.set_major_formatter(FuncFormatter(short))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def time_axis(axes, tsc_hz, direction):
+    """Cycles as time, on the other side."""
+    factor = 1e9 / tsc_hz
+    functions = (lambda value: value * factor, lambda value: value / factor)
+    make = axes.secondary_yaxis if direction == "y" else axes.secondary_xaxis
+    other = make("right" if direction == "y" else "top", functions=functions)
+    axis = getattr(other, f"{direction}axis")
+    axis.set_major_formatter(FuncFormatter(time))
+    axis.set_minor_formatter(NullFormatter())
+    for spine in other.spines.values():
+        spine.set_color(GRID)
+
+
+@drawn
+def tail(named, tsc_hz, title, prefix):
+    """For each series, which latency a share p of the samples stays within, over 1/(1-p). It is
+    drawn thin where fewer than ten samples lie beyond."""
+    figure = Figure(figsize=PANEL)
+    axes = figure.add_axes((0.13, 0.14, 0.73, 0.82))
+    furthest = 10
+    for index, series in named:
+        points = series.tail()
+        furthest = max(furthest, points[-1][0])
+        sure = [point for point in points if point[0] <= series.count / latency.SAMPLES_BEYOND]
+        axes.plot(*zip(*points), **style(index), linewidth=0.8)
+        if sure:
+            axes.plot(*zip(*sure), **style(index), linewidth=2)
+        axes.plot(*points[-1], "o", color=style(index)["color"], markersize=4)
+    axes.set_xscale("log")
+    axes.set_xlim(1, furthest * 1.6)
+    ticks = [1, 2] + [10 ** power for power in range(1, 10) if 10 ** power <= furthest * 1.6]
+    axes.set_xticks(ticks, ["0", "50%"] + [f"{100 - 100 / tick:.10g}%" for tick in ticks[2:]])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("share of samples within, over 1 / (1 - p)")
+    scale(axes.yaxis, *span(named))
+    axes.set_ylabel(named[0][1].unit)
+    axes.grid(True)
+    if tsc_hz and named[0][1].unit == "cycles":
+        time_axis(axes, tsc_hz, "y")
+    return inline(figure, title, prefix)
+
+
+def span(named):
+    return (min(series.min for _, series in named), max(series.max for _, series in named))
+
+
+@drawn
+def ridges(named, tsc_hz, title, prefix):
+    """A histogram a series, one above the other on one axis; heights are logarithmic, so that a
+    single sample can be seen beside a million."""
+    rows = len(named)
+    figure = Figure(figsize=PANEL)
+    axes = figure.add_axes((0.2, 0.14, 0.77, 0.74 if tsc_hz else 0.82))
+    scale(axes.xaxis, *span(named))
+    for row, (index, series) in enumerate(named):
+        base, colour = rows - 1 - row, style(index)["color"]
+        x, y = outline(series)
+        y = [base + 0.86 * height for height in y]
+        axes.fill_between(x, base, y, color=colour, alpha=0.35, linewidth=0)
+        axes.plot(x, y, color=colour, linewidth=1.1)
+        if (median := series.percentile("p50")) is not None:
+            axes.plot([median, median], [base, base + 0.93], color=TEXT, linewidth=0.9)
+    axes.set_ylim(-0.05, rows)
+    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [one.stage for _, one in named])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(True, axis="x")
+    axes.set_xlabel(f"{named[0][1].unit} (height: samples, logarithmic; bar: median)")
+    if tsc_hz and named[0][1].unit == "cycles":
+        time_axis(axes, tsc_hz, "x")
+    return inline(figure, title, prefix)
+
+
+def outline(series):
+    """The histogram's steps as points; heights are logarithmic, 1 for the fullest bucket."""
+    most = math.log1p(max(series.counts.values()))
+    x, y = [], []
+    for index, count in sorted(series.counts.items()):
+        lower, upper = latency.bucket_lower(index), latency.bucket_upper(index) + 1
+        height = math.log1p(count) / most
+        if x and x[-1] == lower:
+            x, y = x[:-1], y[:-1]
+        else:
+            x, y = [*x, lower], [*y, 0]
+        x, y = [*x, lower, upper, upper], [*y, height, height, 0]
+    return x, y
+
+
+@drawn
+def dumbbells(rows, unit, tsc_hz, title, prefix):
+    """One row a measurement, (label, series): its minimum, median, p99 and maximum on one line."""
+    height = 0.9 + 0.27 * len(rows)
+    figure = Figure(figsize=(9.6, height))
+    axes = figure.add_axes((0.27, 0.5 / height, 0.7, 1 - 0.95 / height))
+    named = list(enumerate(series for _, series in rows))
+    scale(axes.xaxis, *span(named))
+    for row, series in named:
+        y = len(rows) - 1 - row
+        axes.plot([series.min, series.max], [y, y], color=GRID, linewidth=2, zorder=1)
+        p50, p99 = series.percentile("p50"), series.percentile("p99")
+        if p50 is not None and p99 is not None:
+            axes.plot([p50, p99], [y, y], color=SERIES[0], linewidth=4, alpha=0.45, zorder=2)
+        for value, marker, colour, size in ((series.min, "|", SOFT, 8), (series.max, "|", SOFT, 8),
+                                            (p99, "D", SERIES[1], 5), (p50, "o", SERIES[0], 7)):
+            if value is not None:
+                axes.plot([value], [y], marker, color=colour, markersize=size, zorder=3)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_yticks(range(len(rows) - 1, -1, -1), [label for label, _ in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(True, axis="x")
+    axes.set_xlabel(unit)
+    if tsc_hz and unit == "cycles":
+        time_axis(axes, tsc_hz, "x")
+    return inline(figure, title, prefix)
+
+
+@drawn
+def heat_map(cells, places, unit, title, prefix):
+    """Medians by (from, to): who sends is a row, who takes is a column. `places` says where CPUs
+    sit, (package, core, thread): neighbours stand together, and lines part the packages."""
+    cpus = sorted({cpu for pair in cells for cpu in pair},
+                  key=lambda cpu: (places.get(cpu, ()), cpu))
+    place = {cpu: index for index, cpu in enumerate(cpus)}
+    side = min(max(2.6, 0.42 * len(cpus) + 1), 7.2)
+    figure = Figure(figsize=(side + 1.3, side + 0.2))
+    axes = figure.add_axes((0.55 / (side + 1.3), 0.08, (side - 0.4) / (side + 1.3), 0.8))
+    values = [[float("nan")] * len(cpus) for _ in cpus]
+    for (source, target), value in cells.items():
+        values[place[source]][place[target]] = value
+    # What a CPU sends itself has its number, but does not stretch the others' colours.
+    others = [value for (source, target), value in cells.items() if source != target]
+    least, greatest = min(others), max(others)
+    image = axes.imshow(values, cmap=HEAT, interpolation="none", aspect="equal", vmin=least,
+                        vmax=greatest if greatest > least else least + 1)
+    for index in range(1, len(cpus)):
+        if places.get(cpus[index], ())[:1] != places.get(cpus[index - 1], ())[:1]:
+            axes.axvline(index - 0.5, color=GROUND, linewidth=3)
+            axes.axhline(index - 0.5, color=GROUND, linewidth=3)
+    if len(cpus) <= CELLS_WITH_NUMBERS:
+        write_numbers(axes, cells, place, image)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    step = max(1, len(cpus) // 16)
+    axes.set_xticks(range(0, len(cpus), step), cpus[::step])
+    axes.set_yticks(range(0, len(cpus), step), cpus[::step])
+    axes.tick_params(length=0)
+    axes.set_xlabel("to CPU")
+    axes.set_ylabel("from CPU")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.04, format=FuncFormatter(short))
+    bar.set_label(f"median, {unit}")
+    bar.outline.set_visible(False)
+    return inline(figure, title, prefix)
+
+
+def write_numbers(axes, cells, place, image):
+    for (source, target), value in cells.items():
+        red, green, blue, _ = image.cmap(image.norm(value))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        axes.text(place[target], place[source], short(float(f"{value:.3g}")), ha="center", va="center",
+                  fontsize=8, color="#ffffff" if dark else "#101010")

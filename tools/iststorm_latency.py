@@ -13,9 +13,8 @@ import math
 import os
 import re
 
-from iststorm_report import ROOT, read_log
+from iststorm_report import read_log, read_schema, wrong_kinds
 
-HISTOGRAM_HEADER = os.path.join(ROOT, "src", "lib", "histogram.h")
 SUB_BITS = 5
 SUB_BUCKETS = 1 << SUB_BITS
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999))
@@ -171,9 +170,13 @@ def read_result(path):
 
 
 def result_of(name, report):
+    """What a report has of latencies. Records with fields of a wrong kind are taken out of it."""
     problems = list(report.problems)
-    records = []
-    more = {}
+    schema = read_schema()
+    wrong = [[*wrong_kinds(record, schema)] for record in report.records]
+    problems += [f"damaged record: {text}" for texts in wrong for text in texts]
+    report.records = [record for record, texts in zip(report.records, wrong) if not texts]
+    records, more = [], {}
     for record in report.of_type("buckets"):
         more.setdefault(record.get("id"), []).append(str(record.get("buckets")))
     for record in report.of_type("latency"):

@@ -174,6 +174,9 @@ def take_record(report, number, line, schema):
     if record.get("v") != SCHEMA_VERSION or not isinstance(record.get("type"), str):
         report.problems.append(f"line {number}: a record needs \"v\":{SCHEMA_VERSION} and \"type\"")
         return
+    if record.get("domain") not in DOMAINS:
+        report.problems.append(f"line {number}: a record of domain {record.get('domain')!r}")
+        return
     report.records.append(record)
     if schema is not None:
         report.problems += (f"line {number}: {text}" for text in check_record(record, schema))
@@ -183,14 +186,21 @@ def check_record(record, schema):
     """How a record differs from the schema. What the schema does not know is skipped."""
     if record.get("domain") not in DOMAINS:
         yield f"domain {record.get('domain')!r}"
+    yield from wrong_kinds(record, schema)
     for name, (kind, _) in schema.get(record["type"], {}).items():
-        value = record.get(name)
-        if kind == "text":
-            if value is not None and not isinstance(value, str):
-                yield f"{record['type']}.{name} is no text: {value!r}"
-        elif value is None:
+        if kind == "number" and name not in record:
             yield f"{record['type']}.{name} is missing"
-        elif not isinstance(value, int) or isinstance(value, bool):
+
+
+def wrong_kinds(record, schema):
+    """The fields that are of another kind than the schema says."""
+    for name, (kind, _) in schema.get(record["type"], {}).items():
+        if name not in record:
+            continue
+        value = record[name]
+        if kind == "text" and not isinstance(value, str):
+            yield f"{record['type']}.{name} is no text: {value!r}"
+        if kind != "text" and (not isinstance(value, int) or isinstance(value, bool)):
             yield f"{record['type']}.{name} is no integer: {value!r}"
 
 

@@ -152,8 +152,8 @@ for (const plot of plots) {
 }
 out.wide = document.documentElement.scrollWidth - window.innerWidth;
 const ground = () => getComputedStyle(document.body).backgroundColor;
-const line = () => getComputedStyle(document.querySelector('svg path[style*="--series-0"]')).fill +
-    getComputedStyle(document.querySelector('svg path[style*="--series-0"]')).stroke;
+const path = document.querySelector('svg path[style*="--series-0"]');
+const line = () => getComputedStyle(path).fill + getComputedStyle(path).stroke;
 out.light = [ground(), line()];
 document.getElementById('dark').click();
 out.dark = [ground(), line()];
@@ -173,7 +173,8 @@ def browse(path, directory, *arguments):
 @pytest.mark.parametrize("width", [1400, 700])
 def test_the_browsers_view(page, width, tmp_path):
     copy = tmp_path / "page.html"
-    copy.write_text(re.sub(r"<meta http-equiv[^>]*>", "", page).replace("</body>", LOOK + "</body>"))
+    free = re.sub(r"<meta http-equiv[^>]*>", "", page)
+    copy.write_text(free.replace("</body>", LOOK + "</body>"))
     dom = browse(copy, tmp_path, "--dump-dom", f"--window-size={width},1000")
     seen = json.loads(html.parser.unescape(re.search(r"@@(.*?)@@", dom[dom.index("<body"):])[1]))
     assert seen["plots"] == page.count("<svg") and seen["small"] == 0

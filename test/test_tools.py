@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tools/convert, tools/compare and tools/fleet: what they make of whole, cut and garbled reports."""
+"""tools/convert, tools/compare, tools/fleet: what they make of whole, cut and garbled reports."""
 
 import csv
 import importlib.machinery

@@ -397,15 +397,16 @@ def write_tests(made):
 
 def write_explanations(made):
     made.section("How to read this", f"""
-<p><b>Tail plots</b> show which latency a share of the samples stayed within: every tenfold step to the
-right looks at a tenth of the samples. The line is thin where fewer than {latency.SAMPLES_BEYOND}
-samples lie beyond; the dot at its end is the maximum.</p>
-<p><b>Percentiles</b> stand here only with at least {latency.SAMPLES_BEYOND}&thinsp;/&thinsp;(1&minus;p)
-samples. Minimum, maximum and count are exact; percentiles come from histograms whose buckets are at
-most 3&nbsp;% wide. The overhead of reading the clock is subtracted, never clamped, so that small values
-can be negative. The first sample stands apart and is not in the others.</p>
+<p><b>Tail plots</b> show which latency a share of the samples stayed within: every tenfold step to
+the right looks at a tenth of the samples. The line is thin where fewer than
+{latency.SAMPLES_BEYOND} samples lie beyond; the dot at its end is the maximum.</p>
+<p><b>Percentiles</b> stand here only with at least {latency.SAMPLES_BEYOND}&thinsp;/&thinsp;(1 - p)
+samples. Minimum, maximum and count are exact; percentiles come from histograms whose buckets are
+at most 3&nbsp;% wide. The cost of reading the clock is subtracted, never clamped, so that small
+values can be negative. The first sample stands apart and is not among the others.</p>
 <p><b>Modes</b> are never mixed, and neither are domains: what an emulator says is nothing that
-silicon would say. Samples of several CPUs, or pairs of CPUs, are taken together per measurement.</p>
+silicon would say. Samples of several CPUs, or pairs of CPUs, are taken together in plots and
+tables of a stack; the maps have each pair by itself.</p>
 """, table(["stage", "from where to where"],
            [[f"<td>{text(name)}</td>", f"<td>{text(doc)}</td>"] for name, doc in STAGES.items()],
            "words"))

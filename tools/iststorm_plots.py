@@ -93,7 +93,8 @@ def scale(axis, least, greatest):
         getattr(axis.axes, f"set_{name}scale")("log")
         few = greatest / least < 30
         axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if few else (1,), numticks=12))
-        axis.set_minor_locator(NullLocator() if few else LogLocator(subs=range(2, 10)))
+        many = greatest / least > 1e4
+        axis.set_minor_locator(NullLocator() if few or many else LogLocator(subs=range(2, 10)))
         margin = (greatest / least) ** 0.05 * 1.05
         getattr(axis.axes, f"set_{name}lim")(least / margin, greatest * margin)
     axis.set_major_formatter(FuncFormatter(short))
@@ -108,7 +109,7 @@ def time_axis(axes, tsc_hz, direction):
     other = make("right" if direction == "y" else "top", functions=functions)
     axis = getattr(other, f"{direction}axis")
     axis.set_major_formatter(FuncFormatter(time))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
     for spine in other.spines.values():
         spine.set_color(GRID)
 
@@ -192,8 +193,8 @@ def outline(series):
 def dumbbells(rows, unit, tsc_hz, title, prefix):
     """One row a measurement, (label, series): its minimum, median, p99 and maximum on one line."""
     height = 0.9 + 0.27 * len(rows)
-    figure = Figure(figsize=(9.6, height))
-    axes = figure.add_axes((0.27, 0.5 / height, 0.7, 1 - 0.95 / height))
+    figure = Figure(figsize=(10.4, height))
+    axes = figure.add_axes((0.2, 0.5 / height, 0.77, 1 - 0.95 / height))
     named = list(enumerate(series for _, series in rows))
     scale(axes.xaxis, *span(named))
     for row, series in named:
@@ -261,5 +262,5 @@ def write_numbers(axes, cells, place, image):
     for (source, target), value in cells.items():
         red, green, blue, _ = image.cmap(image.norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        axes.text(place[target], place[source], short(float(f"{value:.3g}")), ha="center", va="center",
-                  fontsize=8, color="#ffffff" if dark else "#101010")
+        axes.text(place[target], place[source], short(float(f"{value:.3g}")), ha="center",
+                  va="center", fontsize=8, color="#ffffff" if dark else "#101010")

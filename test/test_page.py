@@ -103,13 +103,21 @@ def test_what_a_machine_says_is_text_only():
     assert elements.wrong == [] and "script" not in elements.tags and evil not in text
 
 
-def test_extremes():
+@pytest.fixture(scope="module")
+def extremes():
     """One value alone, counted instructions, values around zero, and 64 bits."""
     records = [synthetic.record([45] * 100, unit="instructions"),
                synthetic.record([-3, -2, 0, 0, 7] * 20, event="db"),
+               synthetic.record([-300000, 400, 401, 60000] * 20, event="db", stage="exit"),
                synthetic.record([0] * 30, event="bp"),
-               synthetic.record([1, 1 << 62], event="mc")]
-    assert Elements(page_of(synthetic.stream(records))).tags.count("svg") >= 8
+               synthetic.record([1, 1 << 62], event="mc"),
+               synthetic.record([40] * 20, event="nmi", **{"from": 1}),
+               synthetic.record([40] * 20, event="nmi", **{"from": 200})]
+    return page_of(synthetic.stream(records))
+
+
+def test_extremes(extremes):
+    assert Elements(extremes).wrong == [] and extremes.count("<svg") == 14
 
 
 def test_damage_stands_on_the_page(page):
@@ -170,8 +178,9 @@ def browse(path, directory, *arguments):
 
 
 @needs_browser
-@pytest.mark.parametrize("width", [1400, 700])
-def test_the_browsers_view(page, width, tmp_path):
+@pytest.mark.parametrize("width, which", [(1400, "page"), (700, "page"), (1400, "extremes")])
+def test_the_browsers_view(width, which, tmp_path, request):
+    page = request.getfixturevalue(which)
     copy = tmp_path / "page.html"
     free = re.sub(r"<meta http-equiv[^>]*>", "", page)
     copy.write_text(free.replace("</body>", LOOK + "</body>"))

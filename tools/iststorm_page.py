@@ -13,11 +13,13 @@ STYLE_SHEET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "iststorm
 THEME_SWITCH = "dark"
 # In the order in which a reader thinks of them; what is not listed comes after.
 EVENTS = {
+    "null": "nothing at all, between two stamps: what the measurement itself adds",
     "trap": "INT n through a gate without IST, on the thread stack",
     "user": "entry from ring 3 and return",
     "irq": "a hardirq, with the switch to the IRQ stack",
     "irq-nested": "a hardirq in a hardirq, already on the IRQ stack",
-    "softirq": "a softirq, raised in a hardirq",
+    "softirq": "a softirq, raised by a thread",
+    "irq-softirq": "a softirq, raised by a hardirq and run at its end",
     "nmi": "a non-maskable interrupt",
     "db": "a debug exception, vector 1",
     "bp": "a breakpoint, vector 3",
@@ -33,7 +35,7 @@ STAGES = {
     "dispatch": "from there to the first instruction on the final stack",
     "service": "the handler itself",
     "exit": "end of the handler to the first instruction back",
-    "one-way": "trigger on one CPU to the handler on another, by synchronised TSCs",
+    "one-way": "trigger to the handler; between CPUs by synchronised TSCs",
     "round-trip": "there and back, acknowledged",
 }
 MODES = {
@@ -227,9 +229,9 @@ def write_overview(made):
         for stage in ordered((series.stage for series in made.series), STAGES):
             rows = [(f"{event_label(series)} ({series.stack})", series) for series in made.series
                     if (series.mode, series.unit, series.stage, series.loop, series.samples)
-                    == (mode, unit, stage, "closed", "all")]
+                    == (mode, unit, stage, "closed", "all") and series.event != "null"]
             if rows:
-                svg = plots.dumbbells(rows, unit, made.result.tsc_hz,
+                svg = plots.dumbbells(rows, made.result.tsc_hz,
                                       text(f"{stage} of every event"), made.prefix())
                 (charts if stage in MAIN_STAGES else more).append(
                     figure(f"{stage}{explained(STAGES, stage)}", svg))
@@ -245,10 +247,10 @@ def write_surcharge(made):
             "there and back, median", "over no IST slot"]
     unit = made.series[0].unit if made.series else "cycles"
     rows = [[f"<td>{text(GATES.get(record.get('gate'), record.get('gate')))}</td>",
-             f"<td>{text(record.get('cpu'))}</td>", f"<td>{text(record.get('count'))}</td>",
+             f"<td>{text(record.get('cpu'))}</td>", f"<td>{record['count']:,}</td>",
              *(made.value(record.get(name), unit) for name in
                ("entry_cycles", "min_cycles", "median_cycles", "over_same_cycles"))]
-            for record in records]
+            for record in records if record.get("count")]
     if rows:
         made.section("IST surcharge", "<p>The same gate and the same stub, without an IST slot, "
                      "with one, and with TSS.ist[] moved on the way in and out: what the hardware "

@@ -30,6 +30,7 @@ STYLE = {
 }
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 PANEL = (5.5, 3.8)
+MOST_TICKS = 8
 CELLS_WITH_NUMBERS = 12
 HEAT = "viridis"
 
@@ -71,47 +72,71 @@ def drawn(draw):
 
 def short(value, _=None):
     """1500 as 1.5k: for axes."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
 
 
-def time(value_ns, _=None):
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if value_ns >= size:
+def time(value_ns):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("\u00b5s", 1e3)):
+        if abs(value_ns) >= size:
             return f"{value_ns / size:g} {unit}"
     return f"{value_ns:g} ns"
 
 
-def scale(axis, least, greatest):
-    """Logarithmic; around 0 linear where there are values below 1, so that none is left out."""
-    name = axis.axis_name
+def scale(axis, series):
+    """Logarithmic; where there are values below 1, linear around 0 as far as a tenth of the least
+    median, and logarithmic on both sides: no value is left out."""
+    axes, name = axis.axes, axis.axis_name
+    least, greatest = min(one.min for one in series), max(one.max for one in series)
     if least < 1:
-        getattr(axis.axes, f"set_{name}scale")("symlog", linthresh=1)
+        linear = 10 ** max(math.floor(math.log10(max(min(map(middle, series)), 1))) - 1, 0)
+        getattr(axes, f"set_{name}scale")("symlog", linthresh=linear, linscale=0.6)
+        low, high = least * 1.5 if least < 0 else -0.2 * linear, max(greatest * 1.5, 2 * linear)
+        axis.set_minor_locator(NullLocator())
     else:
-        getattr(axis.axes, f"set_{name}scale")("log")
-        few = greatest / least < 30
+        getattr(axes, f"set_{name}scale")("log")
+        few, many = greatest / least < 30, greatest / least > 1e4
         axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if few else (1,), numticks=12))
-        many = greatest / least > 1e4
         axis.set_minor_locator(NullLocator() if few or many else LogLocator(subs=range(2, 10)))
         margin = (greatest / least) ** 0.05 * 1.05
-        getattr(axis.axes, f"set_{name}lim")(least / margin, greatest * margin)
+        low, high = least / margin, greatest * margin
+    getattr(axes, f"set_{name}lim")(low, high)
     axis.set_major_formatter(FuncFormatter(short))
     axis.set_minor_formatter(NullFormatter())
 
 
-def time_axis(axes, tsc_hz, direction):
+def middle(series):
+    return latency.bucket_lower(series.at_rank((series.count + 1) // 2))
+
+
+def time_axis(axis, tsc_hz):
     """Cycles as time, on the other side."""
-    factor = 1e9 / tsc_hz
-    functions = (lambda value: value * factor, lambda value: value / factor)
-    make = axes.secondary_yaxis if direction == "y" else axes.secondary_xaxis
-    other = make("right" if direction == "y" else "top", functions=functions)
-    axis = getattr(other, f"{direction}axis")
-    axis.set_major_formatter(FuncFormatter(time))
-    axis.set_minor_locator(NullLocator())
-    for spine in other.spines.values():
-        spine.set_color(GRID)
+    axes, name = axis.axes, axis.axis_name
+    other = axes.twinx() if name == "y" else axes.twiny()
+    low, high = getattr(axes, f"get_{name}lim")()
+    linear = getattr(axis.get_transform(), "linthresh", 0)
+    steps = [sign * step * 10 ** power for power in range(10) for step in (1, 2, 5)
+             for sign in (1, -1)]
+    if high / max(low, linear, 1) > 100:
+        steps = [step for step in steps if str(abs(step))[0] == "1"]
+    places = {step * tsc_hz / 1e9: step for step in [0, *steps]}
+    ticks = sorted(place for place in places if low <= place <= high
+                   and (abs(place) >= linear or place == 0))
+    ticks = ticks[::1 + len(ticks) // MOST_TICKS]
+    if linear:
+        getattr(other, f"set_{name}scale")("symlog", linthresh=linear, linscale=0.6)
+    else:
+        getattr(other, f"set_{name}scale")("log")
+    getattr(other, f"set_{name}lim")(low, high)
+    getattr(other, f"set_{name}ticks")(ticks, [time(places[place]) for place in ticks])
+    getattr(other, f"{name}axis").set_minor_locator(NullLocator())
+    other.spines[:].set_visible(False)
+
+
+def has_time(series, tsc_hz):
+    return tsc_hz and series.unit == "cycles"
 
 
 @drawn
@@ -119,7 +144,7 @@ def tail(named, tsc_hz, title, prefix):
     """For each series, which latency a share p of the samples stays within, over 1/(1-p). It is
     drawn thin where fewer than ten samples lie beyond."""
     figure = Figure(figsize=PANEL)
-    axes = figure.add_axes((0.13, 0.14, 0.73, 0.82))
+    axes = figure.add_axes((0.15, 0.14, 0.7, 0.82))
     furthest = 10
     for index, series in named:
         points = series.tail()
@@ -135,16 +160,12 @@ def tail(named, tsc_hz, title, prefix):
     axes.set_xticks(ticks, ["0", "50%"] + [f"{100 - 100 / tick:.10g}%" for tick in ticks[2:]])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("share of samples within, over 1 / (1 - p)")
-    scale(axes.yaxis, *span(named))
+    scale(axes.yaxis, [series for _, series in named])
     axes.set_ylabel(named[0][1].unit)
     axes.grid(True)
-    if tsc_hz and named[0][1].unit == "cycles":
-        time_axis(axes, tsc_hz, "y")
+    if has_time(named[0][1], tsc_hz):
+        time_axis(axes.yaxis, tsc_hz)
     return inline(figure, title, prefix)
-
-
-def span(named):
-    return (min(series.min for _, series in named), max(series.max for _, series in named))
 
 
 @drawn
@@ -154,7 +175,7 @@ def ridges(named, tsc_hz, title, prefix):
     rows = len(named)
     figure = Figure(figsize=PANEL)
     axes = figure.add_axes((0.2, 0.14, 0.77, 0.74 if tsc_hz else 0.82))
-    scale(axes.xaxis, *span(named))
+    scale(axes.xaxis, [series for _, series in named])
     for row, (index, series) in enumerate(named):
         base, colour = rows - 1 - row, style(index)["color"]
         x, y = outline(series)
@@ -169,8 +190,8 @@ def ridges(named, tsc_hz, title, prefix):
     axes.spines["left"].set_visible(False)
     axes.grid(True, axis="x")
     axes.set_xlabel(f"{named[0][1].unit} (height: samples, logarithmic; bar: median)")
-    if tsc_hz and named[0][1].unit == "cycles":
-        time_axis(axes, tsc_hz, "x")
+    if has_time(named[0][1], tsc_hz):
+        time_axis(axes.xaxis, tsc_hz)
     return inline(figure, title, prefix)
 
 
@@ -190,13 +211,13 @@ def outline(series):
 
 
 @drawn
-def dumbbells(rows, unit, tsc_hz, title, prefix):
+def dumbbells(rows, tsc_hz, title, prefix):
     """One row a measurement, (label, series): its minimum, median, p99 and maximum on one line."""
     height = 0.9 + 0.27 * len(rows)
     figure = Figure(figsize=(10.4, height))
     axes = figure.add_axes((0.2, 0.5 / height, 0.77, 1 - 0.95 / height))
     named = list(enumerate(series for _, series in rows))
-    scale(axes.xaxis, *span(named))
+    scale(axes.xaxis, [series for _, series in named])
     for row, series in named:
         y = len(rows) - 1 - row
         axes.plot([series.min, series.max], [y, y], color=GRID, linewidth=2, zorder=1)
@@ -212,9 +233,9 @@ def dumbbells(rows, unit, tsc_hz, title, prefix):
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(True, axis="x")
-    axes.set_xlabel(unit)
-    if tsc_hz and unit == "cycles":
-        time_axis(axes, tsc_hz, "x")
+    axes.set_xlabel(rows[0][1].unit)
+    if has_time(rows[0][1], tsc_hz):
+        time_axis(axes.xaxis, tsc_hz)
     return inline(figure, title, prefix)
 
 

@@ -112,12 +112,14 @@ def extremes():
                synthetic.record([0] * 30, event="bp"),
                synthetic.record([1, 1 << 62], event="mc"),
                synthetic.record([40] * 20, event="nmi", **{"from": 1}),
-               synthetic.record([40] * 20, event="nmi", **{"from": 200})]
+               synthetic.record([40] * 20, event="nmi", **{"from": 0, "to": 200}),
+               synthetic.record([40000] * 20, event="nmi", **{"from": 200, "to": 1}),
+               synthetic.record([40] * 20, event="wake", **{"from": 1})]
     return page_of(synthetic.stream(records))
 
 
 def test_extremes(extremes):
-    assert Elements(extremes).wrong == [] and extremes.count("<svg") == 14
+    assert Elements(extremes).wrong == [] and extremes.count("<svg") == 16
 
 
 def test_damage_stands_on_the_page(page):

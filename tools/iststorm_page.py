@@ -312,8 +312,13 @@ def series_table(made, named):
     return table(head, rows)
 
 
+def between(cells):
+    """How many of these pairs are of two CPUs."""
+    return sum(source != target for source, target in cells)
+
+
 def write_pairs(made):
-    """A heat map a measurement that was made between CPUs."""
+    """A heat map a measurement that was made between all CPUs."""
     by_pair = latency.gather(made.result.records, lambda record: (
         latency.key_of(record), record.get("from"), record.get("to")))
     maps = {}
@@ -325,7 +330,7 @@ def write_pairs(made):
     shown, more = [], []
     for key, cells in maps.items():
         series = latency.Series(key)
-        if len(cells) > 1 and any(source != target for source, target in cells):
+        if between(cells) >= len({cpu for pair in cells for cpu in pair}) > 1:
             caption = f"{series.event}, {stage_label(series)}, {series.mode}"
             main = series.stage == "round-trip" and series.mode == next(iter(MODES))
             (shown if main else more).append(figure(caption, plots.heat_map(

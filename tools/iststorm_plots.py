@@ -10,6 +10,7 @@ import math
 import re
 
 import matplotlib
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
@@ -33,6 +34,7 @@ PANEL = (5.5, 3.8)
 MOST_TICKS = 8
 CELLS_WITH_NUMBERS = 12
 HEAT = "viridis"
+WIDE = 10  # where colours go by the logarithm
 
 
 def style(index):
@@ -255,8 +257,9 @@ def heat_map(cells, places, unit, title, prefix):
     # What a CPU sends itself has its number, but does not stretch the others' colours.
     others = [value for (source, target), value in cells.items() if source != target]
     least, greatest = min(others), max(others)
-    image = axes.imshow(values, cmap=HEAT, interpolation="none", aspect="equal", vmin=least,
-                        vmax=greatest if greatest > least else least + 1)
+    norm = LogNorm if least > 0 and greatest > WIDE * least else Normalize
+    image = axes.imshow(values, cmap=HEAT, interpolation="none", aspect="equal",
+                        norm=norm(least, greatest if greatest > least else least + 1, clip=True))
     for index in range(1, len(cpus)):
         if places.get(cpus[index], ())[:1] != places.get(cpus[index - 1], ())[:1]:
             axes.axvline(index - 0.5, color=GROUND, linewidth=3)
@@ -274,6 +277,7 @@ def heat_map(cells, places, unit, title, prefix):
     for spine in axes.spines.values():
         spine.set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.04, format=FuncFormatter(short))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.set_label(f"median, {unit}")
     bar.outline.set_visible(False)
     return inline(figure, title, prefix)

@@ -55,7 +55,7 @@ def stream(records, domain="emulated", verdict="PASS", cpu_model="A processor", 
                    for line in lines)
 
 
-def bench(seed=1, slower=1.0, count=4000, cpus=4, **fields):
+def bench(seed=1, slower=1.0, count=4000, cpus=4):
     """The records of a whole benchmark, small; `slower` is a factor on the NMI's entry."""
     generator = random.Random(seed)
     records = []
@@ -65,14 +65,14 @@ def bench(seed=1, slower=1.0, count=4000, cpus=4, **fields):
                 typical *= 3 if mode == "cold-data" else 1
                 typical *= slower if (event, stage) == ("nmi", "entry") else 1
                 records.append(record(samples(generator, int(typical), count), stack=stack,
-                                      event=event, mode=mode, stage=stage, **fields))
+                                      event=event, mode=mode, stage=stage))
     for stack, event in (("NMI", "nmi"), ("IRQ", "irq")):
         for stage, typical in CROSS_STAGES.items():
             for source, target in pairs(cpus):
                 far = 1 + (source // 2 != target // 2)
                 records.append(record(samples(generator, typical * far, count // 4), stack=stack,
-                                      event=event, stage=stage, **{"from": source, "to": target},
-                                      **fields))
+                                      event=event, stage=stage,
+                                      **{"from": source, "to": target}))
     return records + others()
 
 

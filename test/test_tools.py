@@ -225,6 +225,12 @@ def test_nothing_to_convert(kind, tmp_path):
 # What breaks off, and what is garbled
 
 
+def few(text):
+    """The report with some of its latencies: the NMI's, on the CPU itself."""
+    return "".join(line for line in text.splitlines(True) if '"type":"latency"' not in line
+                   or '"event":"nmi"' in line and '"from":0,"to":0' in line)
+
+
 def cut(text):
     """The report broken off in the middle of a record."""
     return text[:text.index('"mode":"cold-data"')]
@@ -242,9 +248,7 @@ def garbled(text):
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "junit", "hgrm", "html"])
 def test_damage_is_reported_and_the_rest_saved(kind, damage, complaint, bench, tmp_path):
     out = tmp_path / "out"
-    few = "".join(line for line in bench.splitlines(True)
-                  if '"latency"' not in line or '"event":"nmi"' in line and '"to":0' in line)
-    done = tool("convert", kind, "-", "-o", out, text=damage(few))
+    done = tool("convert", kind, "-", "-o", out, text=damage(few(bench)))
     assert done.returncode == DAMAGED and complaint in done.stderr
     saved = out if out.is_file() else next(out.iterdir())
     text = saved.read_text()
@@ -257,8 +261,7 @@ def test_no_damage_is_a_crash(bench):
     """Random bytes changed, lost or doubled: each tool's reading, without an exception, and never
     as a whole report unless it says just the same."""
     generator = random.Random(11)
-    small = "".join(line for line in bench.splitlines(True)
-                    if '"latency"' not in line or '"event":"nmi"' in line and '"to":0' in line)
+    small = few(bench)
     whole = result_of(small)
     for _ in range(300):
         data = bytearray(small.encode())

@@ -387,6 +387,7 @@ iststorm: PASS
 """
 FAILED = STORM.replace("ok 1", "not ok 1").replace(": PASS", ": FAIL: CPU 3: lost") \
     .replace('123456,"faults":0', '123456,"faults":2')
+LOST = '"faults":0,"lost_lines":2}\nist'
 BROKEN = STORM[:STORM.index("ok 1")]
 
 
@@ -420,7 +421,8 @@ def test_one_line_a_machine(log, tmp_path):
 
 @pytest.mark.parametrize("text, status", [
     (STORM, 0), (FAILED, 1), (BROKEN, 1), ("iststorm: REFUSED: 'x=y'\n", 2), ("", 1),
-    (STORM.replace("ok 1", "x\nok 1"), 3), (STORM + "ok 2 more\n", 1)])
+    (STORM.replace("ok 1", "x\nok 1"), 3), (STORM.replace('"faults":0}\nist', LOST), 3),
+    (STORM + "ok 2 more\n", 1)])
 def test_fleets_exit_status(text, status, log):
     assert fleet(log(text))[0] == status
 
@@ -433,6 +435,12 @@ def test_runs_in_a_row(log):
     assert [row["identity"].split()[0] for row in rows] == ["a.log#1", "a.log#2", "a.log#3"]
     status, rows = fleet(log((STORM + firmware) * 20))
     assert status == 0 and len(rows) == 20 and not any(row["damaged"] for row in rows)
+
+
+def test_a_benchmarks_longest_latency(log):
+    records = [synthetic.record([1, 2, 70000]), synthetic.record([3, 4], event="bp")]
+    _, rows = fleet(log(synthetic.stream(records)))
+    assert rows[0]["slowest"] == "nmi entry 70000 cycles"
 
 
 def test_boards_without_a_name(log):

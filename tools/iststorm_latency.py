@@ -176,6 +176,8 @@ def result_of(name, report):
     wrong = [[*wrong_kinds(record, schema)] for record in report.records]
     problems += [f"damaged record: {text}" for texts in wrong for text in texts]
     report.records = [record for record, texts in zip(report.records, wrong) if not texts]
+    problems += [f"{record['lost_lines']} lines of the report found no room on their way out"
+                 for record in report.of_type("verdict") if record.get("lost_lines")]
     records, more = [], {}
     for record in report.of_type("buckets"):
         more.setdefault(record.get("id"), []).append(str(record.get("buckets")))

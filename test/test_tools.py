@@ -433,6 +433,9 @@ def test_runs_in_a_row(log):
     status, rows = fleet(log(firmware + STORM + firmware + BROKEN + firmware + STORM + firmware))
     assert status == 1 and [row["verdict"] for row in rows] == ["PASS", "FAIL", "PASS"]
     assert [row["identity"].split()[0] for row in rows] == ["a.log#1", "a.log#2", "a.log#3"]
+    status, rows = fleet(log((firmware + "iststorm: REFUSED: x\n") * 2 + STORM))
+    assert status == 2 and [row["verdict"] for row in rows] == ["REFUSED", "REFUSED", "PASS"]
+    assert not any(row["damaged"] for row in rows)
     status, rows = fleet(log((STORM + firmware) * 20))
     assert status == 0 and len(rows) == 20 and not any(row["damaged"] for row in rows)
 

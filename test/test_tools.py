@@ -77,6 +77,15 @@ def test_buckets_hold_their_values():
         [0, 63, 64, 64, 65, 95, 96, -63, -65]
 
 
+HISTOGRAM = ROOT / "src" / "lib" / "histogram.h"
+
+
+@pytest.mark.skipif(not HISTOGRAM.exists(), reason="an image without histograms")
+def test_buckets_are_as_wide_as_the_images():
+    bits = re.search(r"^#define HISTOGRAM_BITS (\d+)", HISTOGRAM.read_text(), re.MULTILINE)
+    assert int(bits[1]) == latency.SUB_BITS
+
+
 @pytest.mark.parametrize("text", ["1", "1:", ":1", "1:2:3", "1:2 1:3", "1:x", "1:-2", "0x1:2"])
 def test_damaged_buckets(text):
     with pytest.raises(ValueError):

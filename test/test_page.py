@@ -116,12 +116,18 @@ def extremes():
                synthetic.record([40] * 20, event="nmi", **{"from": 1}),
                synthetic.record([40] * 20, event="nmi", **{"from": 0, "to": 200}),
                synthetic.record([40000] * 20, event="nmi", **{"from": 200, "to": 1}),
-               synthetic.record([40] * 20, event="wake", **{"from": 1})]
+               synthetic.record([40] * 20, event="wake", **{"from": 1}),
+               *(synthetic.record([40, 70] * 20, event="nmi", **{"from": 1}, loop=loop)
+                 for loop in ("open", "open-intended")),
+               synthetic.record([40, 70] * 20, event="nmi", **{"from": 1}, samples="smi-free")]
     return page_of(synthetic.stream(records))
 
 
 def test_extremes(extremes):
-    assert Elements(extremes).wrong == [] and extremes.count("<svg") == 16
+    """Samples of other loops and without SMIs have plots of their own."""
+    assert Elements(extremes).wrong == [] and extremes.count("<svg") == 16 + 4
+    captions = re.findall(r"<figcaption>(Tail.*?)</figcaption>", extremes)
+    assert captions.count("Tail, open loop") == captions.count("Tail, smi-free samples") == 1
 
 
 def test_damage_stands_on_the_page(page):

@@ -187,7 +187,7 @@ def ridges(named, tsc_hz, title, prefix):
         if (median := series.percentile("p50")) is not None:
             axes.plot([median, median], [base, base + 0.93], color=TEXT, linewidth=0.9)
     axes.set_ylim(-0.05, rows)
-    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [one.stage for _, one in named])
+    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [row_label(one) for _, one in named])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(True, axis="x")
@@ -195,6 +195,11 @@ def ridges(named, tsc_hz, title, prefix):
     if has_time(named[0][1], tsc_hz):
         time_axis(axes.xaxis, tsc_hz)
     return inline(figure, title, prefix)
+
+
+def row_label(series):
+    """The stage, and from when: the other loops have plots of their own."""
+    return f"{series.stage}\nas intended" if series.loop.endswith("intended") else series.stage
 
 
 def outline(series):

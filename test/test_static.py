@@ -26,7 +26,8 @@ def listed_files():
 
 
 FILES = listed_files()
-TEXTS = {name: (ROOT / name).read_bytes() for name in FILES if "/corpus/" not in name}
+TEXTS = {name: (ROOT / name).read_bytes() for name in FILES
+         if "/corpus/" not in name and not name.endswith(".png")}
 SOURCES = [name for name in FILES if re.fullmatch(r"src/.*\.(c|h|asm|inc|ld)", name)]
 
 

@@ -103,6 +103,40 @@ def read_report(lines, schema=None):
     return report
 
 
+def read_log(path, schema=None):
+    """Read the report in a file, - for stdin."""
+    return read_report(lines_of(path), schema)
+
+
+def lines_of(path):
+    """A log's lines, - for stdin's, as read_report takes them."""
+    if path == "-":
+        return map(clean_line, sys.stdin.buffer.read().split(b"\n"))
+    with open(path, "rb") as stream:
+        return map(clean_line, stream.read().split(b"\n"))
+
+
+def read_runs(lines, schema=None):
+    """Read a log with any number of runs in a row, as a serial console collects them: a Report
+    each."""
+    return [read_report(run, schema) for run in split_runs(lines)]
+
+
+def split_runs(lines):
+    """What firmware writes after a verdict belongs to no run; what looks like ours there belongs
+    to the run before, whose verdict it spoils."""
+    run, begun, ended = [], False, False
+    for line in lines:
+        begins, is_verdict = line == "KTAP version 1", VERDICT_LINE.fullmatch(line)
+        if begins and begun or ended and (begins or is_verdict):
+            yield run
+            run, begun, ended = [], False, False
+        if not ended or DAMAGED_LINE.match(line) or TEST_LINE.fullmatch(line):
+            run.append(line)
+        begun, ended = begun or begins, ended or bool(is_verdict)
+    yield run
+
+
 def take_verdict(report, match):
     report.verdict, report.reason = match[1] or match[2], match[3] or ""
 
@@ -140,6 +174,9 @@ def take_record(report, number, line, schema):
     if record.get("v") != SCHEMA_VERSION or not isinstance(record.get("type"), str):
         report.problems.append(f"line {number}: a record needs \"v\":{SCHEMA_VERSION} and \"type\"")
         return
+    if record.get("domain") not in DOMAINS:
+        report.problems.append(f"line {number}: a record of domain {record.get('domain')!r}")
+        return
     report.records.append(record)
     if schema is not None:
         report.problems += (f"line {number}: {text}" for text in check_record(record, schema))
@@ -149,16 +186,21 @@ def check_record(record, schema):
     """How a record differs from the schema. What the schema does not know is skipped."""
     if record.get("domain") not in DOMAINS:
         yield f"domain {record.get('domain')!r}"
+    yield from wrong_kinds(record, schema)
     for name, (kind, _) in schema.get(record["type"], {}).items():
-        value = record.get(name)
-        if kind == "text":
-            if value is not None and not isinstance(value, str):
-                yield f"{record['type']}.{name} is no text: {value!r}"
-        elif value is None and kind == "signed":
-            continue
-        elif value is None:
+        if kind == "number" and name not in record:
             yield f"{record['type']}.{name} is missing"
-        elif not isinstance(value, int) or isinstance(value, bool):
+
+
+def wrong_kinds(record, schema):
+    """The fields that are of another kind than the schema says."""
+    for name, (kind, _) in schema.get(record["type"], {}).items():
+        if name not in record:
+            continue
+        value = record[name]
+        if kind == "text" and not isinstance(value, str):
+            yield f"{record['type']}.{name} is no text: {value!r}"
+        if kind != "text" and (not isinstance(value, int) or isinstance(value, bool)):
             yield f"{record['type']}.{name} is no integer: {value!r}"
 
 
@@ -240,11 +282,9 @@ def main(argv):
     if options.log is None:
         parser.error("which log?")
     try:
-        stream = sys.stdin.buffer if options.log == "-" else open(options.log, "rb")
+        report = read_log(options.log)
     except OSError as error:
         parser.error(str(error))
-    with stream:
-        report = read_report(map(clean_line, stream.read().split(b"\n")))
     if options.records:
         for record in report.of_type(options.records):
             print(json.dumps(record, separators=(",", ":")))

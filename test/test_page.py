@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""The latency page: whole, alone, and looked at in a real browser."""
+
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+
+import iststorm_latency as latency
+import iststorm_page
+import iststorm_report
+import pytest
+import synthetic
+from conftest import ROOT
+
+BROWSER = shutil.which("chromium")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--force-color-profile=srgb", "--host-resolver-rules=MAP * ~NOTFOUND")
+needs_browser = pytest.mark.skipif(not BROWSER, reason="Chromium is not installed (chromium)")
+
+
+def page_of(text):
+    report = iststorm_report.read_report(text.split("\n"))
+    return iststorm_page.page(latency.result_of("a.log", report))
+
+
+@pytest.fixture(scope="module")
+def page():
+    return page_of(synthetic.stream(synthetic.bench()))
+
+
+class Elements(html.parser.HTMLParser):
+    """What the tests ask of a page."""
+    VOID = {"meta", "input", "br", "link", "img"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.links, self.open, self.wrong = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "xlink:href", "src"):
+                self.links.append(value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in self.VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append((tag, self.getpos()))
+
+
+def test_the_page_is_whole(page):
+    elements = Elements(page)
+    assert elements.wrong == [] and elements.open == []
+    assert len(elements.ids) == len(set(elements.ids))
+    anchors = [link[1:] for link in elements.links if link.startswith("#") and len(link) > 1]
+    assert len(anchors) > 10 and set(anchors) <= set(elements.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(elements.ids)
+    titles = re.findall(r"<h2>(.*?)</h2>", page)
+    assert titles == ["At a glance", "IST surcharge", "Stack: NMI", "Stack: debug", "Stack: IRQ",
+                      "CPU to CPU", "Outliers", "Environment", "Checks", "How to read this"]
+    # Two plots for each stack, event, origin and mode, 7 stages at a glance, 6 maps of pairs.
+    assert elements.tags.count("svg") == 2 * (3 * 2 + 2) + 7 + 6
+
+
+def test_the_page_needs_nothing_from_elsewhere(page):
+    elements = Elements(page)
+    assert not {"script", "link", "iframe", "img"} & set(elements.tags)
+    assert all(link.startswith(("#", "data:")) for link in elements.links)
+    assert set(re.findall(r'[a-z]+://[^"\s]+', page)) <= {"http://www.w3.org/1999/xlink",
+                                                          "http://www.w3.org/2000/svg"}
+    assert not re.findall(r"@import|url\((?!#)", page)
+
+
+def test_the_page_repeats_to_the_byte():
+    text = synthetic.stream([synthetic.record([5, 6, 60] * 100, **{"from": source, "to": target})
+                             for source, target in ((0, 0), *synthetic.pairs(2))])
+    assert page_of(text) == page_of(text)
+
+
+def test_colours_are_the_themes(page):
+    """No stand-in colour is left, and each variable is one of the style sheet's."""
+    assert "#0001" not in page and "#0002" not in page
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", page))
+    assert {"--series-0", "--text"} <= used <= set(re.findall(r"(--[a-z0-9-]+):", page))
+
+
+def test_what_a_machine_says_is_text_only():
+    evil = '<script>alert("x")</script>&'
+    text = page_of(synthetic.stream([synthetic.record([5] * 100, event=evil, stage=evil,
+                                                      mode=evil, stack=evil)],
+                                    cpu_model=evil, verdict=f"FAIL: {evil}"))
+    elements = Elements(text)
+    assert elements.wrong == [] and "script" not in elements.tags and evil not in text
+
+
+@pytest.fixture(scope="module")
+def extremes():
+    """One value alone, counted instructions, values around zero, and 64 bits."""
+    records = [synthetic.record([45] * 100, unit="instructions"),
+               synthetic.record([-3, -2, 0, 0, 7] * 20, event="db"),
+               synthetic.record([-300000, 400, 401, 60000] * 20, event="db", stage="exit"),
+               synthetic.record([0] * 30, event="bp"),
+               synthetic.record([1, 1 << 62], event="mc"),
+               synthetic.record([40] * 20, event="nmi", **{"from": 1}),
+               synthetic.record([40] * 20, event="nmi", **{"from": 0, "to": 200}),
+               synthetic.record([40000] * 20, event="nmi", **{"from": 200, "to": 1}),
+               synthetic.record([40] * 20, event="wake", **{"from": 1}),
+               *(synthetic.record([40, 70] * 20, event="nmi", **{"from": 1}, loop=loop)
+                 for loop in ("open", "open-intended")),
+               synthetic.record([40, 70] * 20, event="nmi", **{"from": 1}, samples="smi-free")]
+    return page_of(synthetic.stream(records))
+
+
+def test_extremes(extremes):
+    """Samples of other loops and without SMIs have plots of their own."""
+    assert Elements(extremes).wrong == [] and extremes.count("<svg") == 16 + 4
+    captions = re.findall(r"<figcaption>(Tail.*?)</figcaption>", extremes)
+    assert captions.count("Tail, open loop") == captions.count("Tail, smi-free samples") == 1
+
+
+def test_damage_stands_on_the_page(page):
+    assert "truncated or damaged" not in page
+    text = synthetic.stream([synthetic.record([5] * 100)])
+    assert "truncated or damaged" in page_of(text[:-20])
+
+
+def test_domains_are_not_plotted_together():
+    text = synthetic.stream([synthetic.record([5] * 100)])
+    mixed = text.replace('"emulated"', '"virtual"', 1)
+    done = subprocess.run([ROOT / "tools" / "convert", "html", "-"], input=mixed, text=True,
+                          capture_output=True, check=False)
+    assert done.returncode == 2 and done.stdout == "" and "emulated, virtual" in done.stderr
+
+
+# In a browser. The page has no script and forbids any; these are added to a copy.
+LOOK = """
+<script>
+const out = {};
+const inside = (inner, outer, slack) => inner.left >= outer.left - slack &&
+    inner.right <= outer.right + slack && inner.top >= outer.top - slack &&
+    inner.bottom <= outer.bottom + slack;
+const overlap = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+document.querySelectorAll('details').forEach(one => { one.open = true; });
+const plots = [...document.querySelectorAll('svg')];
+out.plots = plots.length;
+out.small = plots.filter(one => one.getBoundingClientRect().width < 150).length;
+out.cut = []; out.overlapping = [];
+for (const plot of plots) {
+    const texts = [...plot.querySelectorAll('text')];
+    const boxes = texts.map(one => one.getBoundingClientRect());
+    texts.forEach((one, i) => {
+        if (!inside(boxes[i], plot.getBoundingClientRect(), 1)) out.cut.push(one.textContent);
+        for (let j = 0; j < i; j++)
+            if (overlap(boxes[i], boxes[j]))
+                out.overlapping.push(one.textContent + ' / ' + texts[j].textContent);
+    });
+}
+out.wide = document.documentElement.scrollWidth - window.innerWidth;
+const ground = () => getComputedStyle(document.body).backgroundColor;
+const path = document.querySelector('svg path[style*="--series-0"]');
+const line = () => getComputedStyle(path).fill + getComputedStyle(path).stroke;
+out.light = [ground(), line()];
+document.getElementById('dark').click();
+out.dark = [ground(), line()];
+document.body.textContent = '@@' + JSON.stringify(out) + '@@';
+</script>
+"""
+
+
+def browse(path, directory, *arguments):
+    done = subprocess.run([BROWSER, *FLAGS, f"--user-data-dir={directory / 'profile'}", *arguments,
+                           path.as_uri()], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@needs_browser
+@pytest.mark.parametrize("width, which", [(1400, "page"), (700, "page"), (1400, "extremes")])
+def test_the_browsers_view(width, which, tmp_path, request):
+    page = request.getfixturevalue(which)
+    copy = tmp_path / "page.html"
+    free = re.sub(r"<meta http-equiv[^>]*>", "", page)
+    copy.write_text(free.replace("</body>", LOOK + "</body>"))
+    dom = browse(copy, tmp_path, "--dump-dom", f"--window-size={width},1000")
+    seen = json.loads(html.parser.unescape(re.search(r"@@(.*?)@@", dom[dom.index("<body"):])[1]))
+    assert seen["plots"] == page.count("<svg") and seen["small"] == 0
+    assert seen["cut"] == [] and seen["overlapping"] == []
+    assert seen["wide"] <= 0
+    assert seen["light"][0] == "rgb(255, 255, 255)" and "rgb(0, 114, 178)" in seen["light"][1]
+    assert seen["dark"][0] == "rgb(20, 23, 27)" and "rgb(88, 169, 224)" in seen["dark"][1]
+
+
+@needs_browser
+def test_the_page_as_it_is_can_be_seen(page, tmp_path):
+    """Drawn by the browser, with its own ban on everything foreign: the colours are there."""
+    import matplotlib.image
+    (tmp_path / "page.html").write_text(page)
+    shot = tmp_path / "shot.png"
+    browse(tmp_path / "page.html", tmp_path, f"--screenshot={shot}", "--window-size=1400,4000")
+    pixels = (matplotlib.image.imread(shot)[..., :3] * 255).round().astype(int)
+    assert pixels.shape == (4000, 1400, 3)
+    for colour in ((0, 114, 178), (213, 94, 0), (0, 158, 115), (26, 127, 55)):
+        assert (pixels == colour).all(axis=2).sum() > 50, colour

@@ -1,0 +1,460 @@
+# SPDX-License-Identifier: MIT
+"""tools/convert, tools/compare, tools/fleet: what they make of whole, cut and garbled reports."""
+
+import csv
+import importlib.machinery
+import importlib.util
+import io
+import json
+import random
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import iststorm_latency as latency
+import iststorm_page
+import iststorm_report
+import pytest
+import synthetic
+from conftest import ROOT
+
+
+
+def load(name):
+    """A tool as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"tools_{name}", str(ROOT / "tools" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+modules = {name: load(name) for name in ("convert", "compare", "fleet")}
+NOTHING, DOMAINS, DAMAGED, USAGE = 1, 2, 3, 64
+
+
+def tool(name, *arguments, text=None):
+    return subprocess.run([ROOT / "tools" / name, *arguments], capture_output=True, text=True,
+                          input=text, check=False)
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """A whole report, as text."""
+    return synthetic.stream(synthetic.bench())
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A function that writes a log."""
+    def write(text, name="a.log"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+    return write
+
+
+def result_of(text):
+    return latency.result_of("a.log", iststorm_report.read_report(text.split("\n")))
+
+
+# Histograms
+
+
+def some_values():
+    return [*range(-300, 300), *(sign * (1 << power) + more for power in range(8, 62)
+                                 for more in (-1, 0, 1) for sign in (1, -1))]
+
+
+def test_buckets_hold_their_values():
+    for value in some_values():
+        index = latency.bucket_index(value)
+        lower, upper = latency.bucket_lower(index), latency.bucket_upper(index)
+        assert lower <= value <= upper
+        assert upper - lower <= abs(value) / latency.SUB_BUCKETS
+        assert latency.bucket_lower(index + 1) == upper + 1
+    # Some by hand: 64 and 65 share the first bucket that is two values wide.
+    assert [latency.bucket_index(value) for value in (0, 63, 64, 65, 66, 127, 128, -63, -66)] == \
+        [0, 63, 64, 64, 65, 95, 96, -63, -65]
+
+
+HISTOGRAM = ROOT / "src" / "lib" / "histogram.h"
+
+
+@pytest.mark.skipif(not HISTOGRAM.exists(), reason="an image without histograms")
+def test_buckets_are_as_wide_as_the_images():
+    bits = re.search(r"^#define HISTOGRAM_BITS (\d+)", HISTOGRAM.read_text(), re.MULTILINE)
+    assert int(bits[1]) == latency.SUB_BITS
+
+
+@pytest.mark.parametrize("text", ["1", "1:", ":1", "1:2:3", "1:2 1:3", "1:x", "1:-2", "0x1:2"])
+def test_damaged_buckets(text):
+    with pytest.raises(ValueError):
+        latency.parse_buckets(text)
+
+
+def series_of(*sample_lists):
+    series = latency.Series(())
+    for values in sample_lists:
+        record = synthetic.record(values)
+        series.add(record, latency.parse_buckets(record["buckets"]))
+    return series
+
+
+def test_percentiles_of_samples_taken_together():
+    generator = random.Random(7)
+    lists = [[generator.randint(-20, 5000) for _ in range(5000)] for _ in range(3)]
+    ranked = sorted(sum(lists, []))
+    series = series_of(*lists)
+    assert (series.count, series.min, series.max) == (15000, ranked[0], ranked[-1])
+    for name, p in latency.PERCENTILES:
+        true = ranked[round(15000 * p) - 1]
+        assert true <= series.percentile(name) <= true + max(true, 0) / latency.SUB_BUCKETS
+        low, high = series.interval(name, 3.29)
+        assert low <= true <= high
+
+
+def test_a_percentile_needs_samples_beyond_it():
+    assert series_of([1] * 19).percentile("p50") is None
+    assert series_of([1] * 20).percentile("p50") == 1
+    assert series_of([1] * 999).percentile("p99") is None
+    assert series_of([1] * 1000).percentile("p99") == 1
+    assert series_of([1] * 500, [1] * 500).percentile("p99") == 1
+
+
+def test_the_images_percentiles_hold_where_they_are():
+    record = {**synthetic.record([5] * 100), "p50": 4}
+    series = latency.Series(())
+    series.add(record, {5: 100})
+    assert series.percentile("p50") == 4 and series.percentile("p999") is None
+    series.add(record, {5: 100})
+    assert series.percentile("p50") == 5
+
+
+def test_buckets_that_go_on_in_further_lines():
+    record = synthetic.record([3, 4, 4, 900])
+    more = {"v": 1, "type": "buckets", "id": 1, "buckets": record["buckets"].split()[-1]}
+    record["buckets"] = " ".join(record["buckets"].split()[:-1])
+    result = result_of(synthetic.stream([record, more]))
+    assert result.problems == [] and result.records[0][1] == {3: 1, 4: 2, 184: 1}
+    lost = result_of(synthetic.stream([record]))
+    assert lost.records == [] and "3 samples in buckets, count 4" in lost.problems[0]
+
+
+# tools/convert
+
+
+def test_jsonl(bench):
+    done = tool("convert", "jsonl", "-", text=bench)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [f"# {line}" for line in done.stdout.splitlines()] == \
+        [line for line in bench.splitlines() if line.startswith("# {")]
+    only = tool("convert", "jsonl", "-", "--type", "latency", "--where", "event=bp", text=bench)
+    assert {(record["type"], record["event"]) for record in
+            map(json.loads, only.stdout.splitlines())} == {("latency", "bp")}
+
+
+def test_csv(bench):
+    done = tool("convert", "csv", "-", text=bench)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    records = result_of(bench).report.of_type("latency")
+    assert done.returncode == 0 and len(rows) == len(records) > 50
+    for row, record in zip(rows, records):
+        assert {key: value for key, value in row.items() if value} == \
+            {key: str(value) for key, value in record.items()}
+    machine = tool("convert", "csv", "-", "--type", "machine", text=bench)
+    assert len(list(csv.DictReader(io.StringIO(machine.stdout)))) == 1
+
+
+def suite(text):
+    done = tool("convert", "junit", "-", text=text)
+    root = ElementTree.fromstring(done.stdout.encode())
+    counts = tuple(int(root[0].get(key)) for key in ("tests", "failures", "errors", "skipped"))
+    assert tuple(int(root.get(key)) for key in ("tests", "failures", "errors", "skipped")) == counts
+    return done.returncode, root[0], counts
+
+
+def test_junit(bench):
+    status, root, counts = suite(bench)
+    assert (status, counts) == (0, (2, 0, 0, 0))
+    properties = {one.get("name"): one.get("value") for one in root.iter("property")}
+    assert properties["cpu_model"] == "A processor"
+    _, root, counts = suite(synthetic.stream([], verdict="FAIL: too slow"))
+    assert counts == (2, 2, 0, 0)
+    assert root.find("testcase[@name='verdict']/failure").get("message") == "FAIL: too slow"
+    _, root, counts = suite("KTAP version 1\n1..1\nok 1 wake # SKIP one CPU\niststorm: PASS\n")
+    assert counts == (2, 0, 0, 1)
+    assert root.find("testcase/skipped").get("message") == "SKIP one CPU"
+
+
+def test_junit_of_what_a_machine_may_say():
+    text = synthetic.stream([], cpu_model='<&"\x01\ufffe>')
+    _, root, _ = suite(text)
+    assert [one.get("value") for one in root.iter("property")
+            if one.get("name") == "cpu_model"] == ['<&"??>']
+
+
+def test_hgrm(bench, tmp_path):
+    done = tool("convert", "hgrm", "-", "-o", tmp_path / "h", "--where", "event=nmi", text=bench)
+    assert done.returncode == 0
+    name = "NMI-nmi-entry-warm-closed-all-cycles-cpu0-cpu0.hgrm"
+    assert len(list((tmp_path / "h").iterdir())) == 10 + 36
+    lines = (tmp_path / "h" / name).read_text().splitlines()
+    assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    rows = [list(map(float, line.split())) for line in lines[2:] if not line.startswith("#")]
+    record = latency.select(result_of(bench).records, ["event=nmi", "stage=entry", "mode=warm"])[0]
+    assert len(rows) == len(record[1])
+    assert rows == sorted(rows) and rows[-1] == [record[0]["max"], 1.0, record[0]["count"]]
+    for value, share, total, inverse in rows[:-1]:
+        assert share == pytest.approx(total / record[0]["count"])
+        assert inverse == pytest.approx(1 / (1 - share), rel=0.01)
+    # The percentile that the image computed is the value of the first row that reaches it.
+    assert next(row[0] for row in rows if row[1] >= 0.99) == record[0]["p99"]
+    assert any(line.startswith("#[Max") and str(record[0]["max"]) in line for line in lines)
+
+
+def test_wrong_usage(bench, log):
+    path = log(bench)
+    for arguments in (["pdf", path], ["hgrm", path], ["html"], ["html", path, "--type", "cpu"],
+                      ["csv", path, "--where", "nmi"], ["csv", "/nowhere"]):
+        assert tool("convert", *arguments).returncode == USAGE
+    for name in ("compare", "fleet"):
+        assert tool(name, "/nowhere", "/nowhere").returncode == USAGE
+    for name in ("convert", "compare", "fleet"):
+        assert "exit status" in tool(name, "--help").stdout
+        assert tool(name).returncode == USAGE
+
+
+@pytest.mark.parametrize("kind", ["csv", "hgrm", "html"])
+def test_nothing_to_convert(kind, tmp_path):
+    done = tool("convert", kind, "-", "-o", tmp_path / "out", text=synthetic.stream([]))
+    assert done.returncode == NOTHING and "no " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+# What breaks off, and what is garbled
+
+
+def few(text):
+    """The report with some of its latencies: the NMI's, on the CPU itself."""
+    return "".join(line for line in text.splitlines(True) if '"type":"latency"' not in line
+                   or '"event":"nmi"' in line and '"from":0,"to":0' in line)
+
+
+def cut(text):
+    """The report broken off in the middle of a record."""
+    return text[:text.index('"mode":"cold-data"')]
+
+
+def garbled(text):
+    """One digit of one bucket's count is another: the line still parses."""
+    return re.sub(r'(:"[0-9]+:)([0-9])', lambda match: match[1] + str((int(match[2]) + 1) % 10),
+                  text, count=1)
+
+
+@pytest.mark.parametrize("damage, complaint", [
+    (cut, "no verdict in the last line"), (garbled, "damaged latency record NMI-nmi-entry-warm"),
+    (lambda text: text.replace('"unit"', '"u\ufffdit', 1), "damaged record")])
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "junit", "hgrm", "html"])
+def test_damage_is_reported_and_the_rest_saved(kind, damage, complaint, bench, tmp_path):
+    out = tmp_path / "out"
+    done = tool("convert", kind, "-", "-o", out, text=damage(few(bench)))
+    assert done.returncode == DAMAGED and complaint in done.stderr
+    saved = out if out.is_file() else next(out.iterdir())
+    text = saved.read_text()
+    assert len(text) > 200
+    if kind not in ("jsonl", "csv"):
+        assert complaint in text
+
+
+def test_no_damage_is_a_crash(bench):
+    """Random bytes changed, lost or doubled: each tool's reading, without an exception, and never
+    as a whole report unless it says just the same."""
+    generator = random.Random(11)
+    small = few(bench)
+    whole = result_of(small)
+    for _ in range(300):
+        data = bytearray(small.encode())
+        for _ in range(generator.randint(1, 8)):
+            place = generator.randrange(len(data))
+            kind = generator.random()
+            if kind < 0.6:
+                data[place] = generator.randrange(256)
+            elif kind < 0.8:
+                del data[place:place + generator.randint(1, 200)]
+            else:
+                data[place:place] = data[place:place + generator.randint(1, 200)]
+        lines = list(map(iststorm_report.clean_line, bytes(data).split(b"\n")))
+        result = latency.result_of("a.log", iststorm_report.read_report(lines))
+        read_with_all(result, lines)
+        assert len(result.records) <= len(whole.records)
+
+
+def read_with_all(result, lines):
+    for one in latency.gather(result.records).values():
+        modules["convert"].hgrm(one, result)
+    for arguments in (["a", "b"], ["a", "b", "--pairs"]):
+        _, options = modules["compare"].parse_arguments(arguments)
+        modules["compare"].compare(result, result, options)
+    runs = [latency.result_of("a", report) for report in iststorm_report.read_runs(lines)]
+    rows = [modules["fleet"].row_of(run) for run in runs]
+    for write in modules["fleet"].FORMATS.values():
+        write(rows, runs)
+
+
+# tools/compare
+
+
+def compare(log, old, new, *arguments):
+    return tool("compare", log(old, "old.log"), log(new, "new.log"), *arguments)
+
+
+def test_a_result_is_no_slower_than_itself_or_its_like(bench, log):
+    """Other samples of the same distributions are no news."""
+    for new in (bench, synthetic.stream(synthetic.bench(seed=2))):
+        done = compare(log, bench, new)
+        assert done.returncode == 0, done.stdout
+        assert re.search(r"^[1-9][0-9]+ numbers compared: 0 slower, 0 faster", done.stdout, re.M)
+
+
+def test_what_got_slower_is_named(bench, log):
+    slow = synthetic.stream(synthetic.bench(seed=2, slower=1.3))
+    done = compare(log, bench, slow)
+    slower = [line for line in done.stdout.splitlines() if line.startswith("slower")]
+    assert done.returncode == 1 and len(slower) == 6
+    assert all(re.match(r"slower  nmi \(NMI\) entry (warm|cold-data) +p[0-9]+ .* \+[23]", line)
+               for line in slower)
+    faster = compare(log, slow, bench)
+    assert faster.returncode == 0 and "0 slower, 6 faster" in faster.stdout
+    assert compare(log, bench, slow, "--threshold", "50").returncode == 0
+    assert compare(log, bench, slow, "--where", "event=bp").returncode == 0
+
+
+def test_few_samples_prove_little(log):
+    """A median of thirty samples may move by more than the threshold by chance alone."""
+    generator = random.Random(5)
+    few = [synthetic.record([generator.randint(100, 1000) for _ in range(30)]) for _ in range(2)]
+    assert abs(few[0]["p50"] - few[1]["p50"]) > 0.1 * few[0]["p50"]
+    done = compare(log, synthetic.stream(few[:1]), synthetic.stream(few[1:]))
+    assert done.returncode == 0 and "1 the same" in done.stdout
+
+
+def test_counted_instructions_may_not_grow_at_all(log):
+    def counted(length):
+        return synthetic.stream([synthetic.record([length] * 100, unit="instructions")])
+    assert compare(log, counted(45), counted(45)).returncode == 0
+    done = compare(log, counted(45), counted(46))
+    assert done.returncode == 1 and re.search(r"max +45 -> +46 instructions", done.stdout)
+    assert compare(log, counted(45), counted(44)).returncode == 0
+    assert compare(log, counted(45), counted(46), "--threshold", "5").returncode == 0
+
+
+def test_tscs_of_different_speed_are_compared_as_time(log):
+    def at(tsc_hz, cycles):
+        return synthetic.stream([synthetic.record([cycles] * 100)], tsc_hz=tsc_hz)
+    done = compare(log, at(1_000_000_000, 500), at(2_000_000_000, 1000))
+    assert done.returncode == 0 and "tsc_hz: 1000000000 -> 2000000000" in done.stdout
+    done = compare(log, at(1_000_000_000, 500), at(2_000_000_000, 2000))
+    assert done.returncode == 1 and re.search(r"500 -> +1,000 ns", done.stdout)
+
+
+def test_pairs_by_themselves(log):
+    """One pair among many gets lost in all of them together."""
+    def pairs(slow):
+        return synthetic.stream([
+            synthetic.record([900 * (2 if slow and pair == (1, 2) else 1)] * 1000,
+                             **{"from": pair[0], "to": pair[1]}) for pair in synthetic.pairs(4)])
+    assert compare(log, pairs(False), pairs(True), "--where", "to=1").returncode == 0
+    done = compare(log, pairs(False), pairs(True), "--pairs")
+    assert done.returncode == 1 and "1->2" in done.stdout and "2->1" not in done.stdout
+
+
+def test_what_cannot_be_compared(bench, log):
+    metal = synthetic.stream(synthetic.bench(), domain="metal")
+    done = compare(log, bench, metal)
+    assert done.returncode == DOMAINS and done.stdout == "" and "emulated, metal" in done.stderr
+    other = synthetic.stream([synthetic.record([5] * 100, event="of-tomorrow")])
+    assert compare(log, bench, other).returncode == DOMAINS
+    done = compare(log, bench, synthetic.stream(synthetic.bench()[5:]))
+    assert done.returncode == DAMAGED and "missing  nmi (NMI) entry warm" in done.stdout
+    for damage in (cut, garbled, lambda text: text.replace("\nok 1", "\n\ufffd\nok 1")):
+        done = compare(log, bench, damage(bench))
+        assert done.returncode == DAMAGED and "numbers compared" in done.stdout and done.stderr
+
+
+# tools/fleet
+
+STORM = """\
+KTAP version 1
+1..1
+# {"v":1,"type":"machine","domain":"metal","system_vendor":"Acme","system_serial":"SN%s"}
+# {"v":1,"type":"workload","domain":"metal","workload":"nmi","cpu_min_per_s":50,"cpu_max_per_s":100}
+# {"v":1,"type":"workload","domain":"metal","workload":"irq","cpu_min_per_s":9,"cpu_max_per_s":10}
+# {"v":1,"type":"heartbeat","domain":"metal","time_ms":10000,"events":7000,"faults":0}
+ok 1 nmi
+# {"v":1,"type":"verdict","domain":"metal","time_ms":259200000,"events":123456,"faults":0}
+iststorm: PASS
+"""
+FAILED = STORM.replace("ok 1", "not ok 1").replace(": PASS", ": FAIL: CPU 3: lost") \
+    .replace('123456,"faults":0', '123456,"faults":2')
+LOST = '"faults":0,"lost_lines":2}\nist'
+BROKEN = STORM[:STORM.index("ok 1")]
+
+
+def fleet(*paths, arguments=()):
+    done = tool("fleet", *paths, *arguments, "--format", "jsonl")
+    assert done.stderr == ""
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_one_line_a_machine(log, tmp_path):
+    log(STORM % 1, "one.log")
+    log(FAILED % 2, "three.log")
+    log(BROKEN % 3, "two.log")
+    status, rows = fleet(tmp_path)
+    assert status == 1 and len(rows) == 3
+    assert rows[0] == {"identity": "one.log SN1 Acme", "verdict": "PASS", "elapsed_ms": 259200000,
+                       "events": 123456, "slowest": "nmi 50/s (50 %)", "errors": 0, "damaged": 0,
+                       "reason": ""}
+    assert (rows[1]["verdict"], rows[1]["errors"], rows[1]["reason"]) == ("FAIL", 2, "CPU 3: lost")
+    assert (rows[2]["verdict"], rows[2]["elapsed_ms"], rows[2]["events"]) == ("FAIL", 10000, 7000)
+    assert "no verdict" in rows[2]["reason"] and rows[2]["damaged"] > 0
+    text = tool("fleet", tmp_path)
+    assert text.returncode == 1 and text.stdout.endswith("3 runs: 1 PASS, 2 FAIL\n")
+    assert "72h00m" in text.stdout and len(text.stdout.splitlines()) == 5
+    assert len(tool("fleet", "--bad", tmp_path).stdout.splitlines()) == 4
+    rows = list(csv.DictReader(io.StringIO(tool("fleet", tmp_path, "--format", "csv").stdout)))
+    assert [row["verdict"] for row in rows] == ["PASS", "FAIL", "FAIL"]
+    root = ElementTree.fromstring(tool("fleet", tmp_path, "--format", "junit").stdout.encode())
+    assert (len(root), root.get("failures"), root.get("errors")) == (3, "2", "1")
+
+
+@pytest.mark.parametrize("text, status", [
+    (STORM, 0), (FAILED, 1), (BROKEN, 1), ("iststorm: REFUSED: 'x=y'\n", 2), ("", 1),
+    (STORM.replace("ok 1", "x\nok 1"), 3), (STORM.replace('"faults":0}\nist', LOST), 3),
+    (STORM + "ok 2 more\n", 1)])
+def test_fleets_exit_status(text, status, log):
+    assert fleet(log(text))[0] == status
+
+
+def test_runs_in_a_row(log):
+    """A console's log: firmware's lines between runs are nobody's; a run that died has failed."""
+    firmware = "SeaBIOS\nBooting from ROM\n"
+    status, rows = fleet(log(firmware + STORM + firmware + BROKEN + firmware + STORM + firmware))
+    assert status == 1 and [row["verdict"] for row in rows] == ["PASS", "FAIL", "PASS"]
+    assert [row["identity"].split()[0] for row in rows] == ["a.log#1", "a.log#2", "a.log#3"]
+    status, rows = fleet(log((firmware + "iststorm: REFUSED: x\n") * 2 + STORM))
+    assert status == 2 and [row["verdict"] for row in rows] == ["REFUSED", "REFUSED", "PASS"]
+    assert not any(row["damaged"] for row in rows)
+    status, rows = fleet(log((STORM + firmware) * 20))
+    assert status == 0 and len(rows) == 20 and not any(row["damaged"] for row in rows)
+
+
+def test_a_benchmarks_longest_latency(log):
+    records = [synthetic.record([1, 2, 70000]), synthetic.record([3, 4], event="bp")]
+    _, rows = fleet(log(synthetic.stream(records)))
+    assert rows[0]["slowest"] == "nmi entry 70000 cycles"
+
+
+def test_boards_without_a_name(log):
+    _, rows = fleet(log(STORM.replace("Acme", "To be filled by O.E.M.") % 4))
+    assert rows[0]["identity"] == "a.log SN4"

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""Latency results of a report: the image's histograms, and what can be computed from them.
+
+The buckets are log-linear, as src/lib/histogram.h has them: values below 2 * SUB_BUCKETS have a
+bucket each; above, each doubling is cut into SUB_BUCKETS of one width. A negative value's bucket
+is that of its magnitude, mirrored.
+"""
+
+import collections
+import dataclasses
+import json
+import math
+import os
+import re
+
+from iststorm_report import read_log, read_schema, wrong_kinds
+
+SUB_BITS = 5
+SUB_BUCKETS = 1 << SUB_BITS
+PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999))
+TITLES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
+# A percentile needs so many samples beyond it.
+SAMPLES_BEYOND = 10
+# What makes two records results of the same measurement, but for the CPUs.
+KEY = ("stack", "event", "stage", "mode", "loop", "samples", "unit")
+PAIR = re.compile(r"(-?[0-9]+):([0-9]+)")
+
+
+class NotTogether(Exception):
+    """Results that must not be in one table or plot; the text says why."""
+
+
+def bucket_lower(index):
+    """The least value that falls into a bucket."""
+    if index < 0:
+        return -bucket_upper(-index)
+    if index < 2 * SUB_BUCKETS:
+        return index
+    return (SUB_BUCKETS + index % SUB_BUCKETS) << (index // SUB_BUCKETS - 1)
+
+
+def bucket_upper(index):
+    """The greatest value that falls into a bucket."""
+    if index < 0:
+        return -bucket_lower(-index)
+    return bucket_lower(index + 1) - 1
+
+
+def bucket_index(value):
+    """The bucket that a value falls into."""
+    if value < 0:
+        return -bucket_index(-value)
+    shift = max(value.bit_length() - SUB_BITS - 1, 0)
+    return shift * SUB_BUCKETS + (value >> shift)
+
+
+def parse_buckets(text):
+    """The counts by bucket of "index:count index:count"; ValueError where it is damaged."""
+    counts = {}
+    for word in text.split():
+        match = PAIR.fullmatch(word)
+        if not match or int(match[1]) in counts:
+            raise ValueError(f"bucket {word!r}")
+        counts[int(match[1])] = int(match[2])
+    return dict(sorted(counts.items()))
+
+
+def enough(count, p):
+    """Whether as many samples can tell this percentile."""
+    return count * (1 - p) >= SAMPLES_BEYOND - 1e-6
+
+
+@dataclasses.dataclass
+class Series:
+    """Samples of one measurement: one record's, or those of several CPUs together."""
+    key: tuple
+    cpus: list = dataclasses.field(default_factory=list)
+    counts: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+    count: int = 0
+    min: int | None = None
+    max: int | None = None
+    first: int | None = None
+    exact: dict = dataclasses.field(default_factory=dict)
+
+    def __getattr__(self, name):
+        if name in KEY:
+            return self.key[KEY.index(name)]
+        raise AttributeError(name)
+
+    def add(self, record, counts):
+        """One more record. The image's own percentiles hold as long as there is no other."""
+        self.exact = {} if self.cpus else {name: record[name] for name, _ in PERCENTILES
+                                           if name in record}
+        self.cpus.append((record.get("from"), record.get("to")))
+        self.counts.update(counts)
+        self.count += record["count"]
+        if record["count"]:
+            self.min = record["min"] if self.min is None else min(self.min, record["min"])
+            self.max = record["max"] if self.max is None else max(self.max, record["max"])
+        if "first" in record:
+            self.first = max(self.first or 0, record["first"])
+
+    def at_rank(self, rank):
+        """The bucket of the sample with that many before or at it."""
+        seen = 0
+        for index, count in sorted(self.counts.items()):
+            seen += count
+            if seen >= rank:
+                return index
+        return max(self.counts)
+
+    def percentile(self, name):
+        """Its value, or None where there are too few samples to tell."""
+        p = dict(PERCENTILES)[name]
+        if name in self.exact:
+            return self.exact[name]
+        if not self.counts or not enough(self.count, p):
+            return None
+        upper = bucket_upper(self.at_rank(math.ceil(self.count * p)))
+        return min(upper, self.max)
+
+    def interval(self, name, z):
+        """Between which values the percentile lies, by the binomial law of its rank."""
+        p = dict(PERCENTILES)[name]
+        spread = z * math.sqrt(self.count * p * (1 - p))
+        low = self.at_rank(max(math.floor(self.count * p - spread), 1))
+        high = self.at_rank(min(math.ceil(self.count * p + spread), self.count))
+        return max(bucket_lower(low), self.min), min(bucket_upper(high), self.max)
+
+    def tail(self):
+        """(1/(1-p), value) for each bucket: the value that a share p of the samples is within."""
+        points, seen = [], 0
+        for index, count in sorted(self.counts.items()):
+            points.append((self.count / (self.count - seen), max(bucket_lower(index), self.min)))
+            seen += count
+            upper = min(bucket_upper(index), self.max)
+            points.append((self.count / max(self.count - seen, 1), upper))
+        return points
+
+
+@dataclasses.dataclass
+class Result:
+    """A report read for its latencies. `problems` adds to the report's what their records show."""
+    name: str
+    report: object
+    records: list
+    problems: list
+
+    @property
+    def machine(self):
+        return next(iter(self.report.of_type("machine")), {})
+
+    @property
+    def tsc_hz(self):
+        return self.machine.get("tsc_hz") or None
+
+    @property
+    def domain(self):
+        return next(iter(sorted(domains(self))), None)
+
+    def ns(self, value, unit):
+        """Cycles as nanoseconds, or None: instructions are not time."""
+        if value is None or unit != "cycles" or not self.tsc_hz:
+            return None
+        return value * 1e9 / self.tsc_hz
+
+
+def read_result(path):
+    return result_of(os.path.basename(path), read_log(path))
+
+
+def result_of(name, report):
+    """What a report has of latencies. Records with fields of a wrong kind are taken out of it."""
+    problems = list(report.problems)
+    schema = read_schema()
+    wrong = [[*wrong_kinds(record, schema)] for record in report.records]
+    problems += [f"damaged record: {text}" for texts in wrong for text in texts]
+    report.records = [record for record, texts in zip(report.records, wrong) if not texts]
+    problems += [f"{record['lost_lines']} lines of the report found no room on their way out"
+                 for record in report.of_type("verdict") if record.get("lost_lines")]
+    records, more = [], {}
+    for record in report.of_type("buckets"):
+        more.setdefault(record.get("id"), []).append(str(record.get("buckets")))
+    for record in report.of_type("latency"):
+        try:
+            text = " ".join([record["buckets"], *more.get(record["id"], ())])
+            records.append((record, check_latency(record, text)))
+        except (KeyError, TypeError, ValueError) as error:
+            what = "-".join(str(record.get(name)) for name in KEY)
+            problems.append(f"damaged latency record {what}: {error}")
+    return Result(name, report, records, problems)
+
+
+def check_latency(record, text):
+    """The counts by bucket of a latency record that holds together, with all its buckets' text."""
+    counts = parse_buckets(text)
+    if not isinstance(record["count"], int) or sum(counts.values()) != record["count"]:
+        raise ValueError(f"{sum(counts.values())} samples in buckets, count {record['count']}")
+    for name in ("min", "max"):
+        if counts and not isinstance(record[name], int):
+            raise ValueError(f"{name} is {record[name]!r}")
+    if counts and not (bucket_index(record["min"]) == min(counts)
+                       and bucket_index(record["max"]) == max(counts)):
+        raise ValueError("min and max are not in the first and the last bucket")
+    return counts
+
+
+def domains(*results):
+    return {record.get("domain") for result in results for record in result.report.records}
+
+
+def check_together(*results):
+    """What an emulator, a virtual machine and silicon say is never laid side by side."""
+    if len(found := domains(*results)) > 1:
+        names = ", ".join(sorted(map(str, found)))
+        raise NotTogether(f"results of different domains ({names}) are not comparable")
+
+
+def key_of(record):
+    return tuple(record.get(name, "") for name in KEY)
+
+
+def is_cross(record):
+    """Whether the event came from another CPU."""
+    return record.get("from") != record.get("to")
+
+
+def gather(records, group=lambda record: (*key_of(record), is_cross(record))):
+    """Series by group, in the report's order: by default those of one measurement on all CPUs."""
+    series = {}
+    for record, counts in records:
+        series.setdefault(group(record), Series(key_of(record))).add(record, counts)
+    return series
+
+
+def select(records, conditions):
+    """The records with these values, of conditions like mode=warm."""
+    wanted = [condition.partition("=")[::2] for condition in conditions]
+    return [(record, counts) for record, counts in records
+            if all(str(record.get(name)) == value for name, value in wanted)]
+
+
+def compact(record):
+    return json.dumps(record, separators=(",", ":"))

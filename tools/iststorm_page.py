@@ -1,0 +1,419 @@
+# SPDX-License-Identifier: MIT
+"""The latency page: one HTML file with all plots and tables of a report, which needs no network
+and no script."""
+
+import html
+import itertools
+import os
+
+import iststorm_latency as latency
+import iststorm_plots as plots
+
+STYLE_SHEET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "iststorm_page.css")
+THEME_SWITCH = "dark"
+# In the order in which a reader thinks of them; what is not listed comes after.
+EVENTS = {
+    "null": "nothing at all, between two stamps: what the measurement itself adds",
+    "trap": "INT n through a gate without IST, on the thread stack",
+    "user": "entry from ring 3 and return",
+    "irq": "a hardirq, with the switch to the IRQ stack",
+    "irq-nested": "a hardirq in a hardirq, already on the IRQ stack",
+    "softirq": "a softirq, raised by a thread",
+    "irq-softirq": "a softirq, raised by a hardirq and run at its end",
+    "nmi": "a non-maskable interrupt",
+    "db": "a debug exception, vector 1",
+    "bp": "a breakpoint, vector 3",
+    "mc": "a machine check, by INT 18",
+    "ss": "a stack fault, vector 12",
+    "df": "a double fault, vector 8",
+    "wake": "a thread is woken and runs",
+    "switch": "a context switch",
+}
+STAGES = {
+    "send": "what sending takes the sender",
+    "entry": "trigger to the first instruction of the stub",
+    "dispatch": "from there to the first instruction on the final stack",
+    "service": "the handler itself",
+    "exit": "end of the handler to the first instruction back",
+    "one-way": "trigger to the handler; between CPUs by synchronised TSCs",
+    "round-trip": "there and back, acknowledged",
+}
+MODES = {
+    "warm": "code, data and TLB were used just before",
+    "cold-data": "data caches emptied before each sample",
+    "cold-tlb": "TLB flushed before each sample",
+    "loaded": "all other CPUs work meanwhile",
+    "halted": "the target slept in HLT",
+}
+LOOPS = {"closed": "", "open": "open loop, from the sending",
+         "open-intended": "open loop, from the intended time"}
+GATES = {"same": "no IST slot", "ist": "IST slot", "ist-adjusted": "IST slot, TSS.ist[] adjusted"}
+# What is shown unfolded; the rest is a click away.
+MAIN_STAGES = ("entry", "dispatch", "one-way", "round-trip")
+MOST_ROWS = 400
+PERCENTILE_NAMES = tuple(name for name, _ in latency.PERCENTILES)
+
+
+class Page:
+    """What is written so far: the sections with their titles, for the table of contents."""
+
+    def __init__(self, result):
+        self.result = result
+        self.sections = []
+        self.parts = []
+        self.figures = itertools.count(1)
+        self.series = [one for one in latency.gather(result.records).values() if one.count]
+
+    def section(self, title, *parts, below=()):
+        name = f"s{len(self.sections) + 1}"
+        self.sections.append((name, title, list(below)))
+        self.parts.append(f'<section id="{name}">\n<h2>{text(title)}</h2>\n' + "\n".join(parts)
+                          + "\n</section>")
+
+    def prefix(self):
+        return f"f{next(self.figures)}"
+
+    def value(self, value, unit):
+        """A latency as a table's cell: in its unit, and below as time."""
+        if value is None:
+            return '<td class="soft">&ndash;</td>'
+        ns = self.result.ns(value, unit)
+        return f"<td>{value:,}{f'<small>{ns_text(ns)}</small>' if ns is not None else ''}</td>"
+
+
+def text(value):
+    return html.escape(str(value))
+
+
+def ns_text(ns):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("&micro;s", 1e3)):
+        if abs(ns) >= size:
+            return f"{ns / size:.3g} {unit}"
+    return f"{ns:.3g} ns"
+
+
+def ordered(values, known):
+    """Distinct values: those known in their order, then the others as they come."""
+    found = list(dict.fromkeys(values))
+    return [value for value in known if value in found] + \
+        [value for value in found if value not in known]
+
+
+def table(head, rows, css=""):
+    """Rows are of ready cells."""
+    return ('<div class="scroll"><table' + (f' class="{css}"' if css else "") + "><thead><tr>"
+            + "".join(f"<th>{cell}</th>" for cell in head) + "</tr></thead><tbody>\n"
+            + "\n".join(f"<tr>{''.join(row)}</tr>" for row in rows) + "\n</tbody></table></div>")
+
+
+def fold(summary, parts, is_open=False):
+    return (f"<details{' open' if is_open else ''}><summary>{summary}</summary>"
+            + "\n".join(parts) + "</details>")
+
+
+def figure(caption, svg):
+    return f"<figure><figcaption>{text(caption)}</figcaption>\n{svg}\n</figure>"
+
+
+def cross(series):
+    return latency.is_cross(dict(zip(("from", "to"), series.cpus[0])))
+
+
+def event_label(series):
+    return f"{series.event}{', cross-CPU' if cross(series) else ''}"
+
+
+def stage_label(series):
+    words = [series.stage, LOOPS.get(series.loop, series.loop),
+             series.samples if series.samples != "all" else ""]
+    return ", ".join(filter(None, words))
+
+
+def explained(known, name):
+    return f": {known[name]}" if name in known else ""
+
+
+def page(result):
+    """The whole page, as text."""
+    made = Page(result)
+    write_overview(made)
+    write_surcharge(made)
+    for stack in dict.fromkeys(series.stack for series in made.series):
+        write_stack(made, stack)
+    write_pairs(made)
+    write_outliers(made)
+    write_environment(made)
+    write_tests(made)
+    write_explanations(made)
+    with open(STYLE_SHEET, encoding="ascii") as style:
+        return document(made, style.read())
+
+
+def document(made, style):
+    title = f"iststorm: interrupt latency per stack, {made.result.name}"
+    # The system's choice of light or dark, and the other one when the box is ticked.
+    dark = style[style.index(".dark-theme {"):].split("}", 1)[0].split("{", 1)[1]
+    light = style[style.index(":root {"):].split("}", 1)[0].split("{", 1)[1]
+    light = light.replace("color-scheme: light dark;", "color-scheme: light;")
+    style += (f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }}\n"
+              f":root:has(#{THEME_SWITCH}:checked) {{ {light} }} }}\n"
+              "@media (prefers-color-scheme: light) {\n"
+              f":root:has(#{THEME_SWITCH}:checked) {{ color-scheme: dark; {dark} }} }}\n")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>{text(title)}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<div class="page">
+{contents(made)}
+<main>
+{banner(made.result)}
+{os.linesep.join(made.parts)}
+<footer>Made by iststorm's tools/convert from {text(made.result.name)}.</footer>
+</main>
+</div>
+</body>
+</html>
+"""
+
+
+def contents(made):
+    items = []
+    for name, title, below in made.sections:
+        inner = "".join(f'<li><a href="#{anchor}">{text(words)}</a></li>'
+                        for anchor, words in below)
+        items.append(f'<li><a href="#{name}">{text(title)}</a>'
+                     + (f"<ol>{inner}</ol>" if inner else "") + "</li>")
+    return ('<nav aria-label="Contents"><a class="brand" href="#">iststorm</a><ol>'
+            + "\n".join(items) + f'</ol><label><input type="checkbox" id="{THEME_SWITCH}"> '
+            "switch light and dark</label></nav>")
+
+
+def banner(result):
+    machine, report = result.machine, result.report
+    good = report.passed and not result.problems
+    verdict = report.verdict or "no verdict"
+    badges = [f'<li class="{"good" if good else "bad"}">{text(verdict)}</li>',
+              f"<li>domain: {text(result.domain)}</li>"]
+    badges += [f"<li>{text(words)}</li>" for words in (
+        f"{machine['cpus_online']} CPUs" if "cpus_online" in machine else "",
+        f"{machine['firmware']}" if "firmware" in machine else "",
+        f"TSC {machine['tsc_hz'] / 1e6:.0f} MHz" if machine.get("tsc_hz") else "") if words]
+    names = (machine.get("system_vendor"), machine.get("system_product"), machine.get("cpu_model"))
+    parts = ["<header><h1>Interrupt latency per stack</h1>",
+             f"<p>{text(', '.join(filter(None, names)) or 'an unknown machine')}</p>",
+             f'<ul class="badges">{"".join(badges)}</ul>']
+    if report.verdict and not report.passed:
+        parts.append(f'<p class="bad">{text(report.reason)}</p>')
+    if result.problems:
+        parts.append('<div class="warning" role="alert"><b>This report is truncated or damaged. '
+                     "What could be saved is shown.</b><ul>"
+                     + "".join(f"<li>{text(problem)}</li>" for problem in result.problems[:20])
+                     + (f"<li>and {len(result.problems) - 20} more</li>"
+                        if len(result.problems) > 20 else "") + "</ul></div>")
+    return "\n".join([*parts, "</header>"])
+
+
+def write_overview(made):
+    """A chart a stage of all events, one row each: the warm case."""
+    mode = ordered((series.mode for series in made.series), MODES)[0]
+    charts, more = [], []
+    for unit in dict.fromkeys(series.unit for series in made.series):
+        for stage in ordered((series.stage for series in made.series), STAGES):
+            rows = [(f"{event_label(series)} ({series.stack})", series) for series in made.series
+                    if (series.mode, series.unit, series.stage, series.loop, series.samples)
+                    == (mode, unit, stage, "closed", "all") and series.event != "null"]
+            if rows:
+                svg = plots.dumbbells(rows, made.result.tsc_hz,
+                                      text(f"{stage} of every event"), made.prefix())
+                (charts if stage in MAIN_STAGES else more).append(
+                    figure(f"{stage}{explained(STAGES, stage)}", svg))
+    made.section("At a glance", f"<p>Mode {text(mode)}{text(explained(MODES, mode))}. The dot is "
+                 "the median, the diamond p99; the line reaches from minimum to maximum.</p>",
+                 *charts, fold("More stages", more) if more else "")
+
+
+def write_surcharge(made):
+    """What an IST slot costs over the same gate without, and the adjustment on top of it."""
+    records = made.result.report.of_type("surcharge")
+    head = ["gate", "CPU", "samples", "entry, median", "there and back, least",
+            "there and back, median", "over no IST slot"]
+    unit = made.series[0].unit if made.series else "cycles"
+    rows = [[f"<td>{text(GATES.get(record.get('gate'), record.get('gate')))}</td>",
+             f"<td>{text(record.get('cpu'))}</td>", f"<td>{record['count']:,}</td>",
+             *(made.value(record.get(name), unit) for name in
+               ("entry_cycles", "min_cycles", "median_cycles", "over_same_cycles"))]
+            for record in records if record.get("count")]
+    if rows:
+        made.section("IST surcharge", "<p>The same gate and the same stub, without an IST slot, "
+                     "with one, and with TSS.ist[] moved on the way in and out: what the hardware "
+                     f"and what nesting cost. In {text(unit)}.</p>", table(head, rows))
+
+
+def write_stack(made, stack):
+    """Per event and origin, a fold a mode: tail plot, histogram and table of all stages."""
+    parts, below = [], []
+    series = [one for one in made.series if one.stack == stack]
+    for event, far in dict.fromkeys((one.event, cross(one)) for one in series):
+        group = [one for one in series if (one.event, cross(one)) == (event, far)]
+        anchor = made.prefix()
+        below.append((anchor, event_label(group[0])))
+        origin = "sent by another CPU" if far else "on the CPU itself"
+        parts.append(f'<h3 id="{anchor}">{text(event)}, {origin} <small>'
+                     f"{text(EVENTS.get(event, ''))}</small></h3>")
+        modes = ordered((one.mode for one in group), MODES)
+        for mode in modes:
+            summary = f"{text(mode)}<span>{text(explained(MODES, mode))}</span>"
+            parts.append(fold(summary, mode_parts(made, [one for one in group if one.mode == mode]),
+                              mode == modes[0]))
+    made.section(f"Stack: {stack}", *parts, below=below)
+
+
+def mode_parts(made, group):
+    """A pair of plots and a table for each unit, kind of loop and choice of samples."""
+    def kind(one):
+        return one.unit, one.loop.partition("-")[0], one.samples
+    for wanted in dict.fromkeys(map(kind, group)):
+        series = [one for one in group if kind(one) == wanted]
+        stages = ordered((one.stage for one in series), STAGES)
+        named = list(enumerate(sorted(series, key=lambda one: stages.index(one.stage))))
+        what = f"{event_label(series[0])} on {series[0].stack}, {series[0].mode}"
+        loop = f", {wanted[1]} loop" if wanted[1] != "closed" else ""
+        which = f", {wanted[2]} samples" if wanted[2] != "all" else ""
+        tail = plots.tail(named, made.result.tsc_hz, text(f"tail of {what}"), made.prefix())
+        ridges = plots.ridges(named, made.result.tsc_hz, text(f"histogram of {what}"),
+                              made.prefix())
+        yield '<div class="plots">'
+        yield figure(f"Tail{loop}{which}", tail)
+        yield figure(f"Histogram{loop}{which}", ridges)
+        yield "</div>"
+        yield series_table(made, named)
+
+
+def series_table(made, named):
+    """The numbers, which is also the plots' legend."""
+    head = [f"{text(named[0][1].unit)}", "samples", "first", "min",
+            *(latency.TITLES[name] for name in PERCENTILE_NAMES), "max"]
+    rows = []
+    for index, one in named:
+        colour = f"var(--series-{index % plots.SERIES_COLOURS})"
+        rows.append([f'<td title="{text(STAGES.get(one.stage, ""))}"><i class="swatch" '
+                     f'style="border-color:{colour}"></i>{text(stage_label(one))}</td>',
+                     f"<td>{one.count:,}</td>",
+                     *(made.value(value, one.unit) for value in (
+                         one.first, one.min, *map(one.percentile, PERCENTILE_NAMES), one.max))])
+    return table(head, rows)
+
+
+def between(cells):
+    """How many of these pairs are of two CPUs."""
+    return sum(source != target for source, target in cells)
+
+
+def write_pairs(made):
+    """A heat map a measurement that was made between all CPUs."""
+    by_pair = latency.gather(made.result.records, lambda record: (
+        latency.key_of(record), record.get("from"), record.get("to")))
+    maps = {}
+    for (key, source, target), one in by_pair.items():
+        if None not in (source, target) and (median := one.percentile("p50")) is not None:
+            maps.setdefault(key, {})[source, target] = median
+    places = {record["cpu"]: tuple(record.get(name, 0) for name in ("package", "core", "smt"))
+              for record in made.result.report.of_type("topology") if "cpu" in record}
+    shown, more = [], []
+    for key, cells in maps.items():
+        series = latency.Series(key)
+        if between(cells) >= len({cpu for pair in cells for cpu in pair}) > 1:
+            caption = f"{series.event}, {stage_label(series)}, {series.mode}"
+            main = series.stage == "round-trip" and series.mode == next(iter(MODES))
+            (shown if main else more).append(figure(caption, plots.heat_map(
+                cells, places, series.unit, text(caption), made.prefix())))
+    if shown or more:
+        made.section("CPU to CPU", "<p>Medians. Rows send, columns take; CPUs stand by package, "
+                     "core and thread.</p>", '<div class="plots">', *shown, "</div>",
+                     fold("More stages and modes", ['<div class="plots">', *more, "</div>"],
+                          not shown) if more else "")
+
+
+def write_outliers(made):
+    """The worst samples, with what is known of their cause."""
+    known = {record["id"]: latency.Series(latency.key_of(record), [
+        (record.get("from"), record.get("to"))]) for record, _ in made.result.records}
+    rows = []
+    for record in made.result.report.of_type("outlier"):
+        if (series := known.get(record.get("id"))) is not None:
+            source, target = series.cpus[0]
+            rows.append([f"<td>{text(series.event)}, {text(stage_label(series))}, "
+                         f"{text(series.mode)}</td>", f"<td>{source} &rarr; {target}</td>",
+                         f"<td>{text(record.get('rank'))}</td>",
+                         made.value(record.get("value"), series.unit),
+                         f"<td>{text(record.get('sample'))}</td>",
+                         f"<td>{record.get('time_us', 0) / 1000:,.3f}</td>",
+                         f"<td>{text(record.get('cause', 'unknown'))}</td>"])
+    if rows:
+        rest = f"<p>{len(rows) - MOST_ROWS} more are in the report.</p>" * (len(rows) > MOST_ROWS)
+        head = ["measurement", "CPUs", "rank", "latency", "sample", "time, ms", "cause"]
+        made.section("Outliers", "<p>The worst samples of each measurement, and what is known to "
+                     "have happened meanwhile.</p>",
+                     fold(f"{len(rows)} samples", [table(head, rows[:MOST_ROWS], "causes"), rest],
+                          len(rows) <= 32))
+
+
+def write_environment(made):
+    rows = [[f"<td>{text(key)}</td>", f"<td>{text(value)}</td>"]
+            for key, value in made.result.machine.items() if key not in ("v", "type")]
+    parts = [table(["what", "value"], rows, "words") if rows else
+             "<p>The report has no machine record.</p>"]
+    for type_name, title in (("overhead", "Cost of reading the clock, per CPU"),
+                             ("offset", "TSC of each CPU against the first"),
+                             ("topology", "Where the CPUs sit"),
+                             ("batch", "What else happened during each measurement")):
+        if records := made.result.report.of_type(type_name):
+            parts.append(fold(title, [record_table(records)]))
+    if notes := made.result.report.notes:
+        items = "".join(f"<li>{text(note)}</li>" for note in notes[:MOST_ROWS])
+        parts.append(fold("Notes of the run", [f"<ul>{items}</ul>"]))
+    made.section("Environment", *parts)
+
+
+def record_table(records):
+    """Any records, a row each."""
+    keys = [key for key in dict.fromkeys(key for record in records for key in record)
+            if key not in ("v", "type", "domain")]
+    rest = f"<p>{len(records) - MOST_ROWS} more are in the report.</p>" * (
+        len(records) > MOST_ROWS)
+    return table(map(text, keys), [[f"<td>{text(record.get(key, ''))}</td>" for key in keys]
+                                   for record in records[:MOST_ROWS]]) + rest
+
+
+def write_tests(made):
+    rows = [[f"<td>{text(test.name)}</td>",
+             '<td class="soft">skipped</td>' if test.skipped else
+             f'<td class="{"good" if test.ok else "bad"}">{"ok" if test.ok else "not ok"}</td>',
+             f"<td>{text(test.detail)}</td>"] for test in made.result.report.tests]
+    if rows:
+        made.section("Checks", table(["check", "verdict", "detail"], rows, "words"))
+
+
+def write_explanations(made):
+    made.section("How to read this", f"""
+<p><b>Tail plots</b> show which latency a share of the samples stayed within: every tenfold step to
+the right looks at a tenth of the samples. The line is thin where fewer than
+{latency.SAMPLES_BEYOND} samples lie beyond; the dot at its end is the maximum.</p>
+<p><b>Percentiles</b> stand here only with at least {latency.SAMPLES_BEYOND}&thinsp;/&thinsp;(1 - p)
+samples. Minimum, maximum and count are exact; percentiles come from histograms whose buckets are
+at most 3&nbsp;% wide. The cost of reading the clock is subtracted, never clamped, so that small
+values can be negative. The first sample stands apart and is not among the others.</p>
+<p><b>Modes</b> are never mixed, and neither are domains: what an emulator says is nothing that
+silicon would say. Samples of several CPUs, or pairs of CPUs, are taken together in plots and
+tables of a stack; the maps have each pair by itself.</p>
+""", table(["stage", "from where to where"],
+           [[f"<td>{text(name)}</td>", f"<td>{text(doc)}</td>"] for name, doc in STAGES.items()],
+           "words"))

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: MIT
+"""Plots of latencies as SVG to stand in an HTML page: no scripts, nothing from elsewhere.
+
+Colours are the page's: matplotlib draws with stand-ins, which become CSS variables, so that one
+drawing serves light and dark. Text stays text, in the page's font.
+"""
+
+import io
+import math
+import re
+
+import matplotlib
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+import iststorm_latency as latency
+
+SERIES_COLOURS = 8
+# Stand-in -> CSS variable. No two may be alike, and none may be a colour that is meant.
+COLOURS = {"#000101": "--text", "#000102": "--soft", "#000103": "--grid", "#000104": "--ground",
+           **{f"#0002{number:02x}": f"--series-{number}" for number in range(SERIES_COLOURS)}}
+TEXT, SOFT, GRID, GROUND, *SERIES = COLOURS
+STYLE = {
+    "svg.fonttype": "none", "svg.hashsalt": "iststorm", "font.family": "DejaVu Sans",
+    "font.size": 9, "text.color": TEXT, "axes.edgecolor": SOFT, "axes.labelcolor": TEXT,
+    "axes.facecolor": "none", "figure.facecolor": "none", "xtick.color": SOFT, "ytick.color": SOFT,
+    "xtick.labelcolor": TEXT, "ytick.labelcolor": TEXT, "grid.color": GRID, "grid.linewidth": 0.7,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
+    "axes.labelsize": 9, "lines.solid_capstyle": "round", "path.simplify": False,
+}
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
+PANEL = (5.5, 3.8)
+MOST_TICKS = 8
+CELLS_WITH_NUMBERS = 12
+HEAT = "viridis"
+WIDE = 10  # where colours go by the logarithm
+
+
+def style(index):
+    """A series' colour and dashes: more series than colours differ by their dashes."""
+    return {"color": SERIES[index % SERIES_COLOURS],
+            "linestyle": DASHES[index // SERIES_COLOURS % len(DASHES)]}
+
+
+def inline(figure, title, prefix):
+    """The figure as an SVG element for HTML. `prefix` keeps its ids apart from the others'."""
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None,
+                                                "Type": None})
+    text = out.getvalue()
+    text = text[text.index("<svg"):]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
+    text = re.sub("#000[12][0-9a-f]{2}",
+                  lambda match: f"var({COLOURS[match[0]]})", text)
+    text = re.sub(r"([0-9]\.[0-9]{2})[0-9]+", r"\1", text)
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    text = text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana")
+    box = re.search(r'viewBox="0 0 ([0-9.]+) ', text)[1]
+    return re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
+                  rf'<svg \1 role="img" aria-label="{title}" style="max-width:{float(box):.0f}pt" '
+                  r'xmlns:xlink="http://www.w3.org/1999/xlink">', text, count=1).strip()
+
+
+def drawn(draw):
+    """A function that draws, in our style whatever the user's settings are."""
+    def wrapper(*arguments, **options):
+        with matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE}):
+            return draw(*arguments, **options)
+    return wrapper
+
+
+def short(value, _=None):
+    """1500 as 1.5k: for axes."""
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{value / size:g}{unit}"
+    return f"{value:g}"
+
+
+def time(value_ns):
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("\u00b5s", 1e3)):
+        if abs(value_ns) >= size:
+            return f"{value_ns / size:g} {unit}"
+    return f"{value_ns:g} ns"
+
+
+def scale(axis, series):
+    """Logarithmic; where there are values below 1, linear around 0 as far as a tenth of the least
+    median, and logarithmic on both sides: no value is left out."""
+    axes, name = axis.axes, axis.axis_name
+    least, greatest = min(one.min for one in series), max(one.max for one in series)
+    if least < 1:
+        linear = 10 ** max(math.floor(math.log10(max(min(map(middle, series)), 1))) - 1, 0)
+        getattr(axes, f"set_{name}scale")("symlog", linthresh=linear, linscale=0.6)
+        low, high = least * 1.5 if least < 0 else -0.2 * linear, max(greatest * 1.5, 2 * linear)
+        axis.set_minor_locator(NullLocator())
+    else:
+        getattr(axes, f"set_{name}scale")("log")
+        few, many = greatest / least < 30, greatest / least > 1e4
+        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if few else (1,), numticks=12))
+        axis.set_minor_locator(NullLocator() if few or many else LogLocator(subs=range(2, 10)))
+        margin = (greatest / least) ** 0.05 * 1.05
+        low, high = least / margin, greatest * margin
+    getattr(axes, f"set_{name}lim")(low, high)
+    axis.set_major_formatter(FuncFormatter(short))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def middle(series):
+    return latency.bucket_lower(series.at_rank((series.count + 1) // 2))
+
+
+def time_axis(axis, tsc_hz):
+    """Cycles as time, on the other side."""
+    axes, name = axis.axes, axis.axis_name
+    other = axes.twinx() if name == "y" else axes.twiny()
+    low, high = getattr(axes, f"get_{name}lim")()
+    linear = getattr(axis.get_transform(), "linthresh", 0)
+    steps = [sign * step * 10 ** power for power in range(10) for step in (1, 2, 5)
+             for sign in (1, -1)]
+    if high / max(low, linear, 1) > 100:
+        steps = [step for step in steps if str(abs(step))[0] == "1"]
+    places = {step * tsc_hz / 1e9: step for step in [0, *steps]}
+    ticks = sorted(place for place in places if low <= place <= high
+                   and (abs(place) >= linear or place == 0))
+    ticks = ticks[::1 + len(ticks) // MOST_TICKS]
+    if linear:
+        getattr(other, f"set_{name}scale")("symlog", linthresh=linear, linscale=0.6)
+    else:
+        getattr(other, f"set_{name}scale")("log")
+    getattr(other, f"set_{name}lim")(low, high)
+    getattr(other, f"set_{name}ticks")(ticks, [time(places[place]) for place in ticks])
+    getattr(other, f"{name}axis").set_minor_locator(NullLocator())
+    other.spines[:].set_visible(False)
+
+
+def has_time(series, tsc_hz):
+    return tsc_hz and series.unit == "cycles"
+
+
+@drawn
+def tail(named, tsc_hz, title, prefix):
+    """For each series, which latency a share p of the samples stays within, over 1/(1-p). It is
+    drawn thin where fewer than ten samples lie beyond."""
+    figure = Figure(figsize=PANEL)
+    axes = figure.add_axes((0.15, 0.14, 0.7, 0.82))
+    furthest = 10
+    for index, series in named:
+        points = series.tail()
+        furthest = max(furthest, points[-1][0])
+        sure = [point for point in points if point[0] <= series.count / latency.SAMPLES_BEYOND]
+        axes.plot(*zip(*points), **style(index), linewidth=0.8)
+        if sure:
+            axes.plot(*zip(*sure), **style(index), linewidth=2)
+        axes.plot(*points[-1], "o", color=style(index)["color"], markersize=4)
+    axes.set_xscale("log")
+    axes.set_xlim(1, furthest * 1.6)
+    ticks = [1, 2] + [10 ** power for power in range(1, 10) if 10 ** power <= furthest * 1.6]
+    axes.set_xticks(ticks, ["0", "50%"] + [f"{100 - 100 / tick:.10g}%" for tick in ticks[2:]])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("share of samples within, over 1 / (1 - p)")
+    scale(axes.yaxis, [series for _, series in named])
+    axes.set_ylabel(named[0][1].unit)
+    axes.grid(True)
+    if has_time(named[0][1], tsc_hz):
+        time_axis(axes.yaxis, tsc_hz)
+    return inline(figure, title, prefix)
+
+
+@drawn
+def ridges(named, tsc_hz, title, prefix):
+    """A histogram a series, one above the other on one axis; heights are logarithmic, so that a
+    single sample can be seen beside a million."""
+    rows = len(named)
+    figure = Figure(figsize=PANEL)
+    axes = figure.add_axes((0.2, 0.14, 0.77, 0.74 if tsc_hz else 0.82))
+    scale(axes.xaxis, [series for _, series in named])
+    for row, (index, series) in enumerate(named):
+        base, colour = rows - 1 - row, style(index)["color"]
+        x, y = outline(series)
+        y = [base + 0.86 * height for height in y]
+        axes.fill_between(x, base, y, color=colour, alpha=0.35, linewidth=0)
+        axes.plot(x, y, color=colour, linewidth=1.1)
+        if (median := series.percentile("p50")) is not None:
+            axes.plot([median, median], [base, base + 0.93], color=TEXT, linewidth=0.9)
+    axes.set_ylim(-0.05, rows)
+    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [row_label(one) for _, one in named])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(True, axis="x")
+    axes.set_xlabel(f"{named[0][1].unit} (height: samples, logarithmic; bar: median)")
+    if has_time(named[0][1], tsc_hz):
+        time_axis(axes.xaxis, tsc_hz)
+    return inline(figure, title, prefix)
+
+
+def row_label(series):
+    """The stage, and from when: the other loops have plots of their own."""
+    return f"{series.stage}\nas intended" if series.loop.endswith("intended") else series.stage
+
+
+def outline(series):
+    """The histogram's steps as points; heights are logarithmic, 1 for the fullest bucket."""
+    most = math.log1p(max(series.counts.values()))
+    x, y = [], []
+    for index, count in sorted(series.counts.items()):
+        lower, upper = latency.bucket_lower(index), latency.bucket_upper(index) + 1
+        height = math.log1p(count) / most
+        if x and x[-1] == lower:
+            x, y = x[:-1], y[:-1]
+        else:
+            x, y = [*x, lower], [*y, 0]
+        x, y = [*x, lower, upper, upper], [*y, height, height, 0]
+    return x, y
+
+
+@drawn
+def dumbbells(rows, tsc_hz, title, prefix):
+    """One row a measurement, (label, series): its minimum, median, p99 and maximum on one line."""
+    height = 0.9 + 0.27 * len(rows)
+    figure = Figure(figsize=(10.4, height))
+    axes = figure.add_axes((0.2, 0.5 / height, 0.77, 1 - 0.95 / height))
+    named = list(enumerate(series for _, series in rows))
+    scale(axes.xaxis, [series for _, series in named])
+    for row, series in named:
+        y = len(rows) - 1 - row
+        axes.plot([series.min, series.max], [y, y], color=GRID, linewidth=2, zorder=1)
+        p50, p99 = series.percentile("p50"), series.percentile("p99")
+        if p50 is not None and p99 is not None:
+            axes.plot([p50, p99], [y, y], color=SERIES[0], linewidth=4, alpha=0.45, zorder=2)
+        for value, marker, colour, size in ((series.min, "|", SOFT, 8), (series.max, "|", SOFT, 8),
+                                            (p99, "D", SERIES[1], 5), (p50, "o", SERIES[0], 7)):
+            if value is not None:
+                axes.plot([value], [y], marker, color=colour, markersize=size, zorder=3)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_yticks(range(len(rows) - 1, -1, -1), [label for label, _ in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(True, axis="x")
+    axes.set_xlabel(rows[0][1].unit)
+    if has_time(rows[0][1], tsc_hz):
+        time_axis(axes.xaxis, tsc_hz)
+    return inline(figure, title, prefix)
+
+
+@drawn
+def heat_map(cells, places, unit, title, prefix):
+    """Medians by (from, to): who sends is a row, who takes is a column. `places` says where CPUs
+    sit, (package, core, thread): neighbours stand together, and lines part the packages."""
+    cpus = sorted({cpu for pair in cells for cpu in pair},
+                  key=lambda cpu: (places.get(cpu, ()), cpu))
+    place = {cpu: index for index, cpu in enumerate(cpus)}
+    side = min(max(2.6, 0.42 * len(cpus) + 1), 7.2)
+    figure = Figure(figsize=(side + 1.3, side + 0.2))
+    axes = figure.add_axes((0.55 / (side + 1.3), 0.08, (side - 0.4) / (side + 1.3), 0.8))
+    values = [[float("nan")] * len(cpus) for _ in cpus]
+    for (source, target), value in cells.items():
+        values[place[source]][place[target]] = value
+    # What a CPU sends itself has its number, but does not stretch the others' colours.
+    others = [value for (source, target), value in cells.items() if source != target]
+    least, greatest = min(others), max(others)
+    norm = LogNorm if least > 0 and greatest > WIDE * least else Normalize
+    image = axes.imshow(values, cmap=HEAT, interpolation="none", aspect="equal",
+                        norm=norm(least, greatest if greatest > least else least + 1, clip=True))
+    for index in range(1, len(cpus)):
+        if places.get(cpus[index], ())[:1] != places.get(cpus[index - 1], ())[:1]:
+            axes.axvline(index - 0.5, color=GROUND, linewidth=3)
+            axes.axhline(index - 0.5, color=GROUND, linewidth=3)
+    if len(cpus) <= CELLS_WITH_NUMBERS:
+        write_numbers(axes, cells, place, image)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    step = max(1, len(cpus) // 16)
+    axes.set_xticks(range(0, len(cpus), step), cpus[::step])
+    axes.set_yticks(range(0, len(cpus), step), cpus[::step])
+    axes.tick_params(length=0)
+    axes.set_xlabel("to CPU")
+    axes.set_ylabel("from CPU")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.04, format=FuncFormatter(short))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.set_label(f"median, {unit}")
+    bar.outline.set_visible(False)
+    return inline(figure, title, prefix)
+
+
+def write_numbers(axes, cells, place, image):
+    for (source, target), value in cells.items():
+        red, green, blue, _ = image.cmap(image.norm(value))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        axes.text(place[target], place[source], short(float(f"{value:.3g}")), ha="center",
+                  va="center", fontsize=8, color="#ffffff" if dark else "#101010")

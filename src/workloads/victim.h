@@ -16,8 +16,8 @@ void victim_prepare(void);
 void victim_ring0(void *random);
 void victim_ring3(void *random);
 
-/* For handlers of every kind: entries clear DF, as the C ABI asks, and AC if it is ring 3's, as SMAP
- * asks. Victims run with both set. Any context. */
+/* For handlers of every kind: entries clear DF, as the C ABI asks, and AC if it is ring 3's, as
+ * SMAP asks. Victims run with both set. Any context. */
 void victim_check_entry(const struct trap_frame *frame, const char *event);
 
 /* Times that victims looked and found everything whole. Any context. */

@@ -65,10 +65,10 @@ THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "t
 MUTANTS = [
     # The IST entries.
     Mutant("IST value not lowered on entry", ENTRY,
-           "        INJECT  NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], "
+           "        INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], "
            "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
     Mutant("IST value not raised on exit", ENTRY,
-           "        INJECT  NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], "
+           "        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], "
            "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
     Mutant("IST entry without swapgs", ENTRY,
            "        js      .kernel_gs\n        swapgs\n", "        js      .kernel_gs\n", (NMI,)),
@@ -82,6 +82,8 @@ MUTANTS = [
            "        mov     rdi, rsp\n        mov     ecx",
            "        PUSH_ALL_BUT_RAX\n        lea     rbp, [rsp + 1]\n"
            "        mov     rdi, rsp\n        mov     ecx", (NMI,)),
+    Mutant("IST entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\n.kernel_gs:\n",
+           ".kernel_gs:\n", (NMI,)),
     Mutant("events on an IST stack not counted down", "src/cpu/ist.c",
            "    this_cpu->ist_next[kind] = below + level_sizes[kind];\n", "", (NMI,)),
     Mutant("DR6 not cleared", "src/cpu/ist.c", "    write_dr6(DR6_IDLE);\n", "", (DEBUG,)),
@@ -102,6 +104,8 @@ MUTANTS = [
            "        call    trap_handler\n",
            "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        call    trap_handler\n", (STORM,)),
+    Mutant("exception entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\n.kernel:\n",
+           ".kernel:\n", (STORM,)),
     Mutant("return to ring 3 without swapgs", ENTRY,
            "        swapgs\nglobal leave_swapped", "global leave_swapped", (STORM,)),
     Mutant("SYSCALL without swapgs", ENTRY, "syscall_entry:\n        swapgs\n",
@@ -123,7 +127,10 @@ MUTANTS = [
 
     # The IRQ stack and softirqs.
     Mutant("interrupt entry without swapgs", ENTRY,
-           "        swapgs\nglobal irq_swapped", "global irq_swapped", (IRQ,)),
+           "        swapgs\n        CLEAR_AC\nglobal irq_swapped",
+           "        CLEAR_AC\nglobal irq_swapped", (IRQ,)),
+    Mutant("interrupt entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\nglobal irq_swapped",
+           "global irq_swapped", (IRQ,)),
     Mutant("interrupt entry without cld", ENTRY,
            "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        inc ", "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
@@ -138,8 +145,9 @@ MUTANTS = [
            "        push    rdi                             ; the back-link\n",
            "        push    0\n", (IRQ,)),
     Mutant("nest counter not lowered by an interrupt", ENTRY,
-           "        INJECT  NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \\\n",
-           "        INJECT  NEST_COUNTER, {test dword [gs:PERCPU_IRQ_NEST], eax}, \\\n", (IRQ,)),
+           "        INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \\\n",
+           "        INJECT  INJECT_NEST_COUNTER, {test dword [gs:PERCPU_IRQ_NEST], eax}, \\\n",
+           (IRQ,)),
     Mutant("an interrupt schedules off a thread's stack", "src/sched/schedule.c",
            "    if (stack_find((uintptr_t)frame).kind == THREAD_STACK)\n        schedule();",
            "    (void)frame;\n    schedule();", (PAIRS,)),
@@ -185,9 +193,8 @@ MUTANTS = [
 
     # What is checked.
     Mutant("a CPU stack's guard page is mapped", "src/cpu/percpu.c",
-           "        if (!paging_map_new(high - shape->level_size * shape->levels, high,",
-           "        if (!paging_map_new(high - shape->level_size * shape->levels - PAGE_SIZE, "
-           "high,",
+           "(high - shape->level_size * shape->levels, high,",
+           "(high - shape->level_size * shape->levels - PAGE_SIZE, high,",
            (STORM,)),
     Mutant("a level's end magic is not looked at", "src/workloads/check.c",
            "        check_magics();\n", "", (runs.fault_run("stack-fill"),)),

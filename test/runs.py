@@ -162,8 +162,10 @@ FAULTS = {
     "late-ap": fault("bringup", cpu=1),
 }
 
-# What else is said for a fault that several checks can be the first to see.
-FAULT_WORDS = {"nest-counter": ("run=nmi",)}
+# What else is said: for a fault that several checks can be the first to see, or that strikes only
+# after so many events, which come soon where nothing else runs.
+FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "lost-irq": ("run=irq",),
+               "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",)}
 # What the verdict's reason must name, where a stack runs out.
 FAULT_REASONS = {
     "exhaust-thread": "the guard page below a thread's stack",

@@ -12,11 +12,3 @@ def test_run(run, launch):
     result = launch(run)
     problems = list(run.problems(result))
     assert not problems, "\n".join(problems) + "\n" + result.explain()
-
-
-def test_double_faults_past_their_last_level_shut_down(launch):
-    """There is nobody left to name it: the host sees an end without a verdict."""
-    result = launch(runs.Run("inject=exhaust-doublefault", "fault",
-                             words=("inject=exhaust-doublefault", "time=1s")))
-    assert result.status == 3, result.explain()
-    assert result.report.verdict is None

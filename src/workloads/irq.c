@@ -73,8 +73,7 @@ static void receive_chain(struct trap_frame *frame)
 
 static void receive_remote(struct trap_frame *frame)
 {
-    (void)frame;
-    victim_check_direction("interrupt");
+    victim_check_entry(frame, "interrupt");
     count_event(EVENT_IPI);
     tallies[cpu_index()].received++;
     __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);

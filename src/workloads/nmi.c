@@ -34,8 +34,7 @@ static struct {
 
 static void receive(struct trap_frame *frame)
 {
-    (void)frame;
-    victim_check_direction("NMI");
+    victim_check_entry(frame, "NMI");
     tallies[this_cpu->index].received++;
     if (inject_planted(INJECT_EXHAUST_NMI) && cpu_index() == inject_cpu()) {
         apic_send_nmi(this_cpu->apic_id);

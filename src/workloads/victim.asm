@@ -15,7 +15,13 @@ victim_enter:
 global victim_loop:function
 victim_loop:
         std                                     ; to be kept, and not to be met by any handler
-        std                                     ; no handler may run with it, nor clear it for us
+        mov     eax, cs
+        test    al, 3
+        jz      .load
+        pushfq                                  ; AC likewise: in ring 0 it is SMAP's
+        or      qword [rsp], RFLAGS_AC
+        popfq
+.load:
 %macro FOR_ALL 1                                ; in the order of struct trap_frame
         %1      r15, 0
         %1      r14, 1

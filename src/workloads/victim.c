@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/features.h"
 #include "cpu/percpu.h"
 #include "cpu/trap.h"
 #include "cpu/vectors.h"
@@ -70,23 +71,30 @@ static void check_words(const struct trap_frame *frame, const struct victim_bloc
                          block->key ^ i);
 }
 
-#define FLAGS_LOOKED_AT (RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
-#define FLAGS_OF_VICTIM (RFLAGS_IF | RFLAGS_DF)
-
+/* In ring 0 AC means nothing without SMAP, and nothing clears it. */
 static void check_flags(const struct trap_frame *frame, const struct fault_place *place)
 {
-    if ((frame->rflags & FLAGS_LOOKED_AT) != FLAGS_OF_VICTIM)
-        fault_report(CHECK_WHOLE, place, "ring %u victim: RFLAGS is 0x%lx, not 0x%x in 0x%x",
-                     (unsigned)frame->cs & 3, frame->rflags, FLAGS_OF_VICTIM, FLAGS_LOOKED_AT);
+    bool user = frame_from_user(frame);
+    uint64_t mask = RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_NT;
+    uint64_t expected = RFLAGS_IF | RFLAGS_DF | (user ? RFLAGS_AC : 0);
+
+    mask |= user || cpu_features.smap ? RFLAGS_AC : 0;
+    if ((frame->rflags & mask) != expected)
+        fault_report(CHECK_WHOLE, place, "ring %u victim: RFLAGS is 0x%lx, not 0x%lx in 0x%lx",
+                     (unsigned)frame->cs & 3, frame->rflags, expected, mask);
 }
 
-void victim_check_direction(const char *event)
+void victim_check_entry(const struct trap_frame *frame, const char *event)
 {
-    if (__builtin_expect(!(read_flags() & RFLAGS_DF), 1))
+    uint64_t flags = read_flags();
+    bool ac = flags & RFLAGS_AC && frame_from_user(frame) && cpu_features.smap;
+
+    if (__builtin_expect(!(flags & RFLAGS_DF) && !ac, 1))
         return;
     __asm__ volatile("cld" : : : "memory");
     struct fault_place place = fault_here(event);
-    fault_report(CHECK_WHOLE, &place, "the handler runs with DF set: its entry did not clear it");
+    fault_report(CHECK_WHOLE, &place, "the handler runs with RFLAGS 0x%lx: its entry left %s set",
+                 flags, ac ? "AC" : "DF");
 }
 
 /* The victim asks to be looked at: because it is time, or because something differs. */
@@ -95,7 +103,7 @@ static void look(struct trap_frame *frame)
     struct victim_block block;
     struct fault_place place = fault_here("victim");
 
-    victim_check_direction("victim");
+    victim_check_entry(frame, "victim");
     if (!frame_from_user(frame)) {
         memcpy(&block, (const void *)frame->rsp, sizeof(block));
     } else if (!user_read(&block, frame->rsp, sizeof(block))) {

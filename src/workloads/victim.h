@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "cpu/frame.h"
+
 /* Once, before any victim. */
 void victim_prepare(void);
 
@@ -14,9 +16,9 @@ void victim_prepare(void);
 void victim_ring0(void *random);
 void victim_ring3(void *random);
 
-/* For handlers of every kind: entries clear DF, as the C ABI asks, and victims run with it set. Any
- * context. */
-void victim_check_direction(const char *event);
+/* For handlers of every kind: entries clear DF, as the C ABI asks, and AC if it is ring 3's, as
+ * SMAP asks. Victims run with both set. Any context. */
+void victim_check_entry(const struct trap_frame *frame, const char *event);
 
 /* Times that victims looked and found everything whole. Any context. */
 uint64_t victim_rounds(void);

@@ -35,7 +35,7 @@ from runs import Run  # noqa: E402
 EXIT_SURVIVED = 1
 EXIT_USAGE = 64
 BUILD_LIMIT_S = 300
-RUN_LIMIT_S = 30  # of the host's clock; a mutant may well hang
+RUN_LIMIT_S = 60  # of the host's clock; a mutant may well hang
 ENTRY = "src/cpu/entry.asm"
 
 

@@ -164,7 +164,7 @@ MUTANTS = [
            "        run_round(pending);\n        interrupts_off();\n",
            "        run_round(pending);\n", (SOFTIRQ,)),
     Mutant("softirqs at every depth", "src/cpu/irq.c",
-           "    if (this_cpu->irq_nest == 0 && ", "    if (", (STORM,)),
+           " && this_cpu->irq_nest == 0", "", (STORM,)),
     Mutant("no restart limit for softirqs", "src/cpu/softirq.c",
            "        if (round == SOFTIRQ_RESTARTS) {", "        if (round == ~0u) {", (SOFTIRQ,)),
     Mutant("interrupt without EOI", "src/workloads/irq.c",

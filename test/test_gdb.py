@@ -116,7 +116,7 @@ def test_chain_of_nested_levels(nested):
 
 def test_stacks_of_nested_levels(nested):
     ist, *levels = lines_of(nested["stacks"], "DB")
-    assert "(no level is left), 4 events on it, deepest level 3" in ist
+    assert "(no level is left), 4 events on it, " in ist
     assert len(levels) == 4 and all(", by #BP" in level for level in levels)
     assert [level.endswith("<- RSP") for level in levels] == [False, False, False, True]
 

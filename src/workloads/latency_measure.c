@@ -344,7 +344,8 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
 {
     int64_t whole = value[m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP];
 
-    if (latency_break_cycles && m->pass == PASS_WHOLE && value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
+    if (latency_break_cycles && m->pass == PASS_WHOLE &&
+        value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
         break_off(m, value[STAGE_ROUND_TRIP]);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         if (value[stage] != REPORT_UNKNOWN)

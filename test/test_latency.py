@@ -1,28 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""What a bench reports: every event, stage and mode, samples that add up, and break=."""
+"""What a bench reports: every event, stage and mode, samples that add up, and break=; and the
+performance gate: how many instructions each way into and out of a handler takes.
+
+Under icount a bench counts them exactly. What path_lengths.json says, from the trigger to the
+handler's first and to the first one back, is what they are: a path that grew fails, and so does
+one that shrank, until the file says so too (PATH_LENGTHS=write writes it)."""
+
+import json
+import os
 
 import pytest
+from conftest import ROOT
 from runs import Run
+
+TABLE = ROOT / "test" / "path_lengths.json"
 
 EVENTS = {"trap": "TASK", "user": "TASK", "wake": "TASK", "switch": "TASK", "irq": "IRQ",
           "irq-nested": "IRQ", "softirq": "IRQ", "irq-softirq": "IRQ", "nmi": "NMI", "db": "DB",
-          "bp": "DB", "mc": "MC"}
+          "bp": "DB", "mc": "MC", "ss": "SS", "df": "DF"}
 MODES = {"warm", "cold-data", "cold-tlb", "loaded", "halted"}
-WITH_STUB = {"trap", "irq", "irq-nested", "irq-softirq", "nmi", "db", "bp", "mc"}
+WITH_STUB = {"trap", "irq", "irq-nested", "irq-softirq", "nmi", "db", "bp", "mc", "ss"}
+
+# event and CPUs -> most instructions from the trigger to the handler, and there and back.
+LIMITS = {
+    "bp 0-0": (45, 90), "db 0-0": (45, 90), "nmi 0-0": (45, 90), "irq 0-0": (45, 90),
+    "softirq 0-0": (60, 120), "irq 0-1": (60, 110), "nmi 0-1": (60, 110),
+    "wake 0-0": (400, 800), "wake 0-1": (400, 800),
+}
 
 
 @pytest.fixture(scope="module")
-def bench_report():
-    """The report of one bench of three CPUs, for all tests of this file."""
-    return []
+def bench_runs():
+    """Benches of three CPUs by name, each made once for all tests of this file."""
+    return {}
 
 
 @pytest.fixture
-def bench(launch, bench_report):
-    if not bench_report:
-        bench_report.append(launch(Run("bench smp 3", "slow", words=("run=latency", "seed=5"),
-                                       smp="3", icount=True)))
-    return bench_report[0]
+def run_bench(launch, bench_runs):
+    def run_once(which):
+        if which not in bench_runs:
+            bench_runs[which] = launch(Run(f"bench {which}", "slow", words=("run=latency", "seed=5"),
+                                           smp="3", icount=True))
+        return bench_runs[which]
+    return run_once
+
+
+@pytest.fixture
+def bench(run_bench):
+    return run_bench("first")
 
 
 def records(bench, **values):
@@ -103,3 +128,42 @@ def test_break_shows_the_last_events_of_all(launch):
 def test_latency_runs_alone(launch):
     result = launch(Run("bench and nmi", "quick", words=("run=latency,nmi",)))
     assert result.report.verdict == "REFUSED"
+
+
+def measured(report):
+    """{"event from-to": [one-way, round trip]}: medians of the warm closed loops."""
+    found = {}
+    for record in report.of_type("latency"):
+        if (record["mode"], record["loop"], record["samples"]) != ("warm", "closed", "all") \
+                or record["from"] != 0 or record["stage"] not in ("one-way", "round-trip") \
+                or record["event"] == "null":
+            continue
+        assert record["unit"] == "instructions", record
+        place = found.setdefault(f"{record['event']} {record['from']}-{record['to']}", {})
+        place.setdefault(record["stage"], record["p50"])  # the pairs' fewer samples come later
+    return {name: [stages["one-way"], stages["round-trip"]] for name, stages in found.items()}
+
+
+def test_no_path_has_grown(bench):
+    lengths = measured(bench.report)
+    if os.environ.get("PATH_LENGTHS") == "write":
+        lines = (f'    "{name}": {json.dumps(both)}' for name, both in sorted(lengths.items()))
+        TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    expected = json.loads(TABLE.read_text())
+    grown = [f"{name}: {lengths.get(name)} instructions, not {both}"
+             for name, both in expected.items()
+             if name not in lengths or any(a > b for a, b in zip(lengths[name], both))]
+    shrunk = [f"{name}: {both} instructions, not {expected.get(name)}: write it down with "
+              "PATH_LENGTHS=write" for name, both in lengths.items()
+              if name not in expected or any(a < b for a, b in zip(both, expected[name]))]
+    assert not grown and not shrunk, "\n".join(["grown:", *grown, "shrunk or new:", *shrunk])
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_path_is_short(name):
+    there, back = json.loads(TABLE.read_text())[name]
+    assert there <= LIMITS[name][0] and back <= LIMITS[name][1]
+
+
+def test_a_bench_repeats_every_byte(run_bench):
+    assert run_bench("first").text == run_bench("second").text

@@ -17,8 +17,8 @@
 #define COUNTING_TRIES 5
 #define THOUSAND 1000
 #define WORST 16
-#define ROUND 64                    /* samples between two looks at the SMI counter and the clock */
-#define GAP_PER_S 10000             /* a gap is longer than this part of a second */
+#define ROUND 64        /* samples between two looks at the SMI counter and the clock */
+#define GAP_PER_S 10000 /* a gap is longer than this part of a second */
 #define BUCKETS_TEXT 3200
 
 /* latency.asm */
@@ -67,17 +67,17 @@ struct counters {
 static struct {
     struct histogram all[STAGE_COUNT], smi_free[STAGE_COUNT];
     int64_t first[STAGE_COUNT];
-    int64_t round[ROUND][STAGE_COUNT];  /* since the last look at the SMI counter */
+    int64_t round[ROUND][STAGE_COUNT]; /* since the last look at the SMI counter */
     uint32_t in_round;
     struct worst worst[WORST];
     uint32_t worst_count;
-    uint32_t taken;                     /* with warm-up */
+    uint32_t taken; /* with warm-up */
     uint64_t start_tsc, end_tsc, last_back;
     uint64_t gaps, longest_gap;
     bool has_smi, has_ratio, has_thermal;
     uint64_t smi_at_start, smi_at_round, smi_now;
     uint64_t aperf, mperf;
-    struct counters before[2];          /* of `from` and `to` */
+    struct counters before[2]; /* of `from` and `to` */
     uint32_t batch;
 } now;
 static uint32_t last_id;
@@ -200,18 +200,14 @@ static int64_t overhead_of(const struct measure *m, enum stage stage)
     int64_t step = m->step ? o->step : 0;
 
     switch (stage) {
-    case STAGE_ENTRY:
-        return o->entry + step;
-    case STAGE_DISPATCH:
-        return taker->dispatch;
+    case STAGE_ENTRY: return o->entry + step;
+    case STAGE_DISPATCH: return taker->dispatch;
     case STAGE_SERVICE:
-    case STAGE_EXIT:
-        return taker->pair;
+    case STAGE_EXIT: return taker->pair;
     case STAGE_ROUND_TRIP:
-    case STAGE_INTENDED:            /* the handler's two stamps are on that way too */
+    case STAGE_INTENDED: /* the handler's two stamps are on that way too */
         return o->pair + step + (m->pass == PASS_WHOLE ? 2 * taker->pair : 0);
-    default:
-        return o->pair + step;
+    default: return o->pair + step;
     }
 }
 
@@ -414,7 +410,7 @@ static void report_the_batch(const struct measure *m)
         .smis = now.has_smi ? (int64_t)(now.smi_now - now.smi_at_start) : REPORT_UNKNOWN,
         .mhz = mean_mhz(),
         .thermal = now.has_thermal && msr_try_read(MSR_THERM_STATUS, &thermal) ? (int64_t)thermal
-                                                                              : REPORT_UNKNOWN,
+                                                                               : REPORT_UNKNOWN,
         .gaps = now.gaps,
         .longest_gap_cycles = now.longest_gap,
     });
@@ -470,7 +466,8 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
 
 static void report_worst(const struct measure *m)
 {
-    for (uint32_t i = now.worst_count; i-- > 0 && !m->brief;) {
+    /* Where instructions are counted, all samples are alike, and none is worse for a reason. */
+    for (uint32_t i = now.worst_count; i-- > 0 && !m->brief && !counts_instructions;) {
         const struct worst *w = &now.worst[i];
         char cause[32];
         format(cause, sizeof(cause), "%s%s%s%s%s", w->tick ? " tick" : "", w->irq ? " irq" : "",

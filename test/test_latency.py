@@ -39,8 +39,8 @@ def bench_runs():
 def run_bench(launch, bench_runs):
     def run_once(which):
         if which not in bench_runs:
-            bench_runs[which] = launch(Run(f"bench {which}", "slow", words=("run=latency", "seed=5"),
-                                           smp="3", icount=True))
+            bench_runs[which] = launch(Run(f"bench {which}", "slow", smp="3", icount=True,
+                                           words=("run=latency", "seed=5")))
         return bench_runs[which]
     return run_once
 

@@ -163,7 +163,6 @@ static void look_around(const struct measure *m)
 
 void latency_begin(const struct measure *m)
 {
-    uint64_t aperf;
     uint32_t batch = now.batch;
 
     memset(&now, 0, sizeof(now));
@@ -175,9 +174,8 @@ void latency_begin(const struct measure *m)
     }
     now.has_smi = msr_try_read(MSR_SMI_COUNT, &now.smi_at_start) && !cpu_features.emulated;
     now.smi_at_round = now.smi_at_start;
-    now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &aperf) &&
+    now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &now.aperf) &&
                     msr_try_read(MSR_MPERF, &now.mperf);
-    now.aperf = aperf;
     now.has_thermal = cpu_features.thermal_sensor;
     now.start_tsc = read_tsc();
     look_around(m);

@@ -69,6 +69,7 @@ void offsets(void)
     DEFINE(FRAME_CS, offsetof(struct trap_frame, cs));
     DEFINE(FRAME_RAX, offsetof(struct trap_frame, rax));
     DEFINE(FRAME_SIZE, sizeof(struct trap_frame));
+    DEFINE(FRAME_RIP, offsetof(struct trap_frame, rip));
     DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));
 
     DEFINE(MARKS_TRIGGER, offsetof(struct marks, trigger));

@@ -37,7 +37,7 @@
 #define FOUR_GIB (1ull << 32)
 #define SYMBOL_STORE_BYTES (256 * 1024)
 
-void main(uint32_t magic, const void *info);    /* called by entry.asm alone */
+void main(uint32_t magic, const void *info); /* called by entry.asm alone */
 
 static struct boot_info boot;
 static struct options options;

@@ -86,6 +86,11 @@ trap_entry:
 
 ; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only
 ; an NMI, #DB or #MC can see the two disagree, and those decide by RSP.
+;
+; What each instruction buys: stub and registers as for an IST entry, below. TEST and JZ, twice: the
+; GS base, by CS, since IF is clear wherever CS and GS disagree. INC and CMOVZ: the IRQ stack, and
+; who is on it. Two pushes: the back-link and the way back. POP, DEC and JNS: off it again. CMP and
+; JE: whether another thread is due. In irq.c, ten: RSP, back-link and counter say the same.
 global irq_entry:function
 irq_entry:
         test    byte [rsp + 24], 3
@@ -101,14 +106,14 @@ irq_swapped:
         mov     rdi, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
 global irq_counted:function
-irq_counted:                                       ; the counter says one stack, RSP another
+irq_counted:                                    ; the counter says one stack, RSP another
         cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: leaves the thread's stack
         push    rdi                             ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
         pop     rsp
 global irq_back:function
-irq_back:                                          ; and again
+irq_back:                                       ; and again
         INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
         jns     leave_frame                     ; nested: no scheduling here
@@ -175,6 +180,15 @@ frame_resume:
 ; in its CPU's window, so RSP says where the TSS is although nobody knows yet whose GS base is
 ; loaded. That is found out from the base itself (ours lie in the upper half, ring 3's never do): CS
 ; cannot tell, since we may have interrupted an entry before its SWAPGS or an exit after it.
+;
+; What each instruction buys, over a gate and an IRET alone. The stub's three: one frame for all
+; vectors, with its number. 15 pushes and 15 pops: the registers, which C, the oops and whoever
+; looks at the frame need; one of the pushes is before the rest, to have RAX for the window. Three
+; on entry, three on exit: the level, so that an event of the same code does not overwrite the
+; frame. CLD and the odd RBP: the ABI, and a backtrace through the frame. MOV RDI: the handler's
+; argument. Five on entry, two on exit: whose GS base it is, which nothing but the base can say.
+; Then, in ist.c, seven: the frame lies where this CPU's stack, kind and level say, and TSS.ist[]
+; was lowered; and five on the way out: the deepest level there was, and this one given back.
 ; IST_ENTRY name, stack, handler
 %macro IST_ENTRY 3
 global %{1}_entry:function

@@ -13,7 +13,7 @@
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
-void irq_handler(struct trap_frame *frame);      /* called by entry.asm alone */
+void irq_handler(struct trap_frame *frame); /* called by entry.asm alone */
 
 static void unexpected(struct trap_frame *frame)
 {
@@ -44,9 +44,9 @@ static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame 
     fault_fatal();
 }
 
-/* What entry.asm has pushed on the IRQ stack when irq_handler is called: the back-link, the way back,
- * the return address; then irq_handler's RBP. So where RBP points, exactly, says that RSP has moved
- * to this CPU's IRQ stack, or has stayed on it. */
+/* What entry.asm has pushed on the IRQ stack when irq_handler is called: the back-link, the way
+ * back, the return address; then irq_handler's RBP. So where RBP points, exactly, says that RSP has
+ * moved to this CPU's IRQ stack, or has stayed on it. */
 #define ENTRY_WORDS 4
 
 static inline bool stack_is_right(const struct trap_frame *frame)

@@ -54,8 +54,8 @@ uint32_t ist_events_all(void)
 
 uint32_t ist_deepest(uint32_t cpu, enum stack_kind kind)
 {
-    uint32_t levels = (stack_top(cpu, kind, 0) - cpu_at(cpu)->ist_lowest[kind]) /
-                      stack_shapes[kind].level_size;
+    uint32_t levels =
+        (stack_top(cpu, kind, 0) - cpu_at(cpu)->ist_lowest[kind]) / stack_shapes[kind].level_size;
 
     return levels ? levels - 1 : 0;
 }
@@ -156,7 +156,8 @@ static __attribute__((noinline)) void handle_rare_nmi(struct trap_frame *frame)
     ist_leave(NMI_STACK);
 }
 
-/* What is rare is called last, so that nothing must be kept across a call on the way to the hook. */
+/* What is rare is called last, so that nothing must be kept across a call on the way to the hook.
+ */
 void nmi_handler(struct trap_frame *frame)
 {
     ist_enter(NMI_STACK, frame, "NMI");
@@ -170,10 +171,9 @@ void nmi_handler(struct trap_frame *frame)
     ist_leave(NMI_STACK);
 }
 
-/* The entries in entry.asm call with the frame right above the return address, where a handler finds
- * it again without having kept it. */
-#define FRAME_OF_HANDLER() \
-    ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
+/* The entries in entry.asm call with the frame right above the return address, where a handler
+ * finds it again without having kept it. */
+#define FRAME_OF_HANDLER() ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
 
 static __attribute__((noinline)) void ask_other_hooks(struct trap_frame *frame)
 {
@@ -219,7 +219,8 @@ void stack_fault_handler(struct trap_frame *frame)
 {
     ist_enter(STACKFAULT_STACK, frame, "#SS");
     count_event(EVENT_STACK_FAULT);
-    if (!hooks_take(VECTOR_SS, frame) && !fixup_apply(frame) && !(ist_end_thread && ist_end_thread(frame)))
+    if (!hooks_take(VECTOR_SS, frame) && !fixup_apply(frame) &&
+        !(ist_end_thread && ist_end_thread(frame)))
         oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
     ist_leave(STACKFAULT_STACK);
 }

@@ -10,17 +10,17 @@
 #include <stdint.h>
 
 struct marks {
-    uint64_t trigger;               /* before the instruction that causes the event */
-    uint64_t sent;                  /* after it, where it does not wait for the event */
-    uint64_t back;                  /* first instruction behind the event; 0: it never came */
-    uint64_t intended;              /* open loop: when the event ought to have been caused */
+    uint64_t trigger;  /* before the instruction that causes the event */
+    uint64_t sent;     /* after it, where it does not wait for the event */
+    uint64_t back;     /* first instruction behind the event; 0: it never came */
+    uint64_t intended; /* open loop: when the event ought to have been caused */
     uint64_t unused[4];
-    uint64_t entry;                 /* first instruction of a stamping stub */
-    uint64_t dispatch;              /* first instruction of the handler, on its stack */
-    uint64_t service;               /* its last */
-    uint64_t rsp;                   /* its stack */
+    uint64_t entry;    /* first instruction of a stamping stub */
+    uint64_t dispatch; /* first instruction of the handler, on its stack */
+    uint64_t service;  /* its last */
+    uint64_t rsp;      /* its stack */
     uint64_t unused2[4];
-    volatile uint64_t done;         /* last: the handler has written all of the above */
+    volatile uint64_t done; /* last: the handler has written all of the above */
     uint64_t unused3[7];
 } __attribute__((aligned(64)));
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 struct cpu_topology {
-    uint32_t smt;                   /* thread in its core */
-    uint32_t core;                  /* core in its package; modules, tiles and dies are not told */
+    uint32_t smt;  /* thread in its core */
+    uint32_t core; /* core in its package; modules, tiles and dies are not told */
     uint32_t package;
 };
 

@@ -13,7 +13,7 @@
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
-void trap_handler(struct trap_frame *frame);     /* called by entry.asm alone */
+void trap_handler(struct trap_frame *frame); /* called by entry.asm alone */
 
 void (*trap_user_fault)(struct trap_frame *frame);
 static void (*software_handlers[VECTOR_COUNT - HOOK_VECTORS])(struct trap_frame *frame);
@@ -69,8 +69,8 @@ static inline bool ist_at_rest(void)
 {
     uintptr_t window = (uintptr_t)this_cpu->self, differ = 0;
 
-#define DIFFER(symbol, name, ist, size, levels)                                                    \
-    differ |= this_cpu->ist_next[symbol##_STACK] ^                                                 \
+#define DIFFER(symbol, name, ist, size, levels)    \
+    differ |= this_cpu->ist_next[symbol##_STACK] ^ \
               (window + offsetof(struct cpu_window, stack_##symbol) + (size) * (levels));
     CPU_STACKS(DIFFER)
 #undef DIFFER
@@ -80,7 +80,8 @@ static inline bool ist_at_rest(void)
 void trap_check_user_entry(const struct trap_frame *frame)
 {
     if (__builtin_expect((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0] ||
-                         this_cpu->irq_nest != -1 || !ist_at_rest(), 0))
+                             this_cpu->irq_nest != -1 || !ist_at_rest(),
+                         0))
         wrong_entry(frame);
 }
 

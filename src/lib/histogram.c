@@ -6,7 +6,7 @@
 #include "lib/string.h"
 
 #define FEWEST_BEYOND 10
-#define LONGEST_PAIR 24             /* a blank, an index of five characters, a colon, ten digits */
+#define LONGEST_PAIR 24 /* a blank, an index of five characters, a colon, ten digits */
 
 void histogram_reset(struct histogram *h)
 {
@@ -42,8 +42,7 @@ int64_t histogram_bucket_high(int index)
     return (int64_t)(0 - least_magnitude((unsigned)-index));
 }
 
-bool histogram_percentile(const struct histogram *h, uint64_t parts, uint64_t whole,
-                          int64_t *value)
+bool histogram_percentile(const struct histogram *h, uint64_t parts, uint64_t whole, int64_t *value)
 {
     uint64_t rank = (h->count * parts + whole - 1) / whole, seen = 0;
     int index = -HISTOGRAM_LAST;
@@ -64,8 +63,8 @@ size_t histogram_text(const struct histogram *h, int *index, char *out, size_t s
     for (; *index <= HISTOGRAM_LAST && size - length > LONGEST_PAIR; ++*index) {
         uint32_t count = h->buckets[HISTOGRAM_LAST + *index];
         if (count)
-            length += format(out + length, size - length, "%s%d:%u", length ? " " : "", *index,
-                             count);
+            length +=
+                format(out + length, size - length, "%s%d:%u", length ? " " : "", *index, count);
     }
     return length;
 }

@@ -27,7 +27,7 @@
 struct histogram {
     int64_t min, max;
     uint64_t count;
-    uint32_t buckets[2 * HISTOGRAM_LAST + 1];   /* the index 0 is in the middle */
+    uint32_t buckets[2 * HISTOGRAM_LAST + 1]; /* the index 0 is in the middle */
 };
 
 static inline unsigned histogram_index_of(uint64_t magnitude)

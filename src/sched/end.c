@@ -14,7 +14,7 @@
 #include "lib/report.h"
 #include "sched/thread.h"
 
-extern char thread_end_from_user[];         /* entry.asm */
+extern char thread_end_from_user[]; /* entry.asm */
 
 static void note_end(struct thread *thread, const struct trap_frame *frame)
 {
@@ -51,7 +51,8 @@ static void say(struct thread *thread, const struct trap_frame *frame)
 /* Only a thread that was running, not an interrupt, softirq or handler that was in its way. */
 static bool was_in_thread(void)
 {
-    return ist_events_all() == 1 && this_cpu->irq_nest < 0 && this_cpu->current && !this_cpu->current->idle;
+    return ist_events_all() == 1 && this_cpu->irq_nest < 0 && this_cpu->current &&
+           !this_cpu->current->idle;
 }
 
 static bool end_thread(struct trap_frame *frame)

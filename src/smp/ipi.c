@@ -22,12 +22,12 @@
  * proofs. */
 static struct {
     bool taken;
-    bool broken;                    /* one was never answered: the next could not tell its answer */
+    bool broken; /* one was never answered: the next could not tell its answer */
     void (*function)(void);
-    bool asked[MAX_CPUS];           /* until it has answered */
+    bool asked[MAX_CPUS]; /* until it has answered */
 } call;
 
-static uint32_t stopped_by;         /* the CPU that ends the run, its index + 1; 0: nobody yet */
+static uint32_t stopped_by; /* the CPU that ends the run, its index + 1; 0: nobody yet */
 static uint32_t stopped;
 static bool asked_where[MAX_CPUS];
 
@@ -52,7 +52,7 @@ static bool wait_for_answer(uint32_t cpu, void (*pause)(void))
 bool ipi_call_others(void (*function)(void), void (*pause)(void))
 {
     while (__atomic_exchange_n(&call.taken, true, __ATOMIC_ACQUIRE))
-        pause();                        /* interrupts are on: this CPU answers the one before */
+        pause(); /* interrupts are on: this CPU answers the one before */
     uint32_t self = cpu_index();
     if (call.broken) {
         __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
@@ -86,7 +86,7 @@ static void reschedule_handler(struct trap_frame *frame)
 {
     (void)frame;
     count_event(EVENT_IPI);
-    apic_eoi();                         /* need_resched does the rest, on the way out */
+    apic_eoi(); /* need_resched does the rest, on the way out */
 }
 
 static void apic_error_handler(struct trap_frame *frame)

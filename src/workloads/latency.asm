@@ -72,6 +72,19 @@ CAUSE trap, int VECTOR_BENCH
 CAUSE breakpoint, int3
 CAUSE machine_check, int VECTOR_MC
 
+; Faults, which come back behind the instruction because the handler says so in the frame.
+%macro FAULT 2
+global latency_%1:function
+latency_%1:
+        mov     qword [resume], .back
+        STAMP   MARKS_TRIGGER
+        %2
+.back:  STAMP   MARKS_BACK
+        ret
+%endmacro
+FAULT stack_fault, {mov ss, edi}                ; a selector of a segment that is not present
+FAULT double_fault, {mov rax, [rdi]}            ; not canonical, while #GP has no gate
+
 ; A single step: the trap comes after the NOP, the first instruction that begins with TF set. The
 ; handler clears TF in the frame.
 global latency_step:function
@@ -148,6 +161,17 @@ latency_hook:
         mov     [marks + MARKS_DONE], rax
         ret
 
+global latency_fault_hook:function
+latency_fault_hook:
+        STAMP   MARKS_DISPATCH
+        mov     [marks + MARKS_RSP], rsp
+        mov     rax, [resume]
+        mov     [rdi + FRAME_RIP], rax
+        STAMP   MARKS_SERVICE
+        mov     eax, 1
+        mov     [marks + MARKS_DONE], rax
+        ret
+
 ; Of an interrupt: with the EOI, which is part of the service.
 global latency_irq:function
 latency_irq:
@@ -187,5 +211,8 @@ latency_user:
         mov     r9, rax
         int     VECTOR_BENCH_USER
         jmp     latency_user
+
+section .bss
+resume: resq    1
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The workload `latency`: what it costs to be interrupted onto each stack. SDM volume 3, 6.12, 6.14,
- * 10.6.
+/* The workload `latency`: what it costs to be interrupted onto each stack. SDM volume
+ * 3, 6.12, 6.14, 10.6.
  *
  * It runs alone and ends by itself. Each measurement takes one event, one way of causing it, one
- * mode, from one CPU to one CPU. Ticks are held off (CR8) while an interrupt to oneself is measured;
- * whoever else is interrupted meanwhile takes his interrupts as they come, and the outliers say so. */
+ * mode, from one CPU to one CPU. Ticks are held off (CR8) while an interrupt to oneself is
+ * measured; whoever else is interrupted meanwhile takes his interrupts as they come, and the
+ * outliers say so. */
 #include <stddef.h>
 
 #include "cpu/clock.h"
@@ -25,21 +26,22 @@
 #include "sched/user.h"
 #include "smp/apic.h"
 #include "smp/ipi.h"
+#include "workloads/events.h"
 #include "workloads/latency_crew.h"
 #include "workloads/latency_measure.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
-#define SAMPLES 10000               /* what 99.9 % needs */
-#define SAMPLES_OTHER 1000          /* of modes other than warm, and of parts: 99 % */
+#define SAMPLES 10000      /* what 99.9 % needs */
+#define SAMPLES_OTHER 1000 /* of modes other than warm, and of parts: 99 % */
 #define SAMPLES_PAIR 200
-#define SAMPLES_FEWER 10            /* part of them where each instruction counts: they are alike */
+#define SAMPLES_FEWER 10 /* part of them where each instruction counts: they are alike */
 #define WARM_UP 64
 #define LIMIT_MS 800
 #define LIMIT_PAIR_MS 100
-#define MOST_SELF 4                 /* CPUs on which events to oneself are measured */
-#define MOST_PAIR_CPUS 16           /* evenly spread among all */
-#define LIMIT_PAIRS_MS 15000        /* for all of them */
+#define MOST_SELF 4          /* CPUs on which events to oneself are measured */
+#define MOST_PAIR_CPUS 16    /* evenly spread among all */
+#define LIMIT_PAIRS_MS 15000 /* for all of them */
 #define OUTER_ROUNDS 20000000
 
 /* latency.asm */
@@ -48,11 +50,14 @@ void latency_trap(void);
 void latency_breakpoint(void);
 void latency_machine_check(void);
 void latency_step(void);
+void latency_stack_fault(uint32_t selector);
+void latency_double_fault(uint64_t address);
+bool latency_fault_hook(struct trap_frame *frame);
 void latency_softirq(void);
 void latency_send(volatile uint32_t *icr, uint32_t command, uint32_t destination);
 void latency_send_stamped(volatile uint32_t *icr, uint32_t command, uint32_t destination);
 bool latency_hook(struct trap_frame *frame);
-void latency_nmi(struct trap_frame *frame);     /* the same; nobody looks at what it returns */
+void latency_nmi(struct trap_frame *frame); /* the same; nobody looks at what it returns */
 void latency_irq(struct trap_frame *frame);
 void latency_softirq_handler(unsigned softirq);
 extern const char latency_user[];
@@ -64,9 +69,9 @@ struct cause {
     const char *name;
     enum stack_kind stack;
     void (*shoot)(const struct cause *event, const struct measure *m);
-    void (*cause)(void);            /* an exception's */
-    uint32_t command;               /* of the ICR */
-    bool step;                      /* POPFQ sets it up: no part of the event */
+    void (*cause)(void); /* an exception's */
+    uint32_t command;    /* of the ICR */
+    bool step;           /* POPFQ sets it up: no part of the event */
 };
 
 struct shooting {
@@ -78,6 +83,22 @@ static void shoot_exception(const struct cause *event, const struct measure *m)
 {
     (void)m;
     event->cause();
+}
+
+static void shoot_stack_fault(const struct cause *event, const struct measure *m)
+{
+    (void)event;
+    (void)m;
+    latency_stack_fault(ABSENT_SS);
+}
+
+static void shoot_double_fault(const struct cause *event, const struct measure *m)
+{
+    (void)event;
+    (void)m;
+    idt_load_without_gp(true);
+    latency_double_fault(NOT_CANONICAL);
+    idt_load_without_gp(false);
 }
 
 static void send(const struct cause *event, const struct measure *m)
@@ -190,7 +211,7 @@ static void shoot_switch(const struct cause *event, const struct measure *m)
 {
     (void)event;
     (void)m;
-    marks.done = 0;                     /* a tick may have let the other one run before */
+    marks.done = 0; /* a tick may have let the other one run before */
     marks.trigger = read_tsc_in_order();
     do {
         thread_yield();
@@ -206,17 +227,21 @@ static const struct cause
     event_irq = {"irq", IRQ_STACK, shoot_send, NULL, IPI(VECTOR_BENCH_IRQ), false},
     event_nested = {"irq-nested", IRQ_STACK, shoot_nested, NULL, IPI(VECTOR_BENCH_IRQ), false},
     event_softirq = {"softirq", IRQ_STACK, shoot_exception, latency_softirq, 0, false},
-    event_irq_softirq = {"irq-softirq", IRQ_STACK, shoot_send, NULL, IPI(VECTOR_BENCH_RAISE), false},
+    event_irq_softirq = {"irq-softirq",           IRQ_STACK, shoot_send, NULL,
+                         IPI(VECTOR_BENCH_RAISE), false},
     event_nmi = {"nmi", NMI_STACK, shoot_send, NULL, APIC_COMMAND_NMI, false},
     event_debug = {"db", DEBUG_STACK, shoot_exception, latency_step, 0, true},
     event_breakpoint = {"bp", DEBUG_STACK, shoot_exception, latency_breakpoint, 0, false},
     event_machine_check = {"mc", MCE_STACK, shoot_exception, latency_machine_check, 0, false},
+    event_stack_fault = {"ss", STACKFAULT_STACK, shoot_stack_fault, NULL, 0, false},
+    event_double_fault = {"df", DOUBLEFAULT_STACK, shoot_double_fault, NULL, 0, false},
     event_wake = {"wake", THREAD_STACK, shoot_wake, NULL, 0, false},
     event_switch = {"switch", THREAD_STACK, shoot_switch, NULL, 0, false};
 
 static const struct cause *const self_events[] = {
-    &event_trap,  &event_irq,        &event_nested,        &event_softirq, &event_irq_softirq,
-    &event_nmi,   &event_debug,      &event_breakpoint,    &event_machine_check,
+    &event_trap,          &event_irq,         &event_nested,       &event_softirq,
+    &event_irq_softirq,   &event_nmi,         &event_debug,        &event_breakpoint,
+    &event_machine_check, &event_stack_fault, &event_double_fault,
 };
 static const struct cause *const cross_events[] = {&event_irq, &event_irq_softirq, &event_nmi};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -244,6 +269,8 @@ static void take_over_handlers(void)
     hook_add(VECTOR_DB, latency_hook);
     hook_add(VECTOR_BP, latency_hook);
     hook_add(VECTOR_MC, latency_hook);
+    hook_add(VECTOR_SS, latency_fault_hook);
+    hook_add(VECTOR_DF, latency_fault_hook);
 }
 
 /* Until the time has come: later than that already, at once. */
@@ -274,7 +301,7 @@ static void shoot_all(const void *argument)
         s->event->shoot(s->event, m);
         tallies[m->from].sent++;
         tallies[m->to].received += marks.done;
-        more = latency_take(m);         /* before another interrupt leaves its stub's stamp */
+        more = latency_take(m); /* before another interrupt leaves its stub's stamp */
         interrupts_restore(flags);
     } while (more);
     latency_end(m);
@@ -309,7 +336,7 @@ static void shoot_with_partner(const void *argument)
             return;
         generation = partner->generation;
         thread_wake(partner);
-        thread_sleep_ms(1);             /* until it blocks */
+        thread_sleep_ms(1); /* until it blocks */
     }
     shoot_all(s);
     if (partner) {
@@ -453,7 +480,8 @@ static void measure_event(const struct cause *event, uint32_t from, uint32_t to)
     if (from != to && event->command)
         measure_open_loop(event, m);
     m.samples = SAMPLES_OTHER;
-    if (event->command || event->cause == latency_trap || event->stack < IRQ_STACK) {
+    if (event->command || event->cause == latency_trap ||
+        (event->stack < IRQ_STACK && event != &event_double_fault)) {
         m.pass = PASS_STUB;
         measure(event, m);
     }
@@ -472,8 +500,12 @@ static void measure_event(const struct cause *event, uint32_t from, uint32_t to)
 
 static void measure_self(uint32_t cpu)
 {
-    struct measure null = {.from = cpu, .to = cpu, .samples = SAMPLES, .limit_ms = LIMIT_MS,
-                           .pass = PASS_EMPTY, .brief = true};
+    struct measure null = {.from = cpu,
+                           .to = cpu,
+                           .samples = SAMPLES,
+                           .limit_ms = LIMIT_MS,
+                           .pass = PASS_EMPTY,
+                           .brief = true};
 
     measure(&event_null, null);
     for (unsigned i = 0; i < COUNT(self_events); i++)
@@ -521,9 +553,13 @@ static void measure_surcharge(uint32_t cpu)
     int64_t same = 0;
 
     for (unsigned i = 0; i < COUNT(gates); i++) {
-        struct shooting s = {&event_trap, {.from = cpu, .to = cpu, .pass = PASS_BARE,
-                                           .stack = gates[i].stack, .samples = SAMPLES,
-                                           .limit_ms = LIMIT_MS}};
+        struct shooting s = {&event_trap,
+                             {.from = cpu,
+                              .to = cpu,
+                              .pass = PASS_BARE,
+                              .stack = gates[i].stack,
+                              .samples = SAMPLES,
+                              .limit_ms = LIMIT_MS}};
         take_samples(&s, gates[i].table);
         if (i == 0)
             same = latency_typical(STAGE_ROUND_TRIP);

@@ -17,10 +17,10 @@
 
 #define BREATH_MS 1000
 #define CACHE_LINE 64
-#define TOP_BYTES 1024              /* of each stack: what an event writes */
-#define SETTLE_PER_S 50000          /* a target gets this part of a second to halt */
+#define TOP_BYTES 1024     /* of each stack: what an event writes */
+#define SETTLE_PER_S 50000 /* a target gets this part of a second to halt */
 #define LOAD_BYTES (64 * 1024)
-#define LOAD_STRIDE 256             /* bytes written to, between two PAUSEs */
+#define LOAD_STRIDE 256 /* bytes written to, between two PAUSEs */
 
 static struct member {
     struct thread *thread;
@@ -34,7 +34,7 @@ static struct thread *chief;
 static struct {
     volatile bool stop;
     uint64_t unused[7];
-    volatile uint32_t asked;        /* for caches or TLB to be made cold, or for the time */
+    volatile uint32_t asked; /* for caches or TLB to be made cold, or for the time */
     uint64_t unused2[7];
     volatile uint32_t answered;
     volatile uint64_t tsc;
@@ -127,7 +127,8 @@ static void flush_data(void)
         flush(stack_top(cpu_index(), kind, 0) - TOP_BYTES, stack_top(cpu_index(), kind, 0));
     flush((uintptr_t)idt, (uintptr_t)(idt + VECTOR_COUNT));
     flush((uintptr_t)&marks, (uintptr_t)(&marks + 1));
-    flush(read_rsp() & -(uintptr_t)CACHE_LINE, (read_rsp() & -(uintptr_t)CACHE_LINE) + TOP_BYTES / 4);
+    flush(read_rsp() & -(uintptr_t)CACHE_LINE,
+          (read_rsp() & -(uintptr_t)CACHE_LINE) + TOP_BYTES / 4);
     __asm__ volatile("mfence" : : : "memory");
 }
 
@@ -136,7 +137,7 @@ static void go_cold(enum mode mode)
     if (mode == MODE_COLD_DATA)
         flush_data();
     else if (mode == MODE_COLD_TLB)
-        write_cr3(read_cr3());          /* no page is global */
+        write_cr3(read_cr3()); /* no page is global */
 }
 
 /* The target of another CPU's events: awake, and cold when it is asked to be. */
@@ -145,7 +146,7 @@ static void be_busy(const void *argument)
     const struct measure *m = argument;
 
     if (m->pass == PASS_STUB)
-        write_cr8(CR8_ALL_BUT_BENCH);   /* a tick's stub would stamp too */
+        write_cr8(CR8_ALL_BUT_BENCH); /* a tick's stub would stamp too */
     while (!with_target.stop) {
         if (with_target.asked != with_target.answered) {
             go_cold(m->mode);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The benchmark's threads: one a CPU, which does one job at a time for the main thread; and the jobs
- * of those that are not measured. */
+/* The benchmark's threads: one a CPU, which does one job at a time for the main thread; and the
+ * jobs of those that are not measured. */
 #ifndef ISTSTORM_WORKLOADS_LATENCY_CREW_H
 #define ISTSTORM_WORKLOADS_LATENCY_CREW_H
 
@@ -9,7 +9,7 @@
 
 #include "workloads/latency_measure.h"
 
-#define CR8_ALL_BUT_BENCH 14        /* priority class 15 alone gets through */
+#define CR8_ALL_BUT_BENCH 14 /* priority class 15 alone gets through */
 
 /* A thread on each CPU. Main thread. False: out of memory. */
 bool crew_start(void);
@@ -27,8 +27,8 @@ void crew_release(void);
 /* Before each sample, on the CPU `from`: makes the mode true there and on `to`. */
 void crew_prepare_sample(const struct measure *m);
 
-/* The TSC of `to` less that of `from`, from the exchange with the least round trip. An offset within
- * its bound is taken for none. Main thread. */
+/* The TSC of `to` less that of `from`, from the exchange with the least round trip. An offset
+ * within its bound is taken for none. Main thread. */
 struct clock_offset {
     int64_t cycles;
     uint64_t bound_cycles;

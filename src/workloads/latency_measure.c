@@ -17,8 +17,8 @@
 #define COUNTING_TRIES 5
 #define THOUSAND 1000
 #define WORST 16
-#define ROUND 64                    /* samples between two looks at the SMI counter and the clock */
-#define GAP_PER_S 10000             /* a gap is longer than this part of a second */
+#define ROUND 64        /* samples between two looks at the SMI counter and the clock */
+#define GAP_PER_S 10000 /* a gap is longer than this part of a second */
 #define BUCKETS_TEXT 3200
 
 /* latency.asm */
@@ -67,17 +67,17 @@ struct counters {
 static struct {
     struct histogram all[STAGE_COUNT], smi_free[STAGE_COUNT];
     int64_t first[STAGE_COUNT];
-    int64_t round[ROUND][STAGE_COUNT];  /* since the last look at the SMI counter */
+    int64_t round[ROUND][STAGE_COUNT]; /* since the last look at the SMI counter */
     uint32_t in_round;
     struct worst worst[WORST];
     uint32_t worst_count;
-    uint32_t taken;                     /* with warm-up */
+    uint32_t taken; /* with warm-up */
     uint64_t start_tsc, end_tsc, last_back;
     uint64_t gaps, longest_gap;
     bool has_smi, has_ratio, has_thermal;
     uint64_t smi_at_start, smi_at_round, smi_now;
     uint64_t aperf, mperf;
-    struct counters before[2];          /* of `from` and `to` */
+    struct counters before[2]; /* of `from` and `to` */
     uint32_t batch;
 } now;
 static uint32_t last_id;
@@ -163,7 +163,6 @@ static void look_around(const struct measure *m)
 
 void latency_begin(const struct measure *m)
 {
-    uint64_t aperf;
     uint32_t batch = now.batch;
 
     memset(&now, 0, sizeof(now));
@@ -175,9 +174,8 @@ void latency_begin(const struct measure *m)
     }
     now.has_smi = msr_try_read(MSR_SMI_COUNT, &now.smi_at_start) && !cpu_features.emulated;
     now.smi_at_round = now.smi_at_start;
-    now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &aperf) &&
+    now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &now.aperf) &&
                     msr_try_read(MSR_MPERF, &now.mperf);
-    now.aperf = aperf;
     now.has_thermal = cpu_features.thermal_sensor;
     now.start_tsc = read_tsc();
     look_around(m);
@@ -200,18 +198,14 @@ static int64_t overhead_of(const struct measure *m, enum stage stage)
     int64_t step = m->step ? o->step : 0;
 
     switch (stage) {
-    case STAGE_ENTRY:
-        return o->entry + step;
-    case STAGE_DISPATCH:
-        return taker->dispatch;
+    case STAGE_ENTRY: return o->entry + step;
+    case STAGE_DISPATCH: return taker->dispatch;
     case STAGE_SERVICE:
-    case STAGE_EXIT:
-        return taker->pair;
+    case STAGE_EXIT: return taker->pair;
     case STAGE_ROUND_TRIP:
-    case STAGE_INTENDED:            /* the handler's two stamps are on that way too */
+    case STAGE_INTENDED: /* the handler's two stamps are on that way too */
         return o->pair + step + (m->pass == PASS_WHOLE ? 2 * taker->pair : 0);
-    default:
-        return o->pair + step;
+    default: return o->pair + step;
     }
 }
 
@@ -344,7 +338,8 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
 {
     int64_t whole = value[m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP];
 
-    if (latency_break_cycles && m->pass == PASS_WHOLE && value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
+    if (latency_break_cycles && m->pass == PASS_WHOLE &&
+        value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
         break_off(m, value[STAGE_ROUND_TRIP]);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         if (value[stage] != REPORT_UNKNOWN)
@@ -413,7 +408,7 @@ static void report_the_batch(const struct measure *m)
         .smis = now.has_smi ? (int64_t)(now.smi_now - now.smi_at_start) : REPORT_UNKNOWN,
         .mhz = mean_mhz(),
         .thermal = now.has_thermal && msr_try_read(MSR_THERM_STATUS, &thermal) ? (int64_t)thermal
-                                                                              : REPORT_UNKNOWN,
+                                                                               : REPORT_UNKNOWN,
         .gaps = now.gaps,
         .longest_gap_cycles = now.longest_gap,
     });
@@ -469,7 +464,8 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
 
 static void report_worst(const struct measure *m)
 {
-    for (uint32_t i = now.worst_count; i-- > 0 && !m->brief;) {
+    /* Where instructions are counted, all samples are alike, and none is worse for a reason. */
+    for (uint32_t i = now.worst_count; i-- > 0 && !m->brief && !counts_instructions;) {
         const struct worst *w = &now.worst[i];
         char cause[32];
         format(cause, sizeof(cause), "%s%s%s%s%s", w->tick ? " tick" : "", w->irq ? " irq" : "",

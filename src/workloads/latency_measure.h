@@ -13,60 +13,60 @@
 #include "cpu/stacks.h"
 
 /* S(symbol, name): the parts of an event's way, and its way as a whole. */
-#define STAGES(S)                                                                                  \
-    S(SEND, "send")                 /* until the instruction that sends is over */                 \
-    S(ENTRY, "entry")               /* until the stub's first instruction */                       \
-    S(DISPATCH, "dispatch")         /* from there to the handler's first, on its stack */          \
-    S(SERVICE, "service")           /* the handler */                                              \
-    S(EXIT, "exit")                 /* from its last to the first one back */                      \
-    S(ONE_WAY, "one-way")           /* from the trigger to the handler's first */                  \
-    S(ROUND_TRIP, "round-trip")     /* from the trigger to the first one back */                   \
-    S(INTENDED, "round-trip")       /* from when the trigger ought to have come: open loop */
+#define STAGES(S)                                                                     \
+    S(SEND, "send")             /* until the instruction that sends is over */        \
+    S(ENTRY, "entry")           /* until the stub's first instruction */              \
+    S(DISPATCH, "dispatch")     /* from there to the handler's first, on its stack */ \
+    S(SERVICE, "service")       /* the handler */                                     \
+    S(EXIT, "exit")             /* from its last to the first one back */             \
+    S(ONE_WAY, "one-way")       /* from the trigger to the handler's first */         \
+    S(ROUND_TRIP, "round-trip") /* from the trigger to the first one back */          \
+    S(INTENDED, "round-trip")   /* from when the trigger ought to have come: open loop */
 
 enum stage {
 #define STAGE_ENUM(symbol, name) STAGE_##symbol,
     STAGES(STAGE_ENUM)
 #undef STAGE_ENUM
-    STAGE_COUNT
+        STAGE_COUNT
 };
 
 /* In what state CPU and caches are; never mixed in one measurement. */
-#define MODES(M)                                                                                   \
-    M(WARM, "warm")                                                                                \
-    M(COLD_DATA, "cold-data")       /* stacks, per-CPU data, IDT and the sender's own flushed */   \
-    M(COLD_TLB, "cold-tlb")                                                                        \
-    M(LOADED, "loaded")             /* all CPUs that take no part write to memory */               \
-    M(HALTED, "halted")             /* the target sleeps in HLT */
+#define MODES(M)                                                                           \
+    M(WARM, "warm")                                                                        \
+    M(COLD_DATA, "cold-data") /* stacks, per-CPU data, IDT and the sender's own flushed */ \
+    M(COLD_TLB, "cold-tlb")                                                                \
+    M(LOADED, "loaded") /* all CPUs that take no part write to memory */                   \
+    M(HALTED, "halted") /* the target sleeps in HLT */
 
 enum mode {
 #define MODE_ENUM(symbol, name) MODE_##symbol,
     MODES(MODE_ENUM)
 #undef MODE_ENUM
-    MODE_COUNT
+        MODE_COUNT
 };
 
 /* Which stamps a measurement takes: those on the way would add to the way as a whole. */
 enum pass {
-    PASS_WHOLE,                     /* one-way, service, exit, round trip */
-    PASS_STUB,                      /* entry and dispatch, through a stamping stub */
+    PASS_WHOLE, /* one-way, service, exit, round trip */
+    PASS_STUB,  /* entry and dispatch, through a stamping stub */
     PASS_SEND,
-    PASS_EMPTY,                     /* the round trip alone: the null test */
-    PASS_BARE                       /* entry and round trip: through a gate that comes and goes */
+    PASS_EMPTY, /* the round trip alone: the null test */
+    PASS_BARE   /* entry and round trip: through a gate that comes and goes */
 };
 
 struct measure {
     const char *event;
-    enum stack_kind stack;          /* that the handler must be on */
+    enum stack_kind stack; /* that the handler must be on */
     enum mode mode;
     enum pass pass;
     uint32_t from, to;
-    uint32_t samples, warm_up;      /* the warm-up is thrown away, but for the very first sample */
-    uint32_t limit_ms;              /* ends it with fewer samples */
-    uint64_t interval_cycles;       /* open loop: mean time between intended triggers; or 0 */
-    int64_t offset;                 /* TSC of `to` less that of `from` */
-    bool one_way;                   /* the offset is good enough */
-    bool step;                      /* a single step, whose trigger's stamp comes before a POPFQ */
-    bool brief;                     /* no outliers */
+    uint32_t samples, warm_up; /* the warm-up is thrown away, but for the very first sample */
+    uint32_t limit_ms;         /* ends it with fewer samples */
+    uint64_t interval_cycles;  /* open loop: mean time between intended triggers; or 0 */
+    int64_t offset;            /* TSC of `to` less that of `from` */
+    bool one_way;              /* the offset is good enough */
+    bool step;                 /* a single step, whose trigger's stamp comes before a POPFQ */
+    bool brief;                /* no outliers */
 };
 
 /* What an empty pair of stamps costs on each CPU, and the null test beside it. On that CPU, thread

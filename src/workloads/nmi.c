@@ -22,7 +22,7 @@
 
 #define BURST_ONE_IN 16
 #define BURST_MOST 8
-#define LOST_NMI 10                 /* from this one to a CPU on, inject=lost-nmi loses them */
+#define LOST_NMI 10 /* from this one to a CPU on, inject=lost-nmi loses them */
 
 static struct tally tallies[MAX_CPUS];
 static struct target_claims claims;
@@ -38,7 +38,7 @@ static void receive(struct trap_frame *frame)
     tallies[this_cpu->index].received++;
     if (inject_planted(INJECT_EXHAUST_NMI) && cpu_index() == inject_cpu()) {
         apic_send_nmi(this_cpu->apic_id);
-        fault_read(0);                  /* its IRET lets the NMI in that was latched */
+        fault_read(0); /* its IRET lets the NMI in that was latched */
     }
 }
 

@@ -363,6 +363,12 @@ static void test_end_and_stop(void **state)
     assert_int_equal(options.end, END_HALT);
     assert_false(options.stop_at_first);
     assert_error("end=never", "'end=never': not an end; exit poweroff reboot halt");
+    assert_true(options.break_cycles == 0);
+    assert_good("break=18446744073709551615");
+    assert_true(options.break_cycles == UINT64_MAX);
+    assert_error("break=0", "'break=0': not a number of cycles; a number of TSC cycles, 1 or more");
+    assert_error("break=10us", "'break=10us': not a number of cycles; a number of TSC cycles, "
+                 "1 or more");
     assert_error("stop=never", "'stop=never': not when to stop; first end");
 }
 

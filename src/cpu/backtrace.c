@@ -18,18 +18,27 @@ struct step {
     uint64_t rip, rbp, rsp;
 };
 
+/* Frames and links lie on our stacks alone. Anything else, ring 3's memory above all, is not read: its
+ * RBP is whatever it likes. */
+static bool readable(uintptr_t address, size_t size)
+{
+    enum stack_kind kind = stack_find(address).kind;
+
+    return kind <= THREAD_STACK && paging_readable(address, size);
+}
+
 /* Goes one call or frame back; false at the end, or where memory cannot be read. */
 static bool step_back(struct step *at)
 {
     if (at->rbp & 1) {
         const struct trap_frame *frame = (const struct trap_frame *)(at->rbp - 1);
-        if (!paging_readable((uintptr_t)frame, sizeof(*frame)) || frame_from_user(frame))
+        if (!readable((uintptr_t)frame, sizeof(*frame)) || frame_from_user(frame))
             return false;
         *at = (struct step){frame->rip, frame->rbp, frame->rsp};
         return true;
     }
     const uint64_t *link = (const uint64_t *)at->rbp;
-    if (at->rbp == 0 || at->rbp & 7 || !paging_readable(at->rbp, 2 * sizeof(*link)) || !link[1])
+    if (at->rbp & 7 || !readable(at->rbp, 2 * sizeof(*link)) || !link[1])
         return false;
     *at = (struct step){link[1], link[0], at->rbp + 2 * sizeof(*link)};
     return true;
@@ -45,7 +54,7 @@ static void format_stack(char *out, size_t size, const struct stack_place *place
 
 static void report_step(const struct step *at)
 {
-    struct stack_place place = stack_find(at->rsp);
+    struct stack_place place = stack_of_rsp(at->rsp);
     char stack[16];
     uint64_t offset;
     const char *symbol = symbol_find(at->rip, &offset);
@@ -67,7 +76,7 @@ static unsigned collect_stacks(struct step at, struct stack_place *out, unsigned
     unsigned count = 0, steps = 0;
 
     do {
-        struct stack_place place = stack_find(at.rsp);
+        struct stack_place place = stack_of_rsp(at.rsp);
         if (count == 0 || !same_place(&out[count - 1], &place))
             out[count++] = place;
     } while (count < most && steps++ < MOST_STEPS && step_back(&at));

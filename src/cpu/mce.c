@@ -28,7 +28,8 @@
 #define MSR_MC_MISC(bank) (0x403 + 4 * (bank))
 #define RENDEZVOUS_US 100000
 
-static uint32_t arrived;            /* CPUs in a #MC with MCIP set */
+static uint32_t arrived;            /* machine checks with MCIP set, of all CPUs */
+static uint32_t round_start;        /* of those, the ones before the round that is under way */
 
 static unsigned bank_count(void)
 {
@@ -82,20 +83,28 @@ static uint64_t take_banks(bool uncorrected_too)
     return seen;
 }
 
-/* Returns how many came: all, where it was broadcast; this one alone, where it was not. */
+/* Each arrival is a ticket, and a round is as many tickets as there are CPUs; nothing is reset, so who
+ * is late to look still sees that its round is full. */
 static uint32_t meet_the_others(void)
 {
     uint64_t end = clock_ns() + RENDEZVOUS_US * 1000ull;
-    uint32_t online = 0, met;
+    uint32_t online = 0, first, met;
 
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         online += cpu_at(cpu)->online;
-    met = __atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL);
+    first = __atomic_load_n(&round_start, __ATOMIC_ACQUIRE);
+    met = __atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL) - first;
     while (met < online && clock_ns() < end) {
         cpu_relax_rarely();
-        met = __atomic_load_n(&arrived, __ATOMIC_ACQUIRE);
+        met = __atomic_load_n(&arrived, __ATOMIC_ACQUIRE) - first;
     }
-    return met;
+    return met < online ? met : online;
+}
+
+/* The next round begins where this one ended; each of its CPUs says the same. */
+static void begin_next_round(void)
+{
+    __atomic_store_n(&round_start, __atomic_load_n(&arrived, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 }
 
 bool machine_check_take(void)
@@ -109,11 +118,11 @@ bool machine_check_take(void)
         return false;
     seen = take_banks(true);
     met = meet_the_others();
+    begin_next_round();
     fault_report(CHECK_HARDWARE, &place, "machine check, bank status 0x%lx, met by %u CPUs%s", seen,
                  met, seen & MC_STATUS_OVERFLOW ? ", others were lost" : "");
     if (!(mcg & MCG_STATUS_RIPV) || seen & MC_STATUS_CONTEXT_CORRUPT)
         fault_fatal();
-    __atomic_store_n(&arrived, 0, __ATOMIC_RELEASE);
     write_msr(MSR_MCG_STATUS, 0);       /* MCIP last: until then another #MC is a shutdown */
     return true;
 }

@@ -54,6 +54,13 @@ struct stack_place stack_find(uintptr_t address)
     return (struct stack_place){.kind = NO_STACK};
 }
 
+struct stack_place stack_of_rsp(uintptr_t rsp)
+{
+    struct stack_place at = stack_find(rsp), below = stack_find(rsp - 1);
+
+    return at.kind > THREAD_STACK && below.kind <= THREAD_STACK ? below : at;
+}
+
 const char *stack_name(enum stack_kind kind)
 {
     if (kind < CPU_STACK_KINDS)

@@ -85,21 +85,22 @@ void trap_check_user_entry(const struct trap_frame *frame)
         wrong_entry(frame);
 }
 
-static _Noreturn void unexpected(struct trap_frame *frame)
-{
-    if (frame->vector == VECTOR_PF)
-        oops(frame, "#PF at 0x%lx (%s), error code 0x%lx", read_cr2(), stack_describe(read_cr2()),
-             frame->error_code);
-    oops(frame, "%s (vector %lu) that nobody asked for, error code 0x%lx",
-         vector_name(frame->vector), frame->vector, frame->error_code);
-}
-
 /* The processor could not push an event's frame: the #PF comes after it, and the event is gone, so
  * nothing that expected it may go on (SDM volume 3, table 6-5). */
 static bool is_exhaustion(const struct trap_frame *frame)
 {
     return frame->vector == VECTOR_PF && !frame_from_user(frame) &&
            stack_find(read_cr2()).kind == GUARD_PAGE;
+}
+
+static _Noreturn void unexpected(struct trap_frame *frame)
+{
+    if (frame->vector == VECTOR_PF)
+        oops(frame, "#PF at 0x%lx (%s), error code 0x%lx%s", read_cr2(),
+             stack_describe(read_cr2()), frame->error_code,
+             is_exhaustion(frame) ? "; the event that came is lost" : "");
+    oops(frame, "%s (vector %lu) that nobody asked for, error code 0x%lx",
+         vector_name(frame->vector), frame->vector, frame->error_code);
 }
 
 void trap_handler(struct trap_frame *frame)

@@ -112,6 +112,13 @@ static void note_use(const struct thread *thread)
         most_used[thread->cpu] = used;
 }
 
+void threads_measure(void)
+{
+    for (uint32_t slot = 0; slot < MOST_THREADS; slot++)
+        if (threads[slot].state != THREAD_FREE)
+            note_use(&threads[slot]);
+}
+
 void thread_hide(struct thread *zombie)
 {
     uintptr_t low = thread_stack(zombie), user = (uintptr_t)zombie->user_stack;
@@ -137,13 +144,22 @@ static void release_slot(struct thread *thread)
         thread_wake(joiner);
 }
 
+static bool any_readable(uintptr_t low, uintptr_t high)
+{
+    bool any = false;
+
+    for (uintptr_t page = low; page < high; page += PAGE_SIZE)
+        any |= paging_readable(page, 1);
+    return any;
+}
+
 void thread_release(struct thread *zombie)
 {
     uintptr_t low = thread_stack(zombie), user = (uintptr_t)zombie->user_stack;
 
-    if (paging_readable(low, 1)) {
+    if (any_readable(low, low + THREAD_SIZE) || (user && any_readable(user, user + PAGE_SIZE))) {
         struct fault_place place = fault_here("reaper");
-        fault_report(CHECK_LEAK, &place, "the stack of a zombie can still be read");
+        fault_report(CHECK_LEAK, &place, "a stack of a zombie can still be read");
     }
     if (inject_planted(INJECT_STACK_LEAK))
         low += PAGE_SIZE;

@@ -94,7 +94,11 @@ void thread_mend(struct thread *thread);
 /* Threads that are not free: alive or zombies. */
 uint32_t threads_alive(void);
 
-/* The most that any reaped thread of a CPU has used of its stack, in bytes. Any context. */
+/* Measures the stacks of the threads that live; those of the dead were measured when they were reaped.
+ * Main thread, at rest. */
+void threads_measure(void);
+
+/* The most that any measured thread of a CPU has used of its stack, in bytes. Any context. */
 uint32_t thread_stack_most_used(uint32_t cpu);
 
 /* For reaper.c: a zombie's stacks disappear; when every CPU has forgotten them, the rest goes

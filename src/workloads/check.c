@@ -167,6 +167,7 @@ static void report_events(const struct percpu *cpu)
 
 void check_last_look(void)
 {
+    threads_measure();
     for (uint32_t i = 0; i < target_count; i++) {
         const struct percpu *cpu = cpu_at(target_cpus[i]);
         report_events(cpu);

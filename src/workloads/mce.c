@@ -14,6 +14,9 @@
 #include "sched/thread.h"
 #include "workloads/workload.h"
 
+/* One level is left for a true machine check, which may come at the deepest. */
+#define MOST_NESTED (IST_LEVELS - 2)
+
 static struct tally tallies[MAX_CPUS];
 
 static struct {
@@ -70,13 +73,13 @@ static void probe(struct random *random)
 {
     (void)random;
     turn(0);
-    turn(IST_LEVELS - 1);
+    turn(MOST_NESTED);
 }
 
 static void run(void *random)
 {
     while (!thread_stopping())
-        turn(random_below(random, IST_LEVELS));
+        turn(random_below(random, MOST_NESTED + 1));
 }
 
 WORKLOAD(mce) = {

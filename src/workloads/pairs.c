@@ -86,12 +86,23 @@ static void raise_double_fault(void)
     interrupts_restore(flags);
 }
 
+/* Who faults inside a handler keeps CR2 for what the handler interrupted. */
+static void raise_page_fault(void)
+{
+    uint64_t cr2 = read_cr2();
+
+    fault_read(0);
+    write_cr2(cr2);
+}
+
 static void raise_data_breakpoint(struct pair *p)
 {
+    uint64_t dr7 = read_dr7();
+
     write_dr1((uint64_t)&p->word);
     write_dr7(DR7_IDLE | DR7_LOCAL(1) | DR7_WRITE8(1));
     debug_write(&p->word, 1);
-    write_dr7(DR7_IDLE);
+    write_dr7(dr7);
 }
 
 static void wait_change(const volatile uint32_t *count, uint32_t before)
@@ -133,7 +144,7 @@ static void raise_event(struct pair *p, enum pair_event event)
     case PAIR_MC: __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory"); break;
     case PAIR_SS: fault_load_ss(ABSENT_SS); break;
     case PAIR_DF: raise_double_fault(); break;
-    case PAIR_PF: fault_read(0); break;
+    case PAIR_PF: raise_page_fault(); break;
     case PAIR_HARDIRQ:
         interrupt_self(p->inside ? VECTOR_PAIR_INNER : VECTOR_PAIR_OUTER, &p->seen[event]);
         break;
@@ -167,18 +178,51 @@ static void look_at_chain(struct pair *p)
         p->chained |= same_place(&chain[i], &p->outer_place);
 }
 
+/* The frame, and the registers that events write beside it. */
+struct context {
+    struct trap_frame frame;
+    uint64_t cr2, dr6, dr7;
+};
+
+static struct context context_of(const struct trap_frame *frame)
+{
+    struct context context;
+
+    memset(&context, 0, sizeof(context));
+    if (frame)
+        context.frame = *frame;
+    context.cr2 = read_cr2();
+    context.dr6 = read_dr6();
+    context.dr7 = read_dr7();
+    return context;
+}
+
+static bool is_whole(const struct context *before, const struct trap_frame *frame)
+{
+    struct context now = context_of(frame);
+
+    return memcmp(before, &now, sizeof(now)) == 0;
+}
+
 static void be_outer(struct pair *p, const struct trap_frame *frame)
 {
-    struct trap_frame before;
+    struct context before = context_of(frame);
 
     p->inside = true;
     p->outer_place = stack_find(read_rsp());
-    if (frame)
-        before = *frame;
     raise_event(p, p->inner);
-    if (frame && memcmp(&before, frame, sizeof(before)) != 0)
-        fail(p, "the outer frame changed");
+    if (!is_whole(&before, frame))
+        fail(p, "the outer frame, CR2, DR6 or DR7 changed");
     p->inside = false;
+}
+
+static void be_inner(struct pair *p, const struct trap_frame *frame)
+{
+    struct context before = context_of(frame);
+
+    look_at_chain(p);
+    if (!is_whole(&before, frame))
+        fail(p, "the inner frame, CR2, DR6 or DR7 changed");
 }
 
 /* Every handler comes here. False: nobody asked for it. */
@@ -192,7 +236,7 @@ static bool arrive(enum pair_event event, const struct trap_frame *frame)
     if (event == p->outer && !p->inside && p->seen[event] == 1)
         be_outer(p, frame);
     else if (event == p->inner)
-        look_at_chain(p);
+        be_inner(p, frame);
     return true;
 }
 

@@ -49,13 +49,15 @@ static void run(void *random)
         uint64_t generation = thread->generation;
         tallies[cpu_index()].sent++;
         thread_wake(thread);
-        if (!thread_join(thread, generation) || lives != before + 1) {
-            struct fault_place place = {cpu, THREAD_STACK, 0, "thread"};
-            fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u was not reaped",
-                         cpu_index());
-            tallies[cpu_index()].failed++;
+        bool joined = thread_join(thread, generation);
+        if (joined && lives == before + 1)
+            continue;
+        struct fault_place place = {cpu, THREAD_STACK, 0, "thread"};
+        fault_report(CHECK_ACCOUNT, &place, "a thread made by CPU %u %s", cpu_index(),
+                     joined ? "did not come to its end" : "was not reaped");
+        tallies[cpu_index()].failed++;
+        if (!joined)
             fault_fatal();              /* it may still write to this stack */
-        }
     }
 }
 

@@ -9,6 +9,7 @@
  * counter says. */
 #include <stddef.h>
 
+#include "cpu/backtrace.h"
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
 #include "cpu/irq.h"
@@ -56,14 +57,13 @@ static const struct window {
 static struct {
     const struct window *window;
     uint64_t interrupts;
-    uint64_t debugs, nmis, wrong;
+    uint64_t debugs, machine_checks, nmis, wrong;
 } states[MAX_CPUS];
 
-/* RSP may stand at the very top of an empty stack: what it is on is below it. An interrupt may also
- * have hit a softirq, on the IRQ stack. */
+/* A timer tick may come here too, and may have hit a softirq on the IRQ stack. */
 static bool stack_is_right(const struct trap_frame *frame)
 {
-    struct stack_place place = stack_find(frame->rsp - 1);
+    struct stack_place place = stack_of_rsp(frame->rsp);
     enum stack_kind expected = states[cpu_index()].window->stack;
 
     if (place.kind == THREAD_STACK)
@@ -90,8 +90,25 @@ static bool take_debug(struct trap_frame *frame)
     states[cpu_index()].debugs++;
     states[cpu_index()].wrong += !stack_is_right(frame);
     frame->rflags |= RFLAGS_RF;
+    __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory");
     if (nmi_block(send_nmi_to_self))
         send_nmi_to_self();             /* latched: our IRET lets it in */
+    return true;
+}
+
+/* INT 18 in the #DB's handler: the chain of stacks behind it must name the window's. */
+static bool take_machine_check(struct trap_frame *frame)
+{
+    struct stack_place chain[4];
+    unsigned count = backtrace_stacks(chain, 4);
+
+    if (!states[cpu_index()].window || frame_from_user(frame))
+        return false;
+    states[cpu_index()].machine_checks++;
+    states[cpu_index()].wrong += count < 3 || chain[0].kind != MCE_STACK ||
+                                 chain[1].kind != DEBUG_STACK ||
+                                 (chain[2].kind != states[cpu_index()].window->stack &&
+                                  chain[2].kind != IRQ_STACK);
     return true;
 }
 
@@ -122,6 +139,7 @@ static void take_syscall(struct trap_frame *frame)
 static void prepare(void)
 {
     hook_add(VECTOR_DB, take_debug);
+    hook_add(VECTOR_MC, take_machine_check);
     nmi_hook = take_nmi;
     syscall_hook = take_syscall;
     irq_set_handler(VECTOR_PAIR_OUTER, take_interrupt);
@@ -161,7 +179,8 @@ static void try_window(const struct window *window)
     uint64_t interrupts = states[cpu].interrupts;
     struct tally *tally = &tallies[cpu];
 
-    states[cpu].debugs = states[cpu].nmis = states[cpu].wrong = 0;
+    states[cpu].debugs = states[cpu].machine_checks = 0;
+    states[cpu].nmis = states[cpu].wrong = 0;
     states[cpu].window = window;
     write_dr0((uint64_t)window->address);
     write_dr7(DR7_IDLE | DR7_LOCAL(0) | DR7_EXECUTE(0));
@@ -172,6 +191,7 @@ static void try_window(const struct window *window)
     tally->sent += states[cpu].debugs;
     tally->received += states[cpu].nmis;
     if (passed && states[cpu].debugs && states[cpu].nmis == states[cpu].debugs &&
+        states[cpu].machine_checks == states[cpu].debugs &&
         !states[cpu].wrong)
         return;
     struct fault_place place = {cpu, window->stack, 0, "window"};

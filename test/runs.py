@@ -158,6 +158,8 @@ FAULTS = {
     "exhaust-mce": fault("unexpected", cpu=1, stack="MC", event="#PF", level=3),
     "exhaust-stackfault": fault("unexpected", cpu=1, stack="SS", event="#PF", level=3),
     "exhaust-doublefault": shutdown,
+    "wrong-rsp0": fault("stack", cpu=1, stack="TASK"),
+    "no-smap": fault("account", cpu=1, event="SMAP"),
     "hung-cpu": fault("alive", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }

@@ -72,10 +72,11 @@ section .text
 global trap_entry:function
 trap_entry:
         test    byte [rsp + 24], 3              ; the frame so far: vector, error code, RIP, CS
-        jz      .kernel
+        jz      trap_swapped
         swapgs
         CLEAR_AC
-.kernel:
+global trap_swapped:function
+trap_swapped:
         push    rax
         PUSH_ALL_BUT_RAX
         cld

@@ -11,6 +11,7 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "cpu/syscall.h"
+#include "cpu/x86.h"
 
 uint32_t cpu_count;
 
@@ -65,6 +66,8 @@ const char *percpu_load(uint32_t index)
     syscall_enable();
     mce_enable();
     const char *wrong = gdt_verify(cpu);
+    if (inject_planted(INJECT_NO_SMAP) && index == inject_cpu())
+        write_cr4(read_cr4() & ~(uint64_t)CR4_SMAP);
     if (inject_planted(INJECT_SHARED_NMI_STACK) && index == inject_cpu())
         cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] = stack_top(0, NMI_STACK, 0);
     return wrong;

@@ -57,9 +57,9 @@ static __attribute__((cold, noinline)) void wrong_entry(const struct trap_frame 
 {
     struct fault_place place = fault_here(vector_name(frame->vector));
 
-    if ((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0])
-        fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not at RSP0 0x%lx",
-                     (const void *)(frame + 1), this_cpu->tss.rsp[0]);
+    if ((uintptr_t)(frame + 1) % THREAD_SIZE)
+        fault_report(CHECK_STACK, &place, "from ring 3 the frame ends at %p, not a stack's top",
+                     (const void *)(frame + 1));
     else
         fault_report(CHECK_REST, &place, "from ring 3, with %u IST events and nest counter %d",
                      ist_events_all(), this_cpu->irq_nest);
@@ -77,11 +77,12 @@ static inline bool ist_at_rest(void)
     return !differ;
 }
 
+/* Thread stacks are aligned to their size, so an empty one's frame ends where that divides. */
 void trap_check_user_entry(const struct trap_frame *frame)
 {
-    if (__builtin_expect((uintptr_t)(frame + 1) != this_cpu->tss.rsp[0] ||
-                             this_cpu->irq_nest != -1 || !ist_at_rest(),
-                         0))
+    bool empty = (uintptr_t)(frame + 1) % THREAD_SIZE == 0;
+
+    if (__builtin_expect(!empty || this_cpu->irq_nest != -1 || !ist_at_rest(), 0))
         wrong_entry(frame);
 }
 

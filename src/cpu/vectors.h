@@ -39,6 +39,7 @@
     V(32, PIC_FIRST, "PIC", IRQ, 0, 0)                                                             \
     V(48, VICTIM, "victim", TRAP, 0, 3)                                                            \
     V(49, BENCH, "benchmark", TRAP, 0, 3)                                                          \
+    V(52, WINDOW, "window", TRAP, 0, 3)                                                            \
     V(50, BENCH_USER, "benchmark's ring 3", TRAP, 0, 3)                                            \
     V(210, BENCH_OUTER, "benchmark's outer", IRQ, 0, 0)                                            \
     V(224, TIMER, "timer", IRQ, 0, 0)                                                              \

@@ -5,6 +5,7 @@
 
 #include "cpu/features.h"
 #include "cpu/frame.h"
+#include "cpu/inject.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
 #include "lib/string.h"
@@ -75,5 +76,7 @@ void user_enter(const void *code, const void *copy, size_t size)
         .ss = USER_DS,
     };
     interrupts_off();
+    if (inject_planted(INJECT_WRONG_RSP0) && cpu_index() == inject_cpu())
+        this_cpu->tss.rsp[0] -= 16;
     frame_resume(&frame);
 }

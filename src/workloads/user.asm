@@ -34,10 +34,11 @@ USER_CODE events
         xor     eax, eax
         syscall
 
-; Asks for an interrupt, takes it on the way back, and leaves.
+; Asks for an interrupt, takes it on the way back, traps, and leaves.
 USER_CODE interrupted
         mov     eax, 1
         syscall
+        int     VECTOR_WINDOW
         xor     eax, eax
         syscall
 

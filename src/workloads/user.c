@@ -9,11 +9,14 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/features.h"
 #include "cpu/hooks.h"
+#include "cpu/paging.h"
 #include "cpu/percpu.h"
 #include "cpu/syscall.h"
 #include "cpu/vectors.h"
 #include "sched/thread.h"
+#include "workloads/events.h"
 #include "workloads/user_words.h"
 #include "workloads/workload.h"
 
@@ -110,10 +113,49 @@ static void take_syscall(struct trap_frame *frame)
     frame->rax = frame->rdi + 1;
 }
 
+/* Ring 0 at ring 3's page, on purpose: SMAP forbids to read it, SMEP to run it (SDM volume 3, 4.6.1).
+ * A fetch leaves RIP at the page itself; the call that led there is undone. */
+static struct {
+    bool asked;
+    uint64_t page_faults;
+} guards[MAX_CPUS];
+
+static bool take_page_fault(struct trap_frame *frame)
+{
+    if (!guards[cpu_index()].asked || frame_from_user(frame) || read_cr2() != USER_BASE)
+        return false;
+    guards[cpu_index()].page_faults++;
+    if (frame->rip != USER_BASE)
+        return fixup_apply(frame);
+    frame->rip = *(uint64_t *)frame->rsp;
+    frame->rsp += sizeof(uint64_t);
+    return true;
+}
+
+static void probe_guard(const char *name, bool have, void (*reach)(uintptr_t address))
+{
+    struct fault_place place = {cpu_index(), THREAD_STACK, 0, name};
+
+    if (!have)
+        return;
+    guards[cpu_index()].page_faults = 0;
+    guards[cpu_index()].asked = true;
+    reach(USER_BASE);
+    guards[cpu_index()].asked = false;
+    if (guards[cpu_index()].page_faults != 1)
+        fault_report(CHECK_ACCOUNT, &place, "ring 0 reached ring 3's page");
+}
+
+static void call_page(uintptr_t address)
+{
+    ((void (*)(void))address)();
+}
+
 static void prepare(void)
 {
     hook_add(VECTOR_BP, take_breakpoint);
     hook_add(VECTOR_DB, take_debug);
+    hook_add(VECTOR_PF, take_page_fault);
     syscall_hook = take_syscall;
 }
 
@@ -154,6 +196,8 @@ static void try_case(const struct user_case *what)
 static void probe(struct random *random)
 {
     (void)random;
+    probe_guard("SMAP", cpu_features.smap, fault_read);
+    probe_guard("SMEP", cpu_features.smep, call_page);
     for (unsigned i = 0; i < CASES; i++)
         try_case(&cases[i]);
 }

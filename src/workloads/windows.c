@@ -17,6 +17,7 @@
 #include "cpu/nmi.h"
 #include "cpu/percpu.h"
 #include "cpu/syscall.h"
+#include "cpu/trap.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "sched/thread.h"
@@ -30,6 +31,7 @@ static struct tally tallies[MAX_CPUS];
 
 /* entry.asm */
 extern char syscall_entry[], syscall_swapped[], syscall_switched[];
+extern char trap_entry[], trap_swapped[];
 extern char irq_entry[], irq_swapped[], irq_counted[], irq_back[], leave_swapped[];
 extern char user_interrupted[];             /* user.asm */
 
@@ -42,6 +44,8 @@ static const struct window {
     {"SYSCALL, ring 3's GS and RSP", syscall_entry, true, NO_STACK},
     {"SYSCALL, ring 3's RSP", syscall_swapped, true, NO_STACK},
     {"SYSCALL, on the thread's stack", syscall_switched, true, THREAD_STACK},
+    {"trap, ring 3's GS", trap_entry, true, THREAD_STACK},
+    {"trap, from ring 3", trap_swapped, true, THREAD_STACK},
     {"interrupt, ring 3's GS", irq_entry, true, THREAD_STACK},
     {"interrupt, from ring 3", irq_swapped, true, THREAD_STACK},
     {"interrupt, counted, from ring 3", irq_counted, true, THREAD_STACK},
@@ -136,12 +140,19 @@ static void take_syscall(struct trap_frame *frame)
     apic_send_ipi(this_cpu->apic_id, VECTOR_PAIR_OUTER);
 }
 
+/* Nothing to do but to come and go. */
+static void take_trap(struct trap_frame *frame)
+{
+    (void)frame;
+}
+
 static void prepare(void)
 {
     hook_add(VECTOR_DB, take_debug);
     hook_add(VECTOR_MC, take_machine_check);
     nmi_hook = take_nmi;
     syscall_hook = take_syscall;
+    trap_set_handler(VECTOR_WINDOW, take_trap);
     irq_set_handler(VECTOR_PAIR_OUTER, take_interrupt);
 }
 

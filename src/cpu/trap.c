@@ -26,6 +26,8 @@ static const char *const names[VECTOR_COUNT] = {
 
 const char *vector_name(unsigned vector)
 {
+    if (vector == VECTOR_SYSCALL)
+        return "SYSCALL";
     return vector < VECTOR_COUNT && names[vector] ? names[vector] : "reserved";
 }
 

@@ -412,8 +412,8 @@ samples. Minimum, maximum and count are exact; percentiles come from histograms 
 at most 3&nbsp;% wide. The cost of reading the clock is subtracted, never clamped, so that small
 values can be negative. The first sample stands apart and is not among the others.</p>
 <p><b>Loops</b>: in a closed loop the next event waits for the last one, so a slow one hides those
-that would have come meanwhile (coordinated omission). In an open loop events are due at times of their
-own; from the intended time counts what a late one kept waiting.</p>
+that would have come meanwhile (coordinated omission). In an open loop events are due at times of
+their own; from the intended time counts what a late one kept waiting.</p>
 <p><b>Modes</b> are never mixed, and neither are domains: what an emulator says is nothing that
 silicon would say. Samples of several CPUs, or pairs of CPUs, are taken together in plots and
 tables of a stack; the maps have each pair by itself.</p>

@@ -187,7 +187,8 @@ def ridges(named, tsc_hz, title, prefix):
         if (median := series.percentile("p50")) is not None:
             axes.plot([median, median], [base, base + 0.93], color=TEXT, linewidth=0.9)
     axes.set_ylim(-0.05, rows)
-    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [row_label(one) for _, one in named])
+    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [row_label(one) for _, one in named],
+                   linespacing=1.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(True, axis="x")

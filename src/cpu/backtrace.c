@@ -18,8 +18,8 @@ struct step {
     uint64_t rip, rbp, rsp;
 };
 
-/* Frames and links lie on our stacks alone. Anything else, ring 3's memory above all, is not read: its
- * RBP is whatever it likes. */
+/* Frames and links lie on our stacks alone. Anything else, ring 3's memory above all, is not read:
+ * its RBP is whatever it likes. */
 static bool readable(uintptr_t address, size_t size)
 {
     enum stack_kind kind = stack_find(address).kind;

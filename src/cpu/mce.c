@@ -83,8 +83,8 @@ static uint64_t take_banks(bool uncorrected_too)
     return seen;
 }
 
-/* Each arrival is a ticket, and a round is as many tickets as there are CPUs; nothing is reset, so who
- * is late to look still sees that its round is full. */
+/* Each arrival is a ticket, and a round is as many tickets as there are CPUs; nothing is reset, so
+ * who is late to look still sees that its round is full. */
 static uint32_t meet_the_others(void)
 {
     uint64_t end = clock_ns() + RENDEZVOUS_US * 1000ull;

@@ -106,7 +106,8 @@ struct stack_place {
 /* Any context. Never touches memory at the address. */
 struct stack_place stack_find(uintptr_t address);
 
-/* The stack that RSP stands on, which may be at the very top of an empty one: past its last byte. */
+/* The stack that RSP stands on, which may be at the very top of an empty one: past its last
+ * byte. */
 struct stack_place stack_of_rsp(uintptr_t rsp);
 const char *stack_name(enum stack_kind kind);
 

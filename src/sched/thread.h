@@ -94,8 +94,8 @@ void thread_mend(struct thread *thread);
 /* Threads that are not free: alive or zombies. */
 uint32_t threads_alive(void);
 
-/* Measures the stacks of the threads that live; those of the dead were measured when they were reaped.
- * Main thread, at rest. */
+/* Measures the stacks of the threads that live; those of the dead were measured when they were
+ * reaped. Main thread, at rest. */
 void threads_measure(void);
 
 /* The most that any measured thread of a CPU has used of its stack, in bytes. Any context. */

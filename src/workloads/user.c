@@ -113,8 +113,8 @@ static void take_syscall(struct trap_frame *frame)
     frame->rax = frame->rdi + 1;
 }
 
-/* Ring 0 at ring 3's page, on purpose: SMAP forbids to read it, SMEP to run it (SDM volume 3, 4.6.1).
- * A fetch leaves RIP at the page itself; the call that led there is undone. */
+/* Ring 0 at ring 3's page, on purpose: SMAP forbids to read it, SMEP to run it (SDM volume 3,
+ * 4.6.1). A fetch leaves RIP at the page itself; the call that led there is undone. */
 static struct {
     bool asked;
     uint64_t page_faults;

@@ -76,9 +76,10 @@ planted:
     return true;
 }
 
-/* The same no-operation for three faults, each of which makes it a jump. */
+/* The same no-operation for four faults, each of which makes it a jump. */
 static inline __attribute__((always_inline)) bool
-inject_planted_any(const enum inject first, const enum inject second, const enum inject third)
+inject_planted_any(const enum inject first, const enum inject second, const enum inject third,
+                   const enum inject fourth)
 {
     __asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n\t"
                  ".pushsection .inject.code, \"a\"\n"
@@ -88,9 +89,10 @@ inject_planted_any(const enum inject first, const enum inject second, const enum
                  ".quad 1b, 2b; .long 5, %c0\n\t"
                  ".quad 1b, 2b; .long 5, %c1\n\t"
                  ".quad 1b, 2b; .long 5, %c2\n\t"
+                 ".quad 1b, 2b; .long 5, %c3\n\t"
                  ".popsection"
                  :
-                 : "i"(first), "i"(second), "i"(third)
+                 : "i"(first), "i"(second), "i"(third), "i"(fourth)
                  :
                  : planted);
     return false;

@@ -162,7 +162,8 @@ void nmi_handler(struct trap_frame *frame)
 {
     ist_enter(NMI_STACK, frame, "NMI");
     if (__builtin_expect(this_cpu->nmi_rare, 0) ||
-        inject_planted_any(INJECT_CLOBBER_REGISTER, INJECT_CLOBBER_STACK, INJECT_STACK_FILL)) {
+        inject_planted_any(INJECT_CLOBBER_REGISTER, INJECT_CLOBBER_STACK, INJECT_STACK_FILL,
+                           INJECT_DEEP_STACK)) {
         handle_rare_nmi(frame);
         return;
     }

@@ -14,7 +14,7 @@
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
-#define SHALLOW 64                  /* bytes at the bottom, where an overflow comes first */
+#define SHALLOW 64                  /* bytes that an overflow from above meets first */
 
 static struct tally tallies[MAX_CPUS];
 
@@ -29,7 +29,7 @@ static void live_and_die(void *argument)
     if (inject_planted(INJECT_EXHAUST_THREAD) && cpu_index() == inject_cpu())
         fault_overflow();
     if (inject_planted(INJECT_SHALLOW_OVERFLOW) && cpu_index() == inject_cpu())
-        memset((void *)thread_stack(thread_current()), 0, SHALLOW);
+        memset((struct thread_info *)thread_stack(thread_current()) + 1, 0, SHALLOW);
     tallies[cpu_index()].received++;
     __atomic_fetch_add(lives, 1, __ATOMIC_RELEASE);
 }

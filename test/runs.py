@@ -160,6 +160,8 @@ FAULTS = {
     "exhaust-doublefault": shutdown,
     "wrong-rsp0": fault("stack", cpu=1, stack="TASK"),
     "no-smap": fault("account", cpu=1, event="SMAP"),
+    "no-eoi": fault("account", cpu=1, stack="IRQ"),
+    "back-link": fault("stack", stack="IRQ"),   # on every CPU
     "hung-cpu": fault("alive", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }

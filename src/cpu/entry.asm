@@ -109,7 +109,7 @@ irq_swapped:
 global irq_counted:function
 irq_counted:                                    ; the counter says one stack, RSP another
         cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: leaves the thread's stack
-        push    rdi                             ; the back-link
+        INJECT  INJECT_BACK_LINK, {push rdi}, {push rsi}        ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
         pop     rsp

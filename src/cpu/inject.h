@@ -35,7 +35,9 @@
     I(EXHAUST_STACKFAULT, "exhaust-stackfault", "stack faults nest past their last level")         \
     I(EXHAUST_DOUBLEFAULT, "exhaust-doublefault", "double faults nest past their last level")      \
     I(WRONG_RSP0, "wrong-rsp0", "ring 3 is entered with RSP0 below the top of the stack")          \
-    I(NO_SMAP, "no-smap", "a CPU does not forbid ring 0 to read ring 3's pages")                  \
+    I(NO_SMAP, "no-smap", "a CPU does not forbid ring 0 to read ring 3's pages")                   \
+    I(NO_EOI, "no-eoi", "an interrupt of another CPU is not ended in the APIC")                    \
+    I(BACK_LINK, "back-link", "the IRQ stack's back-link is not what it was entered from")         \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
 

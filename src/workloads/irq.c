@@ -77,6 +77,8 @@ static void receive_remote(struct trap_frame *frame)
     count_event(EVENT_IPI);
     tallies[cpu_index()].received++;
     __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);
+    if (inject_planted(INJECT_NO_EOI) && cpu_index() == inject_cpu())
+        return;
     apic_eoi();
 }
 

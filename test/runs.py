@@ -27,6 +27,7 @@ class Run:
     media: str | None = None
     icount: bool = False
     timeout: int | None = None
+    options: tuple = ()     # more of tools/run
     extra: tuple = ()
     verdict: str | None = "PASS"
     reason: str = ""
@@ -40,6 +41,7 @@ class Run:
         arguments += ["--icount"] if self.icount else ["--accel", ACCEL]
         if self.timeout:
             arguments += ["--timeout", str(self.timeout)]
+        arguments += self.options
         return [*arguments, *self.words, "--", *self.extra]
 
     def problems(self, result):

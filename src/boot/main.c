@@ -234,6 +234,8 @@ static void report_the_machine(const struct bringup_result *bringup)
         .system_vendor = known(identity.manufacturer),
         .system_product = known(identity.product),
         .system_serial = known(identity.serial),
+        .mac = known(options.mac),
+        .ip = known(options.ip),
         .cmdline = command_line,
         .seed = options.seed,
         .cpus_listed = topology.enabled_count,

@@ -49,6 +49,8 @@
     FIELD(text, system_vendor, "SMBIOS system manufacturer; the owner of many machines") \
     FIELD(text, system_product, "SMBIOS product name; the owner of many machines") \
     FIELD(text, system_serial, "SMBIOS serial number; to find the machine that failed") \
+    FIELD(text, mac, "hardware address of the network card it booted from; to find the machine") \
+    FIELD(text, ip, "IP address that it booted with; to find the machine") \
     FIELD(text, cmdline, "the command line as used; to run it again") \
     FIELD(number, seed, "the random seed; to run it again") \
     FIELD(number, cpus_listed, "enabled CPUs in the MADT") \

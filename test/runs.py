@@ -163,6 +163,7 @@ FAULTS = {
     "wrong-rsp0": fault("stack", cpu=1, stack="TASK"),
     "no-smap": fault("account", cpu=1, event="SMAP"),
     "hung-cpu": fault("alive", cpu=1),
+    "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }
 
@@ -178,12 +179,17 @@ FAULT_REASONS = {
 }
 
 
+# What else its run needs. Which CPU ticked last is the host's doing, unless instructions are counted.
+FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)}}
+
+
 def fault_run(name):
     """The run that plants a fault."""
     words = (f"inject={name}", "time=2s", *FAULT_WORDS.get(name, ()))
     verdict = None if FAULTS[name] is shutdown else "FAIL"
     return Run(f"inject={name}", "fault", words=words, verdict=verdict,
-               reason=FAULT_REASONS.get(name, ""), checks=(FAULTS[name],))
+               reason=FAULT_REASONS.get(name, ""), checks=(FAULTS[name],),
+               **FAULT_RUNS.get(name, {}))
 
 
 RUNS += [fault_run(name) for name in FAULTS]

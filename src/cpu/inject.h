@@ -37,6 +37,7 @@
     I(WRONG_RSP0, "wrong-rsp0", "ring 3 is entered with RSP0 below the top of the stack")          \
     I(NO_SMAP, "no-smap", "a CPU does not forbid ring 0 to read ring 3's pages")                  \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
+    I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
 
 enum inject {

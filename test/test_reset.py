@@ -41,7 +41,7 @@ def test_a_verdict_clears_the_word(iso):
 
 def test_a_failure_clears_it_too(iso):
     """And what a run says of the one before it, the next does not say again."""
-    lines = two_boots("time=300ms", "end=reboot", "inject=lost-nmi", "run=nmi")
+    lines = two_boots("time=300ms", "end=reboot", "inject=deep-stack", "run=nmi")
     report = iststorm_report.read_report(iststorm_report.last_boot(lines))
     assert report.verdict == "FAIL" and report.test("before").ok, report.reason
 

@@ -211,6 +211,16 @@ static bool parse_time(struct parse *p, struct span value)
     return fail_syntax(p, value.length == 0 ? "no unit" : "not a unit");
 }
 
+static bool parse_passes(struct parse *p, struct span value)
+{
+    uint64_t number;
+
+    if (!whole_number(value, 10, UINT32_MAX, &number) || number == 0)
+        return fail_syntax(p, "not a number of passes");
+    p->out->passes = number;
+    return true;
+}
+
 static bool parse_cpus(struct parse *p, struct span value)
 {
     uint64_t number;
@@ -452,6 +462,7 @@ bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *
     *out = (struct options){
         .workloads = names->together,
         .time_ms = DEFAULT_TIME_MS,
+        .passes = 1,
         .inject = -1,
         .console = { .serial = true, .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
                      .screen = true },

@@ -23,6 +23,8 @@
            "what to run; storm, the default, is all that can run together") \
     OPTION(time, "a number and a unit: ms s m h d, as 30s, 10m, 72h", \
            "how long to run; 10s when not given") \
+    OPTION(passes, "a number, 1 or more", \
+           "how many storms of time= there are, each with new threads; 1 when not given") \
     OPTION(cpus, "a number, 1 or more", \
            "how many CPUs take part; all when not given") \
     OPTION(seed, "a number of 64 bits, decimal or 0x and hexadecimal", \
@@ -68,7 +70,8 @@ enum {
 
 struct options {
     uint64_t workloads;             /* bit i: names->workloads[i] runs */
-    uint64_t time_ms;
+    uint64_t time_ms;               /* of a pass */
+    uint64_t passes;
     uint32_t cpus;                  /* 0: all */
     uint64_t seed;                  /* valid if seed_given */
     bool seed_given;

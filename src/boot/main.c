@@ -274,6 +274,7 @@ static void run(void *unused)
     struct run run = {
         .workloads = options.workloads,
         .time_ms = options.time_ms,
+        .passes = options.passes,
         .seed = options.seed,
         .target = options.target,
         .stop_at_first = options.stop_at_first,

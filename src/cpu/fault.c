@@ -71,8 +71,9 @@ void fault_report(enum check check, const struct fault_place *place, const char 
     va_end(args);
     __atomic_fetch_add(&counts[check], 1, __ATOMIC_RELAXED);
     keep_first(place, detail);
-    if (__atomic_fetch_add(&said[cpu_index()], 1, __ATOMIC_RELAXED) >= FAULTS_PER_CPU)
-        return;
+    if (__atomic_load_n(&said[cpu_index()], __ATOMIC_RELAXED) >= FAULTS_PER_CPU)
+        return;                     /* before it is counted: the counter must not wrap */
+    __atomic_fetch_add(&said[cpu_index()], 1, __ATOMIC_RELAXED);
     report_fault(&(struct report_fault){
         .check = check_names[check],
         .cpu = place->cpu,

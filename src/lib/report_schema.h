@@ -228,6 +228,7 @@
     FIELD(number, time_ms, "milliseconds since the storm's start") \
     FIELD(number, events, "events so far, all CPUs") \
     FIELD(number, faults, "failed checks so far") \
+    FIELD(number, passes, "passes that are over") \
     FIELD(number, cpus, "CPUs that take part") \
     FIELD(number, cpus_alive, "CPUs that moved since the last heartbeat")
 

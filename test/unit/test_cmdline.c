@@ -385,6 +385,17 @@ static void test_target(void **state)
                  "'target=me': not a target; mixed self neighbour random others");
 }
 
+static void test_passes(void **state)
+{
+    (void)state;
+    assert_good("");
+    assert_int_equal(options.passes, 1);
+    assert_good("passes=4294967295");
+    assert_int_equal(options.passes, 4294967295);
+    assert_error("passes=0", "'passes=0': not a number of passes; a number, 1 or more");
+    assert_error("passes=all", "'passes=all': not a number of passes; a number, 1 or more");
+}
+
 static void test_identity(void **state)
 {
     static const char *const bad[] = {
@@ -444,6 +455,9 @@ int main(void)
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_end_and_stop),
         cmocka_unit_test(test_target),
+}
+
+        cmocka_unit_test(test_passes),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_small_error_buffers),
     };

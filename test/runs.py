@@ -105,12 +105,30 @@ def shutdown(report):
 shutdown.name = "shutdown"
 
 
+def passes(done, wanted):
+    """As many passes were made of those wanted."""
+    def check(report):
+        note = f"{done} of {wanted} passes"
+        return None if note in report.notes else f"no '{note}' in {report.notes}"
+    return check
+
+
+def soon(report):
+    """The run ended long before its time."""
+    time_ms = report.of_type("verdict")[0]["time_ms"]
+    return None if time_ms < 10000 else f"it went on for {time_ms} ms"
+
+
 WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread", "fault", "mce", "user",
              "windows")
 
 RUNS = [
     Run("default", "quick", words=("time=1s",), smp="4", checks=(cpus(4),)),
     *(Run(f"run={name}", "quick", words=(f"run={name}", "time=500ms")) for name in WORKLOADS),
+
+    Run("passes", "quick", words=("passes=3", "time=100ms"), checks=(passes(3, 3), cpus(2))),
+    Run("stop=first", "quick", icount=True, timeout=300, verdict="FAIL", checks=(soon, passes(1, 9)),
+        words=("inject=clobber-register", "run=nmi", "stop=first", "time=1h", "passes=9")),
 
     *(Run(f"pairs on {smp}", "quick", smp=smp, words=("run=pairs", "time=200ms"))
       for smp in ("1", "2", "8")),

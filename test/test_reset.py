@@ -21,7 +21,7 @@ def two_boots(*words):
         watchdog = threading.Timer(120, qemu.kill)
         watchdog.start()
         for line in qemu.stdout:
-            lines.append(iststorm_report.clean_line(line))
+            lines.append(iststorm_report.clean_line(line.rstrip(b"\n")))
             verdicts += bool(iststorm_report.VERDICT_LINE.fullmatch(lines[-1]))
             if verdicts == 2:
                 break

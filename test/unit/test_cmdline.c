@@ -455,8 +455,6 @@ int main(void)
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_end_and_stop),
         cmocka_unit_test(test_target),
-}
-
         cmocka_unit_test(test_passes),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_small_error_buffers),

@@ -25,6 +25,7 @@ import runs  # noqa: E402
 FILE_ORDER = ("test_report.py", "test_tools.py", "test_page.py", "test_runner.py",
               "test_static.py", "test_readme.py", "test_unit.py", "test_gdb.py", "test_runs.py",
               "test_mutants.py", "test_bad_input.py", "test_screen.py", "test_media.py",
+              "test_reset.py", "test_lava.py",
               "test_determinism.py")
 
 
@@ -76,6 +77,9 @@ def launch(iso, schema):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, stdin=subprocess.DEVNULL,
                               check=False)
         text = log.read_text(encoding="utf-8") if log.exists() else ""
-        return Result(done.returncode, iststorm_report.read_report(text.split("\n"), schema), text,
+        lines = text.split("\n")
+        if "--allow-reboot" in run.options:
+            lines = iststorm_report.last_boot(lines)
+        return Result(done.returncode, iststorm_report.read_report(lines, schema), text,
                       done.stderr.decode("utf-8", "replace"))
     return launch_run

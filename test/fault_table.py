@@ -45,7 +45,8 @@ def plant(name, directory):
     command = [ROOT / "tools" / "run", "--quiet", "--log", log, *run.arguments()]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True,
                           check=False)
-    report = iststorm_report.read_report(log.read_text(encoding="utf-8").split("\n"))
+    report = iststorm_report.read_report(
+        iststorm_report.last_boot(log.read_text(encoding="utf-8").split("\n")))
     if report.verdict != run.verdict or done.returncode != runs.STATUS[run.verdict]:
         raise NotCaught(f"{name}: verdict {report.verdict}, status {done.returncode}")
     if (problem := runs.FAULTS[name](report)) is not None:

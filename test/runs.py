@@ -27,6 +27,7 @@ class Run:
     media: str | None = None
     icount: bool = False
     timeout: int | None = None
+    options: tuple = ()     # more of tools/run
     extra: tuple = ()
     verdict: str | None = "PASS"
     reason: str = ""
@@ -40,6 +41,7 @@ class Run:
         arguments += ["--icount"] if self.icount else ["--accel", ACCEL]
         if self.timeout:
             arguments += ["--timeout", str(self.timeout)]
+        arguments += self.options
         return [*arguments, *self.words, "--", *self.extra]
 
     def problems(self, result):
@@ -103,12 +105,30 @@ def shutdown(report):
 shutdown.name = "shutdown"
 
 
+def passes(done, wanted):
+    """As many passes were made of those wanted."""
+    def check(report):
+        note = f"{done} of {wanted} passes"
+        return None if note in report.notes else f"no '{note}' in {report.notes}"
+    return check
+
+
+def soon(report):
+    """The run ended long before its time."""
+    time_ms = report.of_type("verdict")[0]["time_ms"]
+    return None if time_ms < 10000 else f"it went on for {time_ms} ms"
+
+
 WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread", "fault", "mce", "user",
              "windows")
 
 RUNS = [
     Run("default", "quick", words=("time=1s",), smp="4", checks=(cpus(4),)),
     *(Run(f"run={name}", "quick", words=(f"run={name}", "time=500ms")) for name in WORKLOADS),
+
+    Run("passes", "quick", words=("passes=3", "time=100ms"), checks=(passes(3, 3), cpus(2))),
+    Run("stop=first", "quick", icount=True, timeout=300, verdict="FAIL", checks=(soon, passes(1, 9)),
+        words=("inject=clobber-register", "run=nmi", "stop=first", "time=1h", "passes=9")),
 
     *(Run(f"pairs on {smp}", "quick", smp=smp, words=("run=pairs", "time=200ms"))
       for smp in ("1", "2", "8")),
@@ -163,6 +183,7 @@ FAULTS = {
     "no-eoi": fault("account", cpu=1, stack="IRQ"),
     "back-link": fault("stack", stack="IRQ"),   # on every CPU
     "hung-cpu": fault("alive", cpu=1),
+    "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }
 
@@ -178,12 +199,17 @@ FAULT_REASONS = {
 }
 
 
+# What else its run needs. Which CPU ticked last is the host's doing, unless instructions are counted.
+FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)}}
+
+
 def fault_run(name):
     """The run that plants a fault."""
     words = (f"inject={name}", "time=2s", *FAULT_WORDS.get(name, ()))
     verdict = None if FAULTS[name] is shutdown else "FAIL"
     return Run(f"inject={name}", "fault", words=words, verdict=verdict,
-               reason=FAULT_REASONS.get(name, ""), checks=(FAULTS[name],))
+               reason=FAULT_REASONS.get(name, ""), checks=(FAULTS[name],),
+               **FAULT_RUNS.get(name, {}))
 
 
 RUNS += [fault_run(name) for name in FAULTS]

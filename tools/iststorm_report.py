@@ -137,6 +137,11 @@ def split_runs(lines):
     yield run
 
 
+def last_boot(lines):
+    """What the machine said since it last started, where a stream has several boots."""
+    return list(split_runs(lines))[-1]
+
+
 def take_verdict(report, match):
     report.verdict, report.reason = match[1] or match[2], match[3] or ""
 

@@ -211,6 +211,16 @@ static bool parse_time(struct parse *p, struct span value)
     return fail_syntax(p, value.length == 0 ? "no unit" : "not a unit");
 }
 
+static bool parse_passes(struct parse *p, struct span value)
+{
+    uint64_t number;
+
+    if (!whole_number(value, 10, UINT32_MAX, &number) || number == 0)
+        return fail_syntax(p, "not a number of passes");
+    p->out->passes = number;
+    return true;
+}
+
 static bool parse_cpus(struct parse *p, struct span value)
 {
     uint64_t number;
@@ -366,6 +376,36 @@ static bool parse_break(struct parse *p, struct span value)
     return true;
 }
 
+/* The value as text, for the report. It needs to be an identity, not an address that would work. */
+static bool parse_identity(struct parse *p, struct span value, const char *allowed,
+                           const char *problem, char *out, size_t size)
+{
+    if (value.length >= size)
+        return fail_syntax(p, problem);
+    for (size_t i = 0; i < value.length; i++)
+        if (digit_value(value.text[i]) >= 16 && !strchr(allowed, value.text[i]))
+            return fail_syntax(p, problem);
+    memcpy(out, value.text, value.length);
+    out[value.length] = '\0';
+    return true;
+}
+
+static bool parse_mac(struct parse *p, struct span value)
+{
+    for (size_t i = 0; i < value.length; i++)
+        if ((i % 3 == 2) != (digit_value(value.text[i]) >= 16))
+            return fail_syntax(p, "not a hardware address");
+    if (value.length % 3 != 2)
+        return fail_syntax(p, "not a hardware address");
+    return parse_identity(p, value, ":-", "not a hardware address", p->out->mac,
+                          sizeof p->out->mac);
+}
+
+static bool parse_ip(struct parse *p, struct span value)
+{
+    return parse_identity(p, value, ".:", "not an address", p->out->ip, sizeof p->out->ip);
+}
+
 static const struct {
     const char *key, *syntax;
     bool (*parse)(struct parse *p, struct span value);
@@ -422,6 +462,7 @@ bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *
     *out = (struct options){
         .workloads = names->together,
         .time_ms = DEFAULT_TIME_MS,
+        .passes = 1,
         .inject = -1,
         .console = { .serial = true, .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
                      .screen = true },

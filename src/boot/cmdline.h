@@ -23,6 +23,8 @@
            "what to run; storm, the default, is all that can run together") \
     OPTION(time, "a number and a unit: ms s m h d, as 30s, 10m, 72h", \
            "how long to run; 10s when not given") \
+    OPTION(passes, "a number, 1 or more", \
+           "how many storms of time= there are, each with new threads; 1 when not given") \
     OPTION(cpus, "a number, 1 or more", \
            "how many CPUs take part; all when not given") \
     OPTION(seed, "a number of 64 bits, decimal or 0x and hexadecimal", \
@@ -39,7 +41,11 @@
     OPTION(stop, "first end", \
            "whether the run stops at its first failure, or at its end, the default") \
     OPTION(break, "a number of TSC cycles, 1 or more", \
-           "run=latency: a round trip that takes longer stops all CPUs and shows their last events")
+           "run=latency: a round trip that takes longer stops all CPUs and shows their last events") \
+    OPTION(mac, "hardware address, as 52:54:00:12:34:56", \
+           "who this machine is, for the report; grub.cfg gives it when booted by network") \
+    OPTION(ip, "an IPv4 or IPv6 address", \
+           "who this machine is, for the report; grub.cfg gives it when booted by network")
 
 enum end {
     END_DEFAULT,                    /* not given: the caller picks what suits the machine */
@@ -57,9 +63,15 @@ enum target {
     TARGET_OTHERS,                  /* all but self */
 };
 
+enum {
+    CMDLINE_MAC_SIZE = 3 * 32,      /* as text; GRUB knows addresses of up to 32 bytes */
+    CMDLINE_IP_SIZE = 46,           /* the longest IPv6 address, with the terminating NUL */
+};
+
 struct options {
     uint64_t workloads;             /* bit i: names->workloads[i] runs */
-    uint64_t time_ms;
+    uint64_t time_ms;               /* of a pass */
+    uint64_t passes;
     uint32_t cpus;                  /* 0: all */
     uint64_t seed;                  /* valid if seed_given */
     bool seed_given;
@@ -69,6 +81,8 @@ struct options {
     enum target target;
     bool stop_at_first;
     uint64_t break_cycles;          /* 0: not given */
+    char mac[CMDLINE_MAC_SIZE];     /* "" when not given */
+    char ip[CMDLINE_IP_SIZE];
 };
 
 /* The names that run= and inject= know. At most 64 workloads: they are bits of a uint64_t. */

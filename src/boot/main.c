@@ -14,6 +14,7 @@
 #include "cpu/features.h"
 #include "cpu/inject.h"
 #include "cpu/ist.h"
+#include "cpu/lastword.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
@@ -49,6 +50,7 @@ static struct machine_topology topology;
 static const char *command_line;
 static const char *clock_source;
 static char error[256];
+static bool died_before;            /* the run before this one */
 
 /* Until paging_init, the boot page tables map the first 4 GiB. */
 static const void *boot_physical_at(const struct physical *self, uint64_t address, size_t length)
@@ -126,7 +128,9 @@ static void take_over_cpu(void)
         refuse("this CPU lacks %s", missing);
     if (!symbols_init(&boot, &boot_physical, &text, symbol_store, sizeof(symbol_store)))
         report_note("no symbols: backtraces will have addresses alone");
-    if (options.inject >= 0)
+    died_before = lastword_find(&boot);
+    /* What this fault is for has come already: the next reset would bring it again, without end. */
+    if (options.inject >= 0 && !(died_before && options.inject == INJECT_TRIPLE_FAULT))
         inject_plant(options.inject);
     if (cpu_features.smap)
         inject_plant(PATCH_SMAP);
@@ -234,6 +238,8 @@ static void report_the_machine(const struct bringup_result *bringup)
         .system_vendor = known(identity.manufacturer),
         .system_product = known(identity.product),
         .system_serial = known(identity.serial),
+        .mac = known(options.mac),
+        .ip = known(options.ip),
         .cmdline = command_line,
         .seed = options.seed,
         .cpus_listed = topology.enabled_count,
@@ -268,6 +274,7 @@ static void run(void *unused)
     struct run run = {
         .workloads = options.workloads,
         .time_ms = options.time_ms,
+        .passes = options.passes,
         .seed = options.seed,
         .target = options.target,
         .stop_at_first = options.stop_at_first,
@@ -277,6 +284,9 @@ static void run(void *unused)
     (void)unused;
     console_may_drain = may_drain;
     report_plan(runner_tests(&run));
+    if (died_before)
+        lastword_report();
+    lastword_begin(options.seed);
     struct bringup_result bringup = bringup_start(&topology, schedule_enter);
     tsc_warp_expect(bringup.online);
     if (!ipi_call_others(tsc_check_warp, join_the_warp_check))

@@ -6,6 +6,7 @@
 
 #include "boot/finish.h"
 #include "cpu/clock.h"
+#include "cpu/lastword.h"
 #include "cpu/percpu.h"
 #include "lib/console.h"
 #include "lib/format.h"
@@ -57,6 +58,7 @@ static void keep_first(const struct fault_place *place, const char *detail)
     format(reason_text, sizeof(reason_text), "CPU %u: %s on stack %s: %s", place->cpu,
            place->event, stack_name(place->stack), detail);
     __atomic_store_n(&first_reason, reason_text, __ATOMIC_RELEASE);
+    lastword_keep_reason(reason_text);
 }
 
 void fault_report(enum check check, const struct fault_place *place, const char *fmt, ...)
@@ -69,8 +71,9 @@ void fault_report(enum check check, const struct fault_place *place, const char 
     va_end(args);
     __atomic_fetch_add(&counts[check], 1, __ATOMIC_RELAXED);
     keep_first(place, detail);
-    if (__atomic_fetch_add(&said[cpu_index()], 1, __ATOMIC_RELAXED) >= FAULTS_PER_CPU)
-        return;
+    if (__atomic_load_n(&said[cpu_index()], __ATOMIC_RELAXED) >= FAULTS_PER_CPU)
+        return;                     /* before it is counted: the counter must not wrap */
+    __atomic_fetch_add(&said[cpu_index()], 1, __ATOMIC_RELAXED);
     report_fault(&(struct report_fault){
         .check = check_names[check],
         .cpu = place->cpu,
@@ -105,6 +108,7 @@ static _Noreturn void give_verdict(void)
         .seed = fault_seed,
     });
     report_verdict_line(passed ? "PASS" : "FAIL", passed ? NULL : first_reason);
+    lastword_clear();
     finish(passed ? FINISH_PASS : FINISH_FAIL);
 }
 
@@ -128,6 +132,7 @@ static void become_the_last(void)
         if (nobody != self)
             wait_for_the_end();
         report_verdict_line("FAIL", first_reason);
+        lastword_clear();
         finish(FINISH_FAIL);
     }
     if (fault_stop_others)

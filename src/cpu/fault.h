@@ -22,7 +22,8 @@
     C(UNEXPECTED, "unexpected", "no exception comes that nobody asked for")                        \
     C(HARDWARE, "hardware", "the machine reports no uncorrected error of its own")                 \
     C(BRINGUP, "bringup", "every enabled CPU comes up")                                            \
-    C(LEAK, "leak", "all threads and pages come back")
+    C(LEAK, "leak", "all threads and pages come back")                                             \
+    C(BEFORE, "before", "the run before this one came to a verdict")
 
 enum check {
 #define CHECK_ENUM(symbol, name, about) CHECK_##symbol,

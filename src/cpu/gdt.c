@@ -76,6 +76,14 @@ void idt_load_without_gp(bool without)
     gdt_load_idt(without ? idt_without_gp : idt);
 }
 
+_Noreturn void idt_lose(void)
+{
+    struct pseudo_descriptor none = {0, 0};
+
+    __asm__ volatile("lidt %0; int3" : : "m"(none));
+    __builtin_unreachable();
+}
+
 void gdt_load(struct percpu *cpu)
 {
     struct pseudo_descriptor gdtr = {sizeof(cpu->gdt) - 1, (uintptr_t)cpu->gdt};

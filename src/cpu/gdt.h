@@ -38,4 +38,8 @@ extern const struct gate idt[VECTOR_COUNT], idt_stamped[VECTOR_COUNT], idt_bare[
 /* This CPU's IDT. Interrupts off. */
 void gdt_load_idt(const struct gate *table);
 
+/* An exception with no IDT: nor can the #GP or the #DF that follow be delivered, and the processor
+ * shuts down (SDM volume 3, 6.15, interrupt 8). */
+_Noreturn void idt_lose(void);
+
 #endif

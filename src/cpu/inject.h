@@ -39,6 +39,7 @@
     I(NO_EOI, "no-eoi", "an interrupt of another CPU is not ended in the APIC")                    \
     I(BACK_LINK, "back-link", "the IRQ stack's back-link is not what it was entered from")         \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
+    I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
 
 enum inject {

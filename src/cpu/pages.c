@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "cpu/inject.h"
+#include "cpu/lastword.h"
 #include "cpu/spinlock.h"
 #include "cpu/stacks.h"
 #include "lib/string.h"
@@ -42,7 +43,15 @@ void pages_init(const struct boot_info *info)
         uint64_t start, end;
         usable(&boot->memory[i], &start, &end);
         total += (end - start) / PAGE_SIZE;
+        if (start <= LASTWORD_BASE && LASTWORD_END <= end)
+            total -= (LASTWORD_END - LASTWORD_BASE) / PAGE_SIZE;
     }
+}
+
+/* The next frame of a range that is to be handed out: not one of the last word's. */
+static uint64_t skip_kept(uint64_t frame)
+{
+    return frame >= LASTWORD_BASE && frame < LASTWORD_END ? LASTWORD_END : frame;
 }
 
 static uint64_t take_fresh(void)
@@ -52,6 +61,7 @@ static uint64_t take_fresh(void)
         usable(&boot->memory[range], &start, &end);
         if (next < start)
             next = start;
+        next = skip_kept(next);
         if (next < end) {
             next += PAGE_SIZE;
             return next - PAGE_SIZE;

@@ -37,6 +37,8 @@
     TYPE(surcharge, "what an IST slot costs, and the adjustment on top of it") \
     TYPE(fault, "one failed check, when it fails") \
     TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
+    TYPE(before_cpu, "what a CPU did last in the run before this one, which died") \
+    TYPE(before, "the run before this one, when it died without a verdict") \
     TYPE(heartbeat, "a sign of life, at least every 10 s") \
     TYPE(verdict, "the outcome, once, last of all records")
 
@@ -49,6 +51,8 @@
     FIELD(text, system_vendor, "SMBIOS system manufacturer; the owner of many machines") \
     FIELD(text, system_product, "SMBIOS product name; the owner of many machines") \
     FIELD(text, system_serial, "SMBIOS serial number; to find the machine that failed") \
+    FIELD(text, mac, "hardware address of the network card it booted from; to find the machine") \
+    FIELD(text, ip, "IP address that it booted with; to find the machine") \
     FIELD(text, cmdline, "the command line as used; to run it again") \
     FIELD(number, seed, "the random seed; to run it again") \
     FIELD(number, cpus_listed, "enabled CPUs in the MADT") \
@@ -205,10 +209,26 @@
     FIELD(number, address, "IA32_MCi_ADDR; 0 when the status says that it is not valid") \
     FIELD(number, misc, "IA32_MCi_MISC; 0 when the status says that it is not valid")
 
+#define REPORT_FIELDS_before_cpu(FIELD) \
+    FIELD(number, cpu, "index") \
+    FIELD(number, apic_id, "local APIC id; to find the core in the hardware") \
+    FIELD(number, time_us, "microseconds from that run's start to this CPU's last tick") \
+    FIELD(number, events, "events that it had taken") \
+    FIELD(text, last, "events between its last two ticks, by kind; what it was at when it died")
+
+#define REPORT_FIELDS_before(FIELD) \
+    FIELD(number, cpu, "index of the CPU that was silent for longest") \
+    FIELD(number, time_ms, "milliseconds from that run's start to its last sign of life") \
+    FIELD(number, events, "events, all CPUs") \
+    FIELD(number, cpus, "CPUs that it was to have") \
+    FIELD(number, seed, "its random seed; to run it again") \
+    FIELD(text, reason, "its first fault; left out when there was none")
+
 #define REPORT_FIELDS_heartbeat(FIELD) \
     FIELD(number, time_ms, "milliseconds since the storm's start") \
     FIELD(number, events, "events so far, all CPUs") \
     FIELD(number, faults, "failed checks so far") \
+    FIELD(number, passes, "passes that are over") \
     FIELD(number, cpus, "CPUs that take part") \
     FIELD(number, cpus_alive, "CPUs that moved since the last heartbeat")
 

@@ -7,8 +7,10 @@
 #include "cpu/clock.h"
 #include "cpu/fault.h"
 #include "cpu/features.h"
+#include "cpu/gdt.h"
 #include "cpu/inject.h"
 #include "cpu/irq.h"
+#include "cpu/lastword.h"
 #include "cpu/percpu.h"
 #include "cpu/softirq.h"
 #include "cpu/spinlock.h"
@@ -307,11 +309,15 @@ static void tick_handler(struct trap_frame *frame)
         this_cpu->events[EVENT_TICK] > schedule_tick_hz())
         for (;;)
             cpu_relax();
+    if (inject_planted(INJECT_TRIPLE_FAULT) && cpu_index() == inject_cpu() &&
+        this_cpu->events[EVENT_TICK] > schedule_tick_hz())
+        idt_lose();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
     reaper_tick();
     if (schedule_tick_hook)
         schedule_tick_hook();
+    lastword_tick();
     apic_eoi();
 }
 

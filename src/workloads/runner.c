@@ -166,21 +166,24 @@ static void probe_all(const struct run *run)
                 fault_count() - faults);
 }
 
-static void start(const struct run *run)
+/* Each pass has seeds of its own. */
+static void start(const struct run *run, uint64_t pass)
 {
+    uint64_t seed = run->seed + pass * (sizeof(members) / sizeof(members[0]));
+
     for (uint32_t i = 0; i < target_count; i++) {
         uint32_t cpu = target_cpus[i];
-        add_member("victim 0", cpu, victim_ring0, run->seed);
-        add_member("victim 3", cpu, victim_ring3, run->seed);
-        add_member("check", cpu, check_thread, run->seed);
+        add_member("victim 0", cpu, victim_ring0, seed);
+        add_member("victim 3", cpu, victim_ring3, seed);
+        add_member("check", cpu, check_thread, seed);
         for (const struct workload *w = workloads_start; w < workloads_end; w++)
             if (selected(run, w))
-                add_member(w->name, cpu, w->thread, run->seed);
+                add_member(w->name, cpu, w->thread, seed);
     }
     wake_members();
 }
 
-static void heartbeat(uint64_t start_ms)
+static void heartbeat(uint64_t start_ms, uint64_t pass)
 {
     static uint64_t ticks_before[MAX_CPUS];
     uint32_t alive = 0;
@@ -194,30 +197,35 @@ static void heartbeat(uint64_t start_ms)
         .time_ms = clock_ms() - start_ms,
         .events = events_total(),
         .faults = fault_count(),
+        .passes = pass,
         .cpus = target_count,
         .cpus_alive = alive,
     });
 }
 
-static uint64_t next_heartbeat_ms, run_start_ms;
+static uint64_t next_heartbeat_ms, run_start_ms, storm_ms, passes_over;
 
 void workload_breathe(void)
 {
     if (clock_ms() >= next_heartbeat_ms) {
-        heartbeat(run_start_ms);
+        heartbeat(run_start_ms, passes_over);
         next_heartbeat_ms = clock_ms() + HEARTBEAT_MS;
     }
     console_drain();
 }
 
-/* Until the time is up, or a fault ends it. Also writes out what handlers have left in the
- * console's queue. */
+static bool is_over(const struct run *run)
+{
+    return run->stop_at_first && fault_count();
+}
+
+/* Until the time of this pass is up, or a fault ends it. Also writes out what handlers have left in
+ * the console's queue. */
 static void supervise(const struct run *run, uint64_t start_ms)
 {
-    for (uint64_t now = start_ms; now - start_ms < run->time_ms; now = clock_ms()) {
+    for (uint64_t now = start_ms; now - start_ms < run->time_ms && !is_over(run);
+         now = clock_ms()) {
         uint64_t left = run->time_ms - (now - start_ms);
-        if (run->stop_at_first && fault_count())
-            break;
         workload_breathe();
         thread_sleep_ms(left < GLANCE_MS ? left : GLANCE_MS);
     }
@@ -230,6 +238,12 @@ static void end_storm(void)
     join_members();
 }
 
+/* Without a product that overflows when a thousand CPUs have stormed for weeks. */
+static uint64_t per_second(uint64_t events, uint64_t ms)
+{
+    return ms ? events / ms * 1000 + events % ms * 1000 / ms : 0;
+}
+
 static void account(const struct workload *w, uint64_t ms)
 {
     struct report_workload record = {.workload = w->name, .cpus = target_count, .time_ms = ms};
@@ -239,7 +253,7 @@ static void account(const struct workload *w, uint64_t ms)
         w->account();
     for (uint32_t i = 0; i < target_count; i++) {
         const struct tally *tally = &w->tallies[target_cpus[i]];
-        uint64_t rate = ms ? tally->received * 1000 / ms : 0;
+        uint64_t rate = per_second(tally->received, ms);
         record.sent += tally->sent;
         record.received += tally->received;
         record.coalesced += tally->coalesced;
@@ -249,7 +263,7 @@ static void account(const struct workload *w, uint64_t ms)
         if (rate > record.cpu_max_per_s)
             record.cpu_max_per_s = rate;
     }
-    record.events_per_s = ms ? record.received * 1000 / ms : 0;
+    record.events_per_s = per_second(record.received, ms);
     report_workload(&record);
     report_test(record.failed == 0 && fault_count_of(CHECK_ACCOUNT) == faults &&
                     record.received > 0,
@@ -268,9 +282,14 @@ static const struct workload *find_conductor(const struct run *run)
 
 static void storm(const struct run *run)
 {
-    start(run);
-    supervise(run, run_start_ms);
-    end_storm();
+    do {
+        uint64_t start_ms = clock_ms();
+        start(run, passes_over);
+        supervise(run, start_ms);
+        storm_ms += clock_ms() - start_ms;
+        end_storm();
+    } while (++passes_over < run->passes && !is_over(run));
+    report_note("%lu of %lu passes", passes_over, run->passes);
 }
 
 void runner_run(const struct run *run)
@@ -279,7 +298,7 @@ void runner_run(const struct run *run)
 
     target_kind = run->target;
     probe_all(run);
-    if (run->stop_at_first && fault_count())
+    if (is_over(run))
         fault_fatal();
     check_count_resources();
     run_start_ms = clock_ms();
@@ -288,7 +307,7 @@ void runner_run(const struct run *run)
         conductor->conduct(run);
     else
         storm(run);
-    uint64_t ms = clock_ms() - run_start_ms;
+    uint64_t ms = conductor ? clock_ms() - run_start_ms : storm_ms;
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(run, w))
             account(w, ms);

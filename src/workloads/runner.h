@@ -10,7 +10,8 @@
 
 struct run {
     uint64_t workloads;             /* bit i: workloads_start[i] */
-    uint64_t time_ms;
+    uint64_t time_ms;               /* of a pass */
+    uint64_t passes;
     uint64_t seed;
     enum target target;
     bool stop_at_first;             /* fault */

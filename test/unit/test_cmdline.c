@@ -385,6 +385,46 @@ static void test_target(void **state)
                  "'target=me': not a target; mixed self neighbour random others");
 }
 
+static void test_passes(void **state)
+{
+    (void)state;
+    assert_good("");
+    assert_int_equal(options.passes, 1);
+    assert_good("passes=4294967295");
+    assert_int_equal(options.passes, 4294967295);
+    assert_error("passes=0", "'passes=0': not a number of passes; a number, 1 or more");
+    assert_error("passes=all", "'passes=all': not a number of passes; a number, 1 or more");
+}
+
+static void test_identity(void **state)
+{
+    static const char *const bad[] = {
+        "mac=52:54:00:12:34:5", "mac=52:54:00:12:34:56:", "mac=525400123456", "mac=:5", "mac=5g",
+    };
+
+    (void)state;
+    assert_good("");
+    assert_string_equal(options.mac, "");
+    assert_string_equal(options.ip, "");
+    assert_good("mac=52:54:00:12:34:5a ip=10.0.2.15");
+    assert_string_equal(options.mac, "52:54:00:12:34:5a");
+    assert_string_equal(options.ip, "10.0.2.15");
+    assert_good("mac=52-54-00-12-34-5A ip=fe80:0:0:0:5054:ff:fe12:3456");
+    assert_string_equal(options.mac, "52-54-00-12-34-5A");
+    assert_string_equal(options.ip, "fe80:0:0:0:5054:ff:fe12:3456");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(parse(bad[i]));
+        assert_non_null(strstr(error, "': not a hardware address; hardware address, as 52:54:"));
+    }
+    assert_error("ip=server", "'ip=server': not an address; an IPv4 or IPv6 address");
+    assert_good("ip=000000000000000000000000000000000000000000000");
+    assert_false(parse("ip=0000000000000000000000000000000000000000000000"));
+    assert_good("mac=00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:"
+                "00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00");
+    assert_false(parse("mac=00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:"
+                       "00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00"));
+}
+
 static void test_small_error_buffers(void **state)
 {
     (void)state;
@@ -415,6 +455,8 @@ int main(void)
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_end_and_stop),
         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_passes),
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(test_small_error_buffers),
     };
 

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* The record of the run under way: see lastword.h. CLFLUSH, because a reset may drop what only the
+ * caches hold: SDM volume 3, 11.5.3 (INIT and RESET) and 11.4 (write-back). */
+#include "cpu/lastword.h"
+
+#include <stddef.h>
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/percpu.h"
+#include "lib/format.h"
+#include "lib/report.h"
+#include "lib/string.h"
+
+#define LASTWORD_MAGIC 0x64726f777473616cull    /* "lastword" */
+#define CACHE_LINE 64
+#define REASON_SIZE 128
+#define SLOTS 2
+/* FNV-1a, a word at a time: to tell a torn record from a whole one. */
+#define SUM_START 0xcbf29ce484222325ull
+#define SUM_PRIME 0x100000001b3ull
+
+/* The checksum is the first word of each part. All are whole words. */
+struct lastword_run {
+    uint64_t sum;
+    uint64_t magic;
+    uint64_t layout;                /* bytes of the whole record: another image's is not read */
+    uint64_t cpus, seed;
+} __attribute__((aligned(CACHE_LINE)));
+
+struct lastword_reason {
+    uint64_t sum;
+    char text[REASON_SIZE];
+} __attribute__((aligned(CACHE_LINE)));
+
+struct lastword_cpu {
+    uint64_t sum;
+    uint64_t turn;                  /* which of the two slots is newer */
+    uint64_t apic_id;
+    uint64_t time_ns;
+    uint64_t events[EVENT_KINDS];   /* so far */
+    uint64_t before[EVENT_KINDS];   /* at the tick before */
+} __attribute__((aligned(CACHE_LINE)));
+
+struct lastword {
+    struct lastword_run run;
+    struct lastword_reason reason;
+    struct lastword_cpu cpus[MAX_CPUS][SLOTS];
+};
+_Static_assert(sizeof(struct lastword) <= LASTWORD_END - LASTWORD_BASE, "it outgrows its place");
+
+static const char *const event_names[EVENT_KINDS] = {
+#define EVENT_NAME(symbol, name) [EVENT_##symbol] = #name,
+    EVENTS(EVENT_NAME)
+#undef EVENT_NAME
+};
+
+static bool usable, begun;
+static uint64_t start_ns;
+
+static struct lastword *record(void)
+{
+    return (struct lastword *)LASTWORD_BASE;
+}
+
+static uint64_t sum_of(const void *part, size_t size)
+{
+    const uint64_t *words = part;
+    uint64_t sum = SUM_START;
+
+    for (size_t i = 1; i < size / sizeof(*words); i++)
+        sum = (sum ^ words[i]) * SUM_PRIME;
+    return sum;
+}
+
+/* Makes a part whole, and takes it to where a reset does not reach. */
+static void seal(void *part, size_t size)
+{
+    *(uint64_t *)part = sum_of(part, size);
+    for (size_t at = 0; at < size; at += CACHE_LINE)
+        __asm__ volatile("clflush %0" : : "m"(*((const char *)part + at)) : "memory");
+}
+
+static bool is_whole(const void *part, size_t size)
+{
+    return *(const uint64_t *)part == sum_of(part, size);
+}
+
+static bool is_memory(const struct boot_info *boot)
+{
+    for (unsigned i = 0; i < boot->memory_count; i++) {
+        const struct boot_memory_range *r = &boot->memory[i];
+        if (r->type == BOOT_MEMORY_AVAILABLE && r->base <= LASTWORD_BASE &&
+            r->length >= LASTWORD_END - r->base)
+            return true;
+    }
+    return false;
+}
+
+bool lastword_find(const struct boot_info *boot)
+{
+    const struct lastword_run *run = &record()->run;
+
+    usable = is_memory(boot);
+    return usable && run->magic == LASTWORD_MAGIC && run->layout == sizeof(struct lastword) &&
+           is_whole(run, sizeof(*run)) && run->cpus <= MAX_CPUS;
+}
+
+/* The newer slot that is whole, or NULL: that CPU never ticked. */
+static const struct lastword_cpu *last_of(uint64_t cpu)
+{
+    const struct lastword_cpu *last = NULL;
+
+    for (unsigned i = 0; i < SLOTS; i++) {
+        const struct lastword_cpu *slot = &record()->cpus[cpu][i];
+        if (is_whole(slot, sizeof(*slot)) && (!last || slot->turn > last->turn))
+            last = slot;
+    }
+    return last;
+}
+
+static uint64_t events_of(const struct lastword_cpu *last)
+{
+    uint64_t total = 0;
+
+    for (unsigned event = 0; event < EVENT_KINDS; event++)
+        total += last->events[event];
+    return total;
+}
+
+/* What it took between its last two ticks, in words. */
+static void describe(const struct lastword_cpu *last, char *out, size_t size)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    for (unsigned event = 0; event < EVENT_KINDS && used < size; event++)
+        if (last->events[event] != last->before[event])
+            used += format(out + used, size - used, "%s%lu %s", used ? ", " : "",
+                           last->events[event] - last->before[event], event_names[event]);
+}
+
+static void report_last_of(uint64_t cpu, const struct lastword_cpu *last)
+{
+    char text[200];
+
+    describe(last, text, sizeof(text));
+    report_before_cpu(&(struct report_before_cpu){
+        .cpu = cpu,
+        .apic_id = last->apic_id,
+        .time_us = last->time_ns / 1000,
+        .events = events_of(last),
+        .last = text,
+    });
+}
+
+/* A reset stops all CPUs at once, and each ticked a moment before; the one whose tick is the
+ * longest ago is the one that was not well. One that never ticked died on its way up. */
+void lastword_report(void)
+{
+    const struct lastword *found = record();
+    struct report_before before = {.cpus = found->run.cpus, .seed = found->run.seed};
+    struct fault_place place = {0, NO_STACK, 0, "reset"};
+    uint64_t oldest = UINT64_MAX, newest = 0;
+
+    if (is_whole(&found->reason, sizeof(found->reason)) && found->reason.text[0])
+        before.reason = found->reason.text;
+    for (uint64_t cpu = 0; cpu < found->run.cpus; cpu++) {
+        const struct lastword_cpu *last = last_of(cpu);
+        uint64_t time_ns = last ? last->time_ns : 0;
+        if (time_ns < oldest) {
+            oldest = time_ns;
+            before.cpu = cpu;
+        }
+        if (time_ns > newest)
+            newest = time_ns;
+        if (last) {
+            before.events += events_of(last);
+            report_last_of(cpu, last);
+        }
+    }
+    before.time_ms = newest / 1000000;
+    report_before(&before);
+    place.cpu = before.cpu;
+    fault_report(CHECK_BEFORE, &place,
+                 "the run before this died without a verdict after %lu ms, seed %lu, %s%s",
+                 before.time_ms, before.seed,
+                 before.reason ? "and had failed: " : "on the CPU that was silent for longest",
+                 before.reason ? before.reason : "");
+}
+
+void lastword_begin(uint64_t seed)
+{
+    struct lastword_run *run = &record()->run;
+
+    if (!usable) {
+        report_note("no memory at 0x%llx: if this run dies, the next will not know",
+                    LASTWORD_BASE);
+        return;
+    }
+    memset(record(), 0, sizeof(struct lastword));
+    *run = (struct lastword_run){
+        .magic = LASTWORD_MAGIC, .layout = sizeof(struct lastword), .cpus = cpu_count, .seed = seed};
+    seal(run, sizeof(*run));
+    start_ns = clock_ns();
+    __atomic_store_n(&begun, true, __ATOMIC_RELEASE);
+}
+
+void lastword_tick(void)
+{
+    uint32_t cpu = cpu_index();
+    struct lastword_cpu *slots = record()->cpus[cpu];
+    uint64_t turn = this_cpu->events[EVENT_TICK];
+    struct lastword_cpu *slot = &slots[turn % SLOTS];
+    const struct lastword_cpu *other = &slots[(turn + 1) % SLOTS];
+
+    if (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+        return;
+    slot->turn = turn;
+    slot->apic_id = this_cpu->apic_id;
+    slot->time_ns = clock_ns() - start_ns;
+    memcpy(slot->before, other->events, sizeof(slot->before));
+    for (unsigned event = 0; event < EVENT_KINDS; event++)
+        slot->events[event] = this_cpu->events[event];
+    seal(slot, sizeof(*slot));
+}
+
+void lastword_keep_reason(const char *reason)
+{
+    struct lastword_reason *kept = &record()->reason;
+
+    if (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+        return;
+    format(kept->text, sizeof(kept->text), "%s", reason);
+    seal(kept, sizeof(*kept));
+}
+
+void lastword_clear(void)
+{
+    if (!__atomic_exchange_n(&begun, false, __ATOMIC_ACQ_REL))
+        return;
+    record()->run.magic = 0;
+    seal(&record()->run, sizeof(record()->run));
+}

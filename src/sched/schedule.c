@@ -11,7 +11,7 @@
 #include "cpu/inject.h"
 #include "cpu/irq.h"
 #include "cpu/lastword.h"
-#include "cpu/percpu.h"
+#include "cpu/patience.h"
 #include "cpu/softirq.h"
 #include "cpu/spinlock.h"
 #include "cpu/vectors.h"
@@ -39,6 +39,7 @@ static struct run_queue queues[MAX_CPUS];
 void (*schedule_tick_hook)(void);
 
 #define TICK_HZ 100
+#define TICKS_OF_SILENCE 3
 #define TICKS_EMULATED \
     3200 /* a second, by all CPUs together, before an emulator does little else */
 #define TICK_HZ_LEAST 10
@@ -295,6 +296,16 @@ static void wake_due(unsigned softirq)
     spinlock_release(&queue->lock, flags);
 }
 
+/* inject=triple-fault: the first CPU ticks on for a while, so that the record tells who fell silent. */
+static void die_first(void)
+{
+    uint64_t end = cpu_ticks(0) + TICKS_OF_SILENCE;
+
+    while (cpu_index() != 0 && cpu_ticks(0) < end)
+        cpu_relax_rarely();
+    idt_lose();
+}
+
 static void tick_handler(struct trap_frame *frame)
 {
     struct run_queue *queue = &queues[cpu_index()];
@@ -311,7 +322,7 @@ static void tick_handler(struct trap_frame *frame)
             cpu_relax();
     if (inject_planted(INJECT_TRIPLE_FAULT) && cpu_index() == inject_cpu() &&
         this_cpu->events[EVENT_TICK] > schedule_tick_hz())
-        idt_lose();
+        die_first();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
     reaper_tick();

@@ -200,7 +200,11 @@ void lastword_begin(uint64_t seed)
     }
     memset(record(), 0, sizeof(struct lastword));
     *run = (struct lastword_run){
-        .magic = LASTWORD_MAGIC, .layout = sizeof(struct lastword), .cpus = cpu_count, .seed = seed};
+        .magic = LASTWORD_MAGIC,
+        .layout = sizeof(struct lastword),
+        .cpus = cpu_count,
+        .seed = seed,
+    };
     seal(run, sizeof(*run));
     start_ns = clock_ns();
     __atomic_store_n(&begun, true, __ATOMIC_RELEASE);

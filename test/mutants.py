@@ -94,18 +94,15 @@ MUTANTS = [
 
     # Exceptions and returns.
     Mutant("exception entry without swapgs", ENTRY,
-           "trap_entry:\n        test    byte [rsp + 24], 3              "
-           "; the frame so far: vector, error code, RIP, CS\n        jz      trap_swapped\n"
-           "        swapgs\n",
-           "trap_entry:\n        test    byte [rsp + 24], 3\n        jz      trap_swapped\n",
-           (STORM,)),
+           "        swapgs\n        CLEAR_AC\nglobal trap_swapped",
+           "        CLEAR_AC\nglobal trap_swapped", (STORM,)),
     Mutant("exception entry without cld", ENTRY,
            "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        call    trap_handler\n",
            "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        call    trap_handler\n", (STORM,)),
-    Mutant("exception entry keeps ring 3's AC", ENTRY,
-           "        CLEAR_AC\nglobal trap_swapped", "global trap_swapped", (STORM,)),
+    Mutant("exception entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\nglobal trap_swapped",
+           "global trap_swapped", (STORM,)),
     Mutant("return to ring 3 without swapgs", ENTRY,
            "        swapgs\nglobal leave_swapped", "global leave_swapped", (STORM,)),
     Mutant("SYSCALL without swapgs", ENTRY, "syscall_entry:\n        swapgs\n",
@@ -142,7 +139,7 @@ MUTANTS = [
            "        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ;",
            "        mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]  ;", (IRQ,)),
     Mutant("no back-link from the IRQ stack", ENTRY,
-           "        INJECT  INJECT_BACK_LINK, {push rdi}, {push rsi}        ; the back-link\n",
+           "        push    rdi                             ; the back-link\n",
            "        push    0\n", (IRQ,)),
     Mutant("nest counter not lowered by an interrupt", ENTRY,
            "        INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \\\n",
@@ -168,8 +165,9 @@ MUTANTS = [
     Mutant("no restart limit for softirqs", "src/cpu/softirq.c",
            "        if (round == SOFTIRQ_RESTARTS) {", "        if (round == ~0u) {", (SOFTIRQ,)),
     Mutant("interrupt without EOI", "src/workloads/irq.c",
-           "INJECT_NO_EOI) && cpu_index() == inject_cpu())\n        return;\n    apic_eoi();\n",
-           "INJECT_NO_EOI) && cpu_index() == inject_cpu())\n        return;\n", (IRQ,)),
+           "    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);\n"
+           "    apic_eoi();\n",
+           "    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);\n", (IRQ,)),
     Mutant("tick without EOI", "src/sched/schedule.c",
            "        schedule_tick_hook();\n    apic_eoi();\n", "        schedule_tick_hook();\n",
            (THREAD,)),

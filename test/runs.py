@@ -171,7 +171,7 @@ FAULTS = {
     "stack-fill": fault("fill", cpu=1, stack="NMI"),
     "deep-stack": fault("fill", cpu=1, stack="NMI", level=0),
     "stack-leak": fault("leak"),
-    "shallow-overflow": fault("fill", cpu=1, stack="TASK"),
+    "shallow-overflow": fault("fill", cpu=1, stack="TASK", event="switch"),
     "exhaust-thread": fault("unexpected", cpu=1, stack="DF", event="#DF"),
     "exhaust-irq": fault("unexpected", cpu=1, stack="DF", event="#DF"),
     "exhaust-nmi": fault("unexpected", cpu=1, stack="NMI", event="#PF", level=3),

@@ -184,7 +184,7 @@ FAULTS = {
     "no-eoi": fault("account", cpu=1, stack="IRQ"),
     "back-link": fault("stack", stack="IRQ"),   # on every CPU
     "hung-cpu": fault("alive", cpu=1),
-    "triple-fault": fault("before"),     # the CPU is a guess: which was silent for longest
+    "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }
 

@@ -41,7 +41,7 @@
     OPTION(stop, "first end", \
            "whether the run stops at its first failure, or at its end, the default") \
     OPTION(break, "a number of TSC cycles, 1 or more", \
-           "run=latency: a round trip that takes longer stops all CPUs and shows their last events") \
+           "run=latency: a longer round trip stops all CPUs and shows their last events") \
     OPTION(mac, "hardware address, as 52:54:00:12:34:56", \
            "who this machine is, for the report; grub.cfg gives it when booted by network") \
     OPTION(ip, "an IPv4 or IPv6 address", \

@@ -296,7 +296,8 @@ static void wake_due(unsigned softirq)
     spinlock_release(&queue->lock, flags);
 }
 
-/* inject=triple-fault: the first CPU ticks on for a while, so that the record tells who fell silent. */
+/* inject=triple-fault: the first CPU ticks on for a while, so that the record tells who fell
+ * silent. */
 static void die_first(void)
 {
     uint64_t end = cpu_ticks(0) + TICKS_OF_SILENCE;

@@ -19,8 +19,8 @@
  *    the last one is a guard page.
  *  - What this cannot close: an event of the same code after the hardware's push and before the
  *    adjustment, or after the adjustment back and before the IRET. NMIs are blocked there by the
- *    hardware until an IRET; #DB and #BP are raised by our own instructions, so never there. See
- *    TRICKS.md.
+ *    hardware until an IRET; #DB and #BP are raised by our own instructions, so never there; a true
+ *    machine check may come there and cost the frame of an INT 18. See TRICKS.md.
  *
  * WHERE THEY LIE. Each CPU has a window of CPU_WINDOW bytes of addresses, aligned to its size, in
  * the upper half of the address space: its per-CPU area at the bottom, TSS first, then the stacks,

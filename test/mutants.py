@@ -139,8 +139,7 @@ MUTANTS = [
            "        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ;",
            "        mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]  ;", (IRQ,)),
     Mutant("no back-link from the IRQ stack", ENTRY,
-           "        push    rdi                             ; the back-link\n",
-           "        push    0\n", (IRQ,)),
+           "INJECT_BACK_LINK, {push rdi}", "INJECT_BACK_LINK, {push rsi}", (IRQ,)),
     Mutant("nest counter not lowered by an interrupt", ENTRY,
            "        INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \\\n",
            "        INJECT  INJECT_NEST_COUNTER, {test dword [gs:PERCPU_IRQ_NEST], eax}, \\\n",
@@ -165,11 +164,9 @@ MUTANTS = [
     Mutant("no restart limit for softirqs", "src/cpu/softirq.c",
            "        if (round == SOFTIRQ_RESTARTS) {", "        if (round == ~0u) {", (SOFTIRQ,)),
     Mutant("interrupt without EOI", "src/workloads/irq.c",
-           "    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);\n"
-           "    apic_eoi();\n",
-           "    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);\n", (IRQ,)),
+           "        return;\n    apic_eoi();\n", "        return;\n", (IRQ,)),
     Mutant("tick without EOI", "src/sched/schedule.c",
-           "        schedule_tick_hook();\n    apic_eoi();\n", "        schedule_tick_hook();\n",
+           "    lastword_tick();\n    apic_eoi();\n", "    lastword_tick();\n",
            (THREAD,)),
 
     # Threads.

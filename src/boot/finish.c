@@ -49,7 +49,7 @@ _Noreturn void finish(uint8_t status)
 
 _Noreturn void refuse(const char *fmt, ...)
 {
-    char reason[512];
+    char reason[1024];
     va_list args;
 
     va_start(args, fmt);

@@ -49,7 +49,7 @@ static struct acpi_fadt_facts fadt;
 static struct machine_topology topology;
 static const char *command_line;
 static const char *clock_source;
-static char error[256];
+static char error[1024];
 static bool died_before;            /* the run before this one */
 
 /* Until paging_init, the boot page tables map the first 4 GiB. */

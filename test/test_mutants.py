@@ -9,7 +9,6 @@ import pytest
 # A mutant -> what must kill it.
 QUICK = {
     "IST value not lowered on entry": "check stack: .*not adjusted",
-    "interrupt entry without cld": "check whole: .*left DF set",
     "a level's end magic is not looked at": "inject=stack-fill: no fault record",
 }
 

@@ -183,6 +183,7 @@ FAULTS = {
     "no-smap": fault("account", cpu=1, event="SMAP"),
     "no-eoi": fault("account", cpu=1, stack="IRQ"),
     "back-link": fault("stack", stack="IRQ"),   # on every CPU
+    "machine-check": fault("hardware", cpu=1, stack="MC", event="#MC"),
     "hung-cpu": fault("alive", cpu=1),
     "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),

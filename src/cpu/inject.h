@@ -38,6 +38,7 @@
     I(NO_SMAP, "no-smap", "a CPU does not forbid ring 0 to read ring 3's pages")                   \
     I(NO_EOI, "no-eoi", "an interrupt of another CPU is not ended in the APIC")                    \
     I(BACK_LINK, "back-link", "the IRQ stack's back-link is not what it was entered from")         \
+    I(MACHINE_CHECK, "machine-check", "an INT 18 is taken for a true machine check")               \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")

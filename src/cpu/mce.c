@@ -10,6 +10,7 @@
 #include "cpu/clock.h"
 #include "cpu/fault.h"
 #include "cpu/features.h"
+#include "cpu/inject.h"
 #include "cpu/percpu.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
@@ -114,6 +115,8 @@ bool machine_check_take(void)
     uint64_t seen;
     uint32_t met;
 
+    if (inject_planted(INJECT_MACHINE_CHECK) && cpu_index() == inject_cpu())
+        mcg |= MCG_STATUS_MCIP | MCG_STATUS_RIPV;
     if (!(mcg & MCG_STATUS_MCIP))
         return false;
     seen = take_banks(true);

@@ -169,11 +169,20 @@ static bool same_place(const struct stack_place *a, const struct stack_place *b)
     return a->kind == b->kind && a->level == b->level && a->owner == b->owner;
 }
 
+/* An outer handler on its thread's stack that lets interrupts in may be preempted, and the inner
+ * interrupt then comes to another thread. */
+static bool outer_is_preempted(const struct pair *p)
+{
+    return p->outer_place.kind == THREAD_STACK &&
+           p->outer_place.low != thread_stack(thread_current());
+}
+
 static void look_at_chain(struct pair *p)
 {
     struct stack_place chain[MOST_STACKS];
     unsigned count = backtrace_stacks(chain, MOST_STACKS);
 
+    p->chained |= outer_is_preempted(p);
     for (unsigned i = 0; i < count; i++)
         p->chained |= same_place(&chain[i], &p->outer_place);
 }

@@ -33,7 +33,8 @@ fault_read_through_rbp:
         FIXUP   fault_read_through_rbp.read, fault_read_through_rbp.on
 
 ; With interrupts off: one that comes while there is no stack to push on is acknowledged by the APIC
-; and then lost to the #DF, and without its EOI every interrupt of its class and below waits for ever.
+; and then lost to the #DF, and without its EOI every interrupt of its class and below waits for
+; ever.
 global fault_overflow:function
 fault_overflow:
         cli

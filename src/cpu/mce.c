@@ -63,8 +63,8 @@ static void report_bank(unsigned bank, uint64_t status)
     });
 }
 
-/* Reports and clears each bank whose status is valid and says one of `which`; all that were seen,
- * by OR. */
+/* Reports and clears each bank whose status is valid: the corrected ones, or all. Returns the
+ * statuses seen, by OR. */
 static uint64_t take_banks(bool uncorrected_too)
 {
     unsigned banks = bank_count();

@@ -32,6 +32,9 @@ void fault_read_through_rbp(uintptr_t address); /* #SS where it is not canonical
 /* For #GP, or #SS through RBP. */
 #define NOT_CANONICAL 0x0001000000000000ull
 
+/* #DF, by a #GP whose gate is not present; goes on by the #GP's fix-up. fault.c's. */
+void fault_double(void);
+
 /* These end their thread. */
 _Noreturn void fault_overflow(void);            /* calls itself into the guard page */
 _Noreturn void fault_lose_stack(uintptr_t rsp); /* pushes with RSP there */

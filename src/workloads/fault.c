@@ -29,11 +29,14 @@ static struct seen {
     uint64_t count, vector, error_code;
 } seen[MAX_CPUS];
 
-static void raise_double_fault(void)
+void fault_double(void)
 {
+    uint64_t flags = interrupts_save();
+
     idt_load_without_gp(true);
     fault_read(NOT_CANONICAL);
     idt_load_without_gp(false);
+    interrupts_restore(flags);
 }
 
 /* One more of the same inside its handler, for ever. */
@@ -44,7 +47,7 @@ static void exhaust(uint64_t vector)
     if (inject_planted(INJECT_EXHAUST_STACKFAULT) && vector == VECTOR_SS)
         fault_load_ss(ABSENT_SS);
     if (inject_planted(INJECT_EXHAUST_DOUBLEFAULT) && vector == VECTOR_DF)
-        raise_double_fault();
+        fault_double();
 }
 
 static bool take(struct trap_frame *frame)
@@ -121,9 +124,7 @@ static void contributory_pair(void)
 {
     struct seen *s = ask(VECTOR_DF, VECTOR_DF);
 
-    interrupts_off();
-    raise_double_fault();
-    interrupts_on();
+    fault_double();
     verify(s, "contributory pair", 0);
 }
 

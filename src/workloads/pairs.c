@@ -10,7 +10,6 @@
 
 #include "cpu/backtrace.h"
 #include "cpu/fault.h"
-#include "cpu/gdt.h"
 #include "cpu/hooks.h"
 #include "cpu/irq.h"
 #include "cpu/ist.h"
@@ -76,16 +75,6 @@ static void fail(const struct pair *p, const char *what)
     tallies[cpu_index()].failed++;
 }
 
-static void raise_double_fault(void)
-{
-    uint64_t flags = interrupts_save();
-
-    idt_load_without_gp(true);
-    fault_read(NOT_CANONICAL);
-    idt_load_without_gp(false);
-    interrupts_restore(flags);
-}
-
 /* Who faults inside a handler keeps CR2 for what the handler interrupted. */
 static void raise_page_fault(void)
 {
@@ -143,7 +132,7 @@ static void raise_event(struct pair *p, enum pair_event event)
     case PAIR_NMI: raise_nmi(p); break;
     case PAIR_MC: __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory"); break;
     case PAIR_SS: fault_load_ss(ABSENT_SS); break;
-    case PAIR_DF: raise_double_fault(); break;
+    case PAIR_DF: fault_double(); break;
     case PAIR_PF: raise_page_fault(); break;
     case PAIR_HARDIRQ:
         interrupt_self(p->inside ? VECTOR_PAIR_INNER : VECTOR_PAIR_OUTER, &p->seen[event]);

@@ -105,6 +105,14 @@ def shutdown(report):
 shutdown.name = "shutdown"
 
 
+def only_failed(name):
+    """The others came to their end: every other test passed."""
+    def check(report):
+        failed = [test.name for test in report.tests if not test.ok]
+        return None if failed == [name] else f"not {name} alone failed: {failed}"
+    return check
+
+
 def passes(done, wanted):
     """As many passes were made of those wanted."""
     def check(report):
@@ -185,6 +193,7 @@ FAULTS = {
     "back-link": fault("stack", stack="IRQ"),   # on every CPU
     "machine-check": fault("hardware", cpu=1, stack="MC", event="#MC"),
     "hung-cpu": fault("alive", cpu=1),
+    "deaf-cpu": fault("alive", cpu=1),
     "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }
@@ -193,8 +202,10 @@ FAULTS = {
 # after so many events, which come soon where nothing else runs.
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "lost-irq": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",)}
-# What the verdict's reason must name, where a stack runs out.
+# What the verdict's reason must name.
 FAULT_REASONS = {
+    "hung-cpu": r"an NMI finds it at tick_handler\+",
+    "deaf-cpu": "it does not answer NMIs either",
     "exhaust-thread": "the guard page below a thread's stack",
     **{f"exhaust-{name}": f"the guard page below the {stack} stack" for name, stack in (
         ("irq", "IRQ"), ("nmi", "NMI"), ("debug", "DB"), ("mce", "MC"), ("stackfault", "SS"))},
@@ -205,12 +216,17 @@ FAULT_REASONS = {
 FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)}}
 
 
+# What else must hold.
+FAULT_CHECKS = {name: (only_failed("alive"),) for name in ("hung-cpu", "deaf-cpu")}
+
+
 def fault_run(name):
     """The run that plants a fault."""
     words = (f"inject={name}", "time=2s", *FAULT_WORDS.get(name, ()))
     verdict = None if FAULTS[name] is shutdown else "FAIL"
     return Run(f"inject={name}", "fault", words=words, verdict=verdict,
-               reason=FAULT_REASONS.get(name, ""), checks=(FAULTS[name],),
+               reason=FAULT_REASONS.get(name, ""),
+               checks=(FAULTS[name], *FAULT_CHECKS.get(name, ())),
                **FAULT_RUNS.get(name, {}))
 
 

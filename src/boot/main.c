@@ -30,6 +30,7 @@
 #include "smp/ioapic.h"
 #include "smp/ipi.h"
 #include "smp/madt.h"
+#include "workloads/check.h"
 #include "workloads/runner.h"
 
 #define VERSION "0.1"
@@ -287,6 +288,7 @@ static void run(void *unused)
     if (died_before)
         lastword_report();
     lastword_begin(options.seed);
+    schedule_tick_hook = check_neighbour_moves;
     struct bringup_result bringup = bringup_start(&topology, schedule_enter);
     tsc_warp_expect(bringup.online);
     if (!ipi_call_others(tsc_check_warp, join_the_warp_check))

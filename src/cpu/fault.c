@@ -66,6 +66,8 @@ void fault_report(enum check check, const struct fault_place *place, const char 
     char detail[200];
     va_list args;
 
+    if (check == CHECK_ACCOUNT && cpu_is_lost(place->cpu))
+        return;
     va_start(args, fmt);
     format_v(detail, sizeof(detail), fmt, args);
     va_end(args);

@@ -47,7 +47,7 @@ struct fault_place fault_here(const char *event);
 
 /* Counts and reports a fault; the first one becomes the verdict's reason. The run goes on, or ends
  * soon: see fault_count(). A CPU that has reported FAULTS_PER_CPU says no more; its faults are
- * still counted. */
+ * still counted. What a CPU owes that was found hung is no fault of its own, and is left out. */
 __attribute__((format(printf, 3, 4)))
 void fault_report(enum check check, const struct fault_place *place, const char *format, ...);
 #define FAULTS_PER_CPU 8

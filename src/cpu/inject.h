@@ -40,6 +40,7 @@
     I(BACK_LINK, "back-link", "the IRQ stack's back-link is not what it was entered from")         \
     I(MACHINE_CHECK, "machine-check", "an INT 18 is taken for a true machine check")               \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
+    I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
     I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
 

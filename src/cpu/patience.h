@@ -4,8 +4,8 @@
  *
  * An emulator's CPUs share few real ones, and any of them may be held up for seconds; but one that
  * has taken so many timer interrupts since, and still has not taken the event, has lost it. A CPU
- * that does not tick at all is found by its neighbour (workloads/check.c), which ends the run. Any
- * context. */
+ * that does not tick at all is found by its neighbour (workloads/check.c), and then nobody waits
+ * for it. Any context. */
 #ifndef ISTSTORM_CPU_PATIENCE_H
 #define ISTSTORM_CPU_PATIENCE_H
 
@@ -41,7 +41,7 @@ static inline struct patience patience_with(uint32_t cpu)
 
 static inline bool patience_is_over(const struct patience *patience)
 {
-    return cpu_ticks(patience->cpu) > patience->last_tick;
+    return cpu_ticks(patience->cpu) > patience->last_tick || cpu_is_lost(patience->cpu);
 }
 
 #endif

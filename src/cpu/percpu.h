@@ -86,7 +86,8 @@ struct percpu {
     uint8_t need_resched;           /* written by other CPUs too */
     bool nmi_asked;                 /* by another CPU, to stop or to say where it is (smp/ipi.c) */
     bool nmi_rare;                  /* nmi_asked or nmi_resume is set, or was */
-    bool online;
+    bool online;                    /* takes part in the run */
+    bool lost; /* hung, and taken out by another CPU (smp/ipi.h): no longer online, for good */
     bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,
                            scheduler) */
     uintptr_t ist_next[CPU_STACK_KINDS];    /* where each hardware stack's next frame must end, kept
@@ -116,6 +117,13 @@ static inline struct percpu *cpu_at(uint32_t index)
 static inline uint32_t cpu_index(void)
 {
     return this_cpu->index;
+}
+
+/* Whether the run goes on without this CPU; then nothing is sent to it, nor waited for. Any
+ * context. */
+static inline bool cpu_is_lost(uint32_t index)
+{
+    return __atomic_load_n(&cpu_at(index)->lost, __ATOMIC_ACQUIRE);
 }
 
 extern uint32_t cpu_count; /* windows that are mapped: indexes below it are valid for cpu_at() */

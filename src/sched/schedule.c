@@ -11,6 +11,7 @@
 #include "cpu/inject.h"
 #include "cpu/irq.h"
 #include "cpu/lastword.h"
+#include "cpu/nmi.h"
 #include "cpu/patience.h"
 #include "cpu/softirq.h"
 #include "cpu/spinlock.h"
@@ -307,6 +308,17 @@ static void die_first(void)
     idt_lose();
 }
 
+static void send_nmi_to_self(void)
+{
+    apic_send_nmi(this_cpu->apic_id);
+}
+
+static _Noreturn void hang(void)
+{
+    for (;;)
+        cpu_relax();
+}
+
 static void tick_handler(struct trap_frame *frame)
 {
     struct run_queue *queue = &queues[cpu_index()];
@@ -319,8 +331,10 @@ static void tick_handler(struct trap_frame *frame)
     spinlock_release(&queue->lock, flags);
     if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() &&
         this_cpu->events[EVENT_TICK] > schedule_tick_hz())
-        for (;;)
-            cpu_relax();
+        hang();
+    if (inject_planted(INJECT_DEAF_CPU) && cpu_index() == inject_cpu() &&
+        this_cpu->events[EVENT_TICK] > schedule_tick_hz() && nmi_block(send_nmi_to_self))
+        hang();
     if (inject_planted(INJECT_TRIPLE_FAULT) && cpu_index() == inject_cpu() &&
         this_cpu->events[EVENT_TICK] > schedule_tick_hz())
         die_first();

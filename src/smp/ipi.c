@@ -29,7 +29,9 @@ static struct {
 
 static uint32_t stopped_by; /* the CPU that ends the run, its index + 1; 0: nobody yet */
 static uint32_t stopped;
-static bool asked_where[MAX_CPUS];
+
+#define NOT_ANSWERED 1              /* no RIP: ring 0's lie in the image, ring 3's on pages */
+static uint64_t whereabouts[MAX_CPUS];
 
 void ipi_reschedule(uint32_t cpu)
 {
@@ -37,13 +39,14 @@ void ipi_reschedule(uint32_t cpu)
     apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_RESCHEDULE);
 }
 
+/* A CPU that is lost meanwhile will not run the function any more, and nobody need wait for it. */
 static bool wait_for_answer(uint32_t cpu, void (*pause)(void))
 {
     struct patience patience = patience_with(cpu);
 
-    while (__atomic_load_n(&call.asked[cpu], __ATOMIC_ACQUIRE)) {
+    while (__atomic_load_n(&call.asked[cpu], __ATOMIC_ACQUIRE) && !cpu_is_lost(cpu)) {
         if (patience_is_over(&patience))
-            return false;
+            return cpu_is_lost(cpu);
         pause();
     }
     return true;
@@ -108,7 +111,6 @@ static void spurious_handler(struct trap_frame *frame)
 
 static _Noreturn void park(void)
 {
-    __atomic_fetch_add(&stopped, 1, __ATOMIC_RELEASE);
     for (;;)
         __asm__ volatile("cli; hlt");
 }
@@ -117,14 +119,18 @@ static _Noreturn void park(void)
  * last. */
 static void nmi_asked(struct trap_frame *frame)
 {
-    uint32_t ender = __atomic_load_n(&stopped_by, __ATOMIC_ACQUIRE);
+    uint32_t self = this_cpu->index, ender = __atomic_load_n(&stopped_by, __ATOMIC_ACQUIRE);
 
     this_cpu->nmi_asked = false;
-    if (ender != 0 && ender != this_cpu->index + 1)
+    if (cpu_is_lost(self)) {
+        if (__atomic_load_n(&whereabouts[self], __ATOMIC_ACQUIRE) == NOT_ANSWERED)
+            oops_report_frame(frame);
+        __atomic_store_n(&whereabouts[self], frame->rip, __ATOMIC_RELEASE);
         park();
-    if (asked_where[this_cpu->index]) {
-        oops_report_frame(frame);
-        __atomic_store_n(&asked_where[this_cpu->index], false, __ATOMIC_RELEASE);
+    }
+    if (ender != 0 && ender != self + 1) {
+        __atomic_fetch_add(&stopped, 1, __ATOMIC_RELEASE);
+        park();
     }
 }
 
@@ -135,18 +141,22 @@ static void ask_by_nmi(uint32_t cpu)
     apic_send_nmi(cpu_at(cpu)->apic_id);
 }
 
-bool ipi_ask_where(uint32_t cpu)
+/* Lost is said first: from then on there is no way out of the NMI, whenever it comes. */
+uint64_t ipi_take_out(uint32_t cpu)
 {
-    uint64_t end = clock_ms() + ASK_PATIENCE_MS;
+    uint64_t end = clock_ms() + ASK_PATIENCE_MS, rip = NOT_ANSWERED;
 
-    __atomic_store_n(&asked_where[cpu], true, __ATOMIC_RELEASE);
+    __atomic_store_n(&whereabouts[cpu], NOT_ANSWERED, __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu_at(cpu)->lost, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpu_at(cpu)->online, false, __ATOMIC_RELEASE);
     ask_by_nmi(cpu);
-    while (__atomic_load_n(&asked_where[cpu], __ATOMIC_ACQUIRE))
-        if (clock_ms() > end)
-            return false;
-        else
-            cpu_relax_rarely();
-    return true;
+    while (__atomic_load_n(&whereabouts[cpu], __ATOMIC_ACQUIRE) == NOT_ANSWERED &&
+           clock_ms() < end)
+        cpu_relax_rarely();
+    /* One that answers too late says nothing any more: the verdict may be out. */
+    __atomic_compare_exchange_n(&whereabouts[cpu], &rip, 0, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
+    return rip == NOT_ANSWERED ? 0 : rip;
 }
 
 /* Called at the end of a run that cannot go on, from any context. A CPU that is itself in an NMI

@@ -22,8 +22,10 @@ void ipi_reschedule(uint32_t cpu);
  * answer, whose patience (cpu/patience.h) is over; no call is possible any more. */
 bool ipi_call_others(void (*function)(void), void (*pause)(void));
 
-/* Asks a CPU by NMI where it is; it reports its registers and backtrace. False: not even an NMI was
- * answered within a second. Thread or IRQ context. */
-bool ipi_ask_where(uint32_t cpu);
+/* Takes a CPU that hangs out of the run, and asks it by NMI where it is: it reports its registers
+ * and backtrace, and stays in that NMI for ever, so that it cannot come back halfway. Returns the
+ * RIP that the NMI found, or 0: not even an NMI was answered within a second. Thread or IRQ
+ * context. */
+uint64_t ipi_take_out(uint32_t cpu);
 
 #endif

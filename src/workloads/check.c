@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "boot/symbols.h"
 #include "cpu/fault.h"
 #include "cpu/ist.h"
 #include "cpu/mce.h"
@@ -11,6 +12,7 @@
 #include "cpu/paging.h"
 #include "cpu/patience.h"
 #include "cpu/softirq.h"
+#include "lib/format.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
 #include "sched/schedule.h"
@@ -20,11 +22,15 @@
 
 #define LOOK_EVERY_MS 500
 
+#define HUNG_AFTER_S 9 /* two heartbeats are 10 s */
+
 /* A CPU that does not tick while its watcher does so often is called hung: sooner than others lose
  * their patience with it (cpu/patience.h), so that it is named as what it is. */
 static uint64_t hung_after_ticks(void)
 {
-    return patience_ticks() * 3 / 5;
+    uint64_t ticks = patience_ticks() * 3 / 5, most = HUNG_AFTER_S * schedule_tick_hz();
+
+    return ticks < most ? ticks : most;
 }
 
 /* In thread context no IST event of this CPU is under way, since each ends before the thread goes
@@ -171,6 +177,8 @@ void check_last_look(void)
     for (uint32_t i = 0; i < target_count; i++) {
         const struct percpu *cpu = cpu_at(target_cpus[i]);
         report_events(cpu);
+        if (cpu->lost)
+            continue;               /* where it stands, nothing is at rest */
         look_at_softirqs(cpu);
         for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
             check_guard(cpu, kind);
@@ -182,6 +190,7 @@ void check_last_look(void)
 
 /* By watcher. */
 static struct {
+    uint32_t neighbour;
     uint64_t ticks;                 /* the neighbour's, when they last changed */
     uint64_t own_ticks;             /* then */
 } watches[MAX_CPUS];
@@ -194,15 +203,23 @@ static uint32_t neighbour_of(uint32_t cpu)
     return cpu;
 }
 
-static _Noreturn void report_hung(uint32_t cpu)
+/* The run goes on without it, but for the CPU of the main thread: nobody else can end the run. */
+static void take_out_hung(uint32_t cpu)
 {
     struct fault_place place = {cpu, NO_STACK, 0, "timer"};
+    uint64_t offset, rip = ipi_take_out(cpu);
+    const char *symbol = symbol_find(rip, &offset);
+    char where[80] = "it does not answer NMIs either";
 
-    fault_report(CHECK_ALIVE, &place, "hung: its timer has not ticked while CPU %u's did %lu times",
-                 cpu_index(), hung_after_ticks());
-    if (!ipi_ask_where(cpu))
-        report_note("CPU %u does not answer NMIs either", cpu);
-    fault_fatal();
+    if (symbol)
+        format(where, sizeof(where), "an NMI finds it at %s+0x%lx", symbol, offset);
+    else if (rip)
+        format(where, sizeof(where), "an NMI finds it at 0x%lx", rip);
+    fault_report(CHECK_ALIVE, &place,
+                 "hung: its timer has not ticked while CPU %u's did %lu times; %s", cpu_index(),
+                 hung_after_ticks(), where);
+    if (cpu == target_cpus[0])
+        fault_fatal();
 }
 
 void check_neighbour_moves(void)
@@ -210,12 +227,13 @@ void check_neighbour_moves(void)
     uint32_t self = cpu_index(), neighbour = neighbour_of(self);
     uint64_t ticks = cpu_ticks(neighbour);
 
-    if (ticks != watches[self].ticks) {
+    if (ticks != watches[self].ticks || neighbour != watches[self].neighbour) {
+        watches[self].neighbour = neighbour;
         watches[self].ticks = ticks;
         watches[self].own_ticks = cpu_ticks(self);
     } else if (neighbour != self &&
                cpu_ticks(self) - watches[self].own_ticks > hung_after_ticks()) {
-        report_hung(neighbour);
+        take_out_hung(neighbour);
     }
 }
 
@@ -238,6 +256,10 @@ void check_resources_are_back(void)
 {
     struct fault_place place = {cpu_index(), THREAD_STACK, 0, "end"};
 
+    if (fault_count_of(CHECK_ALIVE)) {
+        report_note("what a lost CPU's threads hold does not come back");
+        return;
+    }
     if (threads_alive() != threads_before)
         fault_report(CHECK_LEAK, &place, "%u threads are left of %u", threads_alive(),
                      threads_before);

@@ -14,7 +14,8 @@ void check_thread(void *unused);
  * thread. */
 void check_last_look(void);
 
-/* From every timer tick: is the next CPU's timer still ticking? */
+/* From every timer tick: is the next CPU's timer still ticking? One that hangs is told, and the run
+ * goes on without it. */
 void check_neighbour_moves(void);
 
 /* What there is before a storm, and whether it is the same after it. Main thread. */

@@ -45,7 +45,7 @@ bool workload_wait_change(const uint64_t *counter, uint64_t before, uint32_t cpu
 
     while (!changes_soon(counter, before)) {
         if (patience_is_over(&patience))
-            return false;
+            return cpu_is_lost(cpu);
         thread_yield();
     }
     return true;
@@ -92,7 +92,6 @@ void runner_prepare(const struct run *run)
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         if (cpu_at(cpu)->online)
             target_cpus[target_count++] = cpu;
-    schedule_tick_hook = check_neighbour_moves;
     victim_prepare();
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(run, w) && w->prepare)
@@ -126,7 +125,7 @@ static void join_members(void)
 {
     for (uint32_t i = 0; i < member_count; i++) {
         struct thread *thread = members[i].thread;
-        if (thread_join(thread, members[i].generation))
+        if (thread_join(thread, members[i].generation) || cpu_is_lost(thread->cpu))
             continue;
         struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
         fault_report(CHECK_ACCOUNT, &place,
@@ -173,6 +172,8 @@ static void start(const struct run *run, uint64_t pass)
 
     for (uint32_t i = 0; i < target_count; i++) {
         uint32_t cpu = target_cpus[i];
+        if (cpu_is_lost(cpu))
+            continue;
         add_member("victim 0", cpu, victim_ring0, seed);
         add_member("victim 3", cpu, victim_ring3, seed);
         add_member("check", cpu, check_thread, seed);

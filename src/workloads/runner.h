@@ -18,7 +18,7 @@ struct run {
     uint64_t break_cycles;          /* round trips that take longer end the run; 0: none do */
 };
 
-/* The CPUs that are online are those that take part. Before any other CPU's timer ticks. */
+/* The CPUs that are online are those that take part. */
 void runner_prepare(const struct run *run);
 
 /* The names of the workloads, for the command line; which of them `storm` means. */

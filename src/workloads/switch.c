@@ -48,6 +48,8 @@ static void ask(struct round *round)
     tallies[cpu_index()].sent++;
     thread_wake(round->partner);
     while (__atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) != round->asked) {
+        if (cpu_is_lost(round->partner_cpu))
+            return;
         if (patience_is_over(&patience)) {
             struct fault_place place = {round->partner_cpu, THREAD_STACK, 0, "wake-up"};
             fault_report(CHECK_ACCOUNT, &place, "lost: CPU %u woke a thread that does not run",
@@ -59,20 +61,12 @@ static void ask(struct round *round)
     }
 }
 
-static uint32_t next_cpu(void)
-{
-    for (uint32_t i = 0; i < target_count; i++)
-        if (target_cpus[i] == cpu_index())
-            return target_cpus[(i + 1) % target_count];
-    return cpu_index();
-}
-
 static void run(void *random)
 {
     struct round *round = &rounds[cpu_index()];
 
     round->asker = thread_current();
-    round->partner_cpu = next_cpu();
+    round->partner_cpu = target_next();
     round->partner = thread_create("answer", round->partner_cpu, answer, round);
     if (!round->partner) {
         struct fault_place place = fault_here("start");

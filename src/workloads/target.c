@@ -18,6 +18,24 @@ static uint32_t own_place(void)
     return place;
 }
 
+/* This one, or the next that is not lost: at the latest this CPU itself. */
+static uint32_t cpu_from(uint32_t place)
+{
+    while (cpu_is_lost(target_cpus[place]))
+        place = (place + 1) % target_count;
+    return target_cpus[place];
+}
+
+uint32_t target_any(struct random *random)
+{
+    return cpu_from(random_below(random, target_count));
+}
+
+uint32_t target_next(void)
+{
+    return cpu_from((own_place() + 1) % target_count);
+}
+
 static void send_claimed(struct target_claims *claims, uint32_t cpu, struct random *random,
                          void (*send)(uint32_t cpu, struct random *random))
 {
@@ -43,21 +61,21 @@ static enum target choose(struct random *random)
 void target_turn(struct target_claims *claims, struct random *random,
                  void (*send)(uint32_t cpu, struct random *random))
 {
-    uint32_t place = own_place();
+    uint32_t place = own_place(), cpu = cpu_index();
 
     switch (choose(random)) {
     case TARGET_NEIGHBOUR:
-        place = (place + 1) % target_count;
+        cpu = target_next();
         break;
     case TARGET_RANDOM:
-        place = random_below(random, target_count);
+        cpu = target_any(random);
         break;
     case TARGET_OTHERS:
         for (uint32_t i = 1; i < target_count; i++)
-            send_claimed(claims, target_cpus[(place + i) % target_count], random, send);
+            send_claimed(claims, cpu_from((place + i) % target_count), random, send);
         return;
     default:
         break;
     }
-    send_claimed(claims, target_cpus[place], random, send);
+    send_claimed(claims, cpu, random, send);
 }

@@ -20,6 +20,10 @@ extern uint32_t target_count;
 /* target= on the command line. */
 extern enum target target_kind;
 
+/* Any of them, and the next one after this CPU, but for those that are lost. */
+uint32_t target_any(struct random *random);
+uint32_t target_next(void);
+
 /* A claim a CPU; one set a workload. */
 struct target_claims {
     bool taken[MAX_CPUS];

@@ -52,7 +52,8 @@ static inline unsigned workload_count(void)
 void workload_breathe(void);
 
 /* Waits, giving way to other threads, until *counter differs from `before`, as what was sent to
- * `cpu` makes it do. Thread context. False: patience with that CPU is over (cpu/patience.h). */
+ * `cpu` makes it do. Thread context. True too where that CPU hangs, which its neighbour tells.
+ * False: patience with it is over (cpu/patience.h). */
 bool workload_wait_change(const uint64_t *counter, uint64_t before, uint32_t cpu);
 
 #endif

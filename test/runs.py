@@ -194,6 +194,8 @@ FAULTS = {
     "machine-check": fault("hardware", cpu=1, stack="MC", event="#MC"),
     "hung-cpu": fault("alive", cpu=1),
     "deaf-cpu": fault("alive", cpu=1),
+    "clock-back": fault("clock", cpu=1, event="clock"),
+    "clock-behind": fault("clock", cpu=1, event="clock"),
     "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),
 }
@@ -206,6 +208,8 @@ FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "lost-irq
 FAULT_REASONS = {
     "hung-cpu": r"an NMI finds it at tick_handler\+",
     "deaf-cpu": "it does not answer NMIs either",
+    "clock-back": "the TSC runs backwards",
+    "clock-behind": "cycles behind what CPU 0 read before",
     "exhaust-thread": "the guard page below a thread's stack",
     **{f"exhaust-{name}": f"the guard page below the {stack} stack" for name, stack in (
         ("irq", "IRQ"), ("nmi", "NMI"), ("debug", "DB"), ("mce", "MC"), ("stackfault", "SS"))},

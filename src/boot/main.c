@@ -30,6 +30,7 @@
 #include "smp/ioapic.h"
 #include "smp/ipi.h"
 #include "smp/madt.h"
+#include "smp/warp.h"
 #include "workloads/check.h"
 #include "workloads/runner.h"
 
@@ -294,7 +295,8 @@ static void run(void *unused)
     if (!ipi_call_others(tsc_check_warp, join_the_warp_check))
         report_note("not every CPU answered a call");
     if (tsc_warp() > TSC_WARP_NOTABLE)
-        report_note("the TSC steps back by %lu cycles between CPUs", tsc_warp());
+        report_note("the TSC steps back by %lu cycles between CPUs: compared on each CPU alone",
+                    tsc_warp());
     report_the_machine(&bringup);
     runner_prepare(&run);
     fault_run_start_ms = clock_ms();

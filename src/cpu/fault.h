@@ -19,6 +19,7 @@
     C(REST, "rest", "at rest, IST values, nest counters and softirq masks are at their base")      \
     C(FILL, "fill", "fill patterns and end magics are whole, no guard page was touched")           \
     C(ALIVE, "alive", "every CPU moves within its bound")                                          \
+    C(CLOCK, "clock", "no CPU's time-stamp counter runs backwards")                                \
     C(UNEXPECTED, "unexpected", "no exception comes that nobody asked for")                        \
     C(HARDWARE, "hardware", "the machine reports no uncorrected error of its own")                 \
     C(BRINGUP, "bringup", "every enabled CPU comes up")                                            \

@@ -41,6 +41,8 @@
     I(MACHINE_CHECK, "machine-check", "an INT 18 is taken for a true machine check")               \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
+    I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by a second")               \
+    I(CLOCK_BEHIND, "clock-behind", "a CPU's time-stamp counter is a second behind the others'")   \
     I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")
 

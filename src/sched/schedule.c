@@ -23,6 +23,7 @@
 #include "smp/apic.h"
 #include "smp/calibrate.h"
 #include "smp/ipi.h"
+#include "smp/warp.h"
 
 struct run_queue {
     struct spinlock lock;
@@ -341,6 +342,7 @@ static void tick_handler(struct trap_frame *frame)
     queue->slice_over = true;
     this_cpu->need_resched = 1;
     reaper_tick();
+    tsc_check_tick();
     if (schedule_tick_hook)
         schedule_tick_hook();
     lastword_tick();

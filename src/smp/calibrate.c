@@ -17,8 +17,6 @@
 #define PIT_GATE 0x61 /* bit 0: channel 2's gate; bit 1: the speaker; bit 5: channel 2's output */
 #define SPAN_MS 20
 #define PATIENCE 10000000           /* reads of a reference that does not move */
-#define WARP_ROUNDS 2000
-#define WARP_WAIT_MS 5
 
 uint32_t calibrated_apic_hz;
 
@@ -101,46 +99,4 @@ void delay_us(uint64_t us)
 
     while (read_tsc() < end)
         cpu_relax();
-}
-
-static uint64_t latest_tsc, warp;
-static uint32_t expected, present;
-
-void tsc_warp_expect(uint32_t cpus)
-{
-    expected = cpus;
-}
-
-/* No longer than it is worth: of many CPUs of an emulator, few run at a time. */
-static void wait_for_the_others(void)
-{
-    uint64_t end = read_tsc() + clock_tsc_hz / 1000 * WARP_WAIT_MS;
-
-    __atomic_fetch_add(&present, 1, __ATOMIC_ACQ_REL);
-    while (__atomic_load_n(&present, __ATOMIC_ACQUIRE) < expected && read_tsc() < end)
-        cpu_relax_rarely();
-}
-
-/* A reading taken after another CPU's was published must not be lower than it. */
-void tsc_check_warp(void)
-{
-    wait_for_the_others();
-    for (unsigned i = 0; i < WARP_ROUNDS; i++) {
-        uint64_t seen = __atomic_load_n(&latest_tsc, __ATOMIC_ACQUIRE);
-        __asm__ volatile("lfence" : : : "memory");
-        uint64_t now = read_tsc();
-        uint64_t worst = __atomic_load_n(&warp, __ATOMIC_RELAXED);
-        while (now < seen && seen - now > worst &&
-               !__atomic_compare_exchange_n(&warp, &worst, seen - now, false, __ATOMIC_RELAXED,
-                                            __ATOMIC_RELAXED))
-            ;
-        if (now > seen)
-            __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED);
-    }
-}
-
-uint64_t tsc_warp(void)
-{
-    return __atomic_load_n(&warp, __ATOMIC_RELAXED);
 }

@@ -17,15 +17,4 @@ const char *calibrate(const struct acpi_fadt_facts *fadt);
 /* Spins for a time. Any context. */
 void delay_us(uint64_t us);
 
-/* Looks for the TSC running backwards from CPU to CPU: `cpus` of them call tsc_check_warp, and each
- * waits a little until all are there, so that they look at the same time. */
-void tsc_warp_expect(uint32_t cpus);
-void tsc_check_warp(void);
-
-/* A step back of more than this is more than the cost of looking. */
-#define TSC_WARP_NOTABLE 1000
-
-/* The largest step back that any of them saw, in cycles. */
-uint64_t tsc_warp(void);
-
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* Compares readings of the time-stamp counter: see warp.h. */
+#include "smp/warp.h"
+
+#include "cpu/clock.h"
+#include "cpu/fault.h"
+#include "cpu/inject.h"
+#include "cpu/percpu.h"
+
+#define WARP_ROUNDS 2000
+#define WARP_WAIT_MS 5
+#define INJECT_TICKS 50              /* before inject=clock-back steps back */
+
+static uint64_t latest_tsc, warp;
+static uint32_t expected, present;
+
+void tsc_warp_expect(uint32_t cpus)
+{
+    expected = cpus;
+}
+
+/* No longer than it is worth: of many CPUs of an emulator, few run at a time. */
+static void wait_for_the_others(void)
+{
+    uint64_t end = read_tsc() + clock_tsc_hz / 1000 * WARP_WAIT_MS;
+
+    __atomic_fetch_add(&present, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&present, __ATOMIC_ACQUIRE) < expected && read_tsc() < end)
+        cpu_relax_rarely();
+}
+
+/* A reading taken after another CPU's was published must not be lower than it. */
+void tsc_check_warp(void)
+{
+    wait_for_the_others();
+    for (unsigned i = 0; i < WARP_ROUNDS; i++) {
+        uint64_t seen = __atomic_load_n(&latest_tsc, __ATOMIC_ACQUIRE);
+        __asm__ volatile("lfence" : : : "memory");
+        uint64_t now = read_tsc();
+        uint64_t worst = __atomic_load_n(&warp, __ATOMIC_RELAXED);
+        while (now < seen && seen - now > worst &&
+               !__atomic_compare_exchange_n(&warp, &worst, seen - now, false, __ATOMIC_RELAXED,
+                                            __ATOMIC_RELAXED))
+            ;
+        if (now > seen)
+            __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED);
+    }
+}
+
+uint64_t tsc_warp(void)
+{
+    return __atomic_load_n(&warp, __ATOMIC_RELAXED);
+}
+
+static uint64_t readings[MAX_CPUS]; /* at each CPU's last tick */
+static bool told[MAX_CPUS];
+
+/* How much earlier `now` is than `before`; the counter may have been written, and start below 0. */
+static int64_t cycles_back(uint64_t before, uint64_t now)
+{
+    return (int64_t)(before - now);
+}
+
+/* The latest reading's CPU and this one disagree; who of the two is wrong, neither can tell. */
+static uint32_t who_is_ahead(void)
+{
+    uint32_t ahead = 0;
+
+    for (uint32_t cpu = 1; cpu < cpu_count; cpu++)
+        if (cycles_back(readings[cpu], readings[ahead]) > 0)
+            ahead = cpu;
+    return ahead;
+}
+
+static void tell_once(int64_t cycles, bool own)
+{
+    uint32_t self = cpu_index(), ahead = who_is_ahead();
+    struct fault_place place = {self, NO_STACK, 0, "clock"};
+
+    if (told[self])
+        return;
+    told[self] = true;
+    if (own)
+        fault_report(CHECK_CLOCK, &place, "the TSC runs backwards: %ld cycles before the last tick",
+                     cycles);
+    else
+        fault_report(CHECK_CLOCK, &place,
+                     "the TSC is %ld cycles behind what CPU %u read before, and was %lu at bring-up",
+                     cycles, ahead, tsc_warp());
+}
+
+/* The fence stands between the two readings that are compared: without it, RDTSC may be early. */
+static uint64_t read_own(void)
+{
+    uint64_t now = read_tsc_in_order();
+    bool here = cpu_index() == inject_cpu();
+
+    if (inject_planted(INJECT_CLOCK_BEHIND) && here)
+        now -= clock_tsc_hz;
+    if (inject_planted(INJECT_CLOCK_BACK) && here && this_cpu->events[EVENT_TICK] > INJECT_TICKS)
+        now -= clock_tsc_hz;
+    return now;
+}
+
+void tsc_check_tick(void)
+{
+    uint64_t seen = __atomic_load_n(&latest_tsc, __ATOMIC_ACQUIRE), now = read_own();
+    uint64_t before = readings[cpu_index()];
+    int64_t most = tsc_warp() + TSC_WARP_NOTABLE;
+
+    readings[cpu_index()] = now;
+    if (before && cycles_back(before, now) > 0)
+        tell_once(cycles_back(before, now), true);
+    else if (cycles_back(seen, now) > most && tsc_warp() <= TSC_WARP_NOTABLE)
+        tell_once(cycles_back(seen, now), false);
+    if (cycles_back(seen, now) < 0)
+        __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED);
+}

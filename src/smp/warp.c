@@ -86,7 +86,7 @@ static void tell_once(int64_t cycles, bool own)
                      cycles);
     else
         fault_report(CHECK_CLOCK, &place,
-                     "the TSC is %ld cycles behind what CPU %u read before, and was %lu at bring-up",
+                     "the TSC is %ld cycles behind what CPU %u read before; at bring-up it was %lu",
                      cycles, ahead, tsc_warp());
 }
 

@@ -11,6 +11,7 @@
 #include "cpu/softirq.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
+#include "workloads/conform/sandbox.h"
 #include "workloads/user_words.h"
 #include "workloads/victim_block.h"
 
@@ -44,6 +45,7 @@ void offsets(void)
     DEFINE(EFER_LME, EFER_LME);
     DEFINE(EFER_NXE, EFER_NXE);
     DEFINE(MSR_GS_BASE, MSR_GS_BASE);
+    DEFINE(RFLAGS_FIXED, RFLAGS_FIXED);
     DEFINE(RFLAGS_TF, RFLAGS_TF);
     DEFINE(RFLAGS_AC, RFLAGS_AC);
     DEFINE(DEBUG_EXIT_PORT, DEBUG_EXIT_PORT);
@@ -108,6 +110,7 @@ void offsets(void)
     DEFINE(ENTRY_IST_STACKFAULT, IST_STACKFAULT);
     DEFINE(ENTRY_IST_MCE, IST_MCE);
 
+    DEFINE(SANDBOX_STUB_SIZE, SANDBOX_STUB_SIZE);
     DEFINE(USER_SYSCALLS, USER_SYSCALLS);
     DEFINE(ABSENT_USER_SS, ABSENT_USER_SS);
     DEFINE(VICTIM_REGISTERS, offsetof(struct victim_block, registers));

@@ -198,12 +198,14 @@ FAULTS = {
     "clock-behind": fault("clock", cpu=1, event="clock"),
     "triple-fault": fault("before", cpu=1),
     "late-ap": fault("bringup", cpu=1),
+    "wrong-vector": fault("manual", cpu=0, stack="TASK", event="conform"),
 }
 
 # What else is said: for a fault that several checks can be the first to see, or that strikes only
 # after so many events, which come soon where nothing else runs.
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "lost-irq": ("run=irq",),
-               "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",)}
+               "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
+               "wrong-vector": ("run=conform", "check=deliver.no-error-code")}
 # What the verdict's reason must name.
 FAULT_REASONS = {
     "hung-cpu": r"an NMI finds it at tick_handler\+",

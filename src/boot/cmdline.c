@@ -34,6 +34,7 @@ struct parse {
     struct options *out;
     struct span word;               /* the whole word, for the error */
     const char *syntax;             /* of the word's key */
+    struct span check_word;         /* where check= was given */
     uint32_t seen;                  /* bit i: the i-th key of CMDLINE_OPTIONS was given */
     bool failed;
     char *error;
@@ -369,6 +370,37 @@ static bool parse_stop(struct parse *p, struct span value)
     return true;
 }
 
+static bool parse_check(struct parse *p, struct span value)
+{
+    const struct cmdline_names *names = p->names;
+
+    p->check_word = p->word;
+    if (value.text[value.length - 1] == ',')
+        return fail_syntax(p, "a comma with no name after it");
+    p->out->checks.given = true;
+    p->out->checks.list = span_is(value, "list");
+    while (value.length > 0 && !p->out->checks.list) {
+        int index = name_index(span_cut(&value, ','), names->checks, names->check_count);
+
+        if (index < 0)
+            return fail(p, "no such check", "run=conform check=list tells all of them");
+        p->out->checks.bits[index / 64] |= UINT64_C(1) << index % 64;
+    }
+    return true;
+}
+
+/* It would be ignored where nothing asks for it. */
+static bool check_fits_run(struct parse *p)
+{
+    int conform = name_index((struct span){"conform", 7}, p->names->workloads,
+                             p->names->workload_count);
+
+    if (!p->out->checks.given || (conform >= 0 && p->out->workloads >> conform & 1))
+        return true;
+    p->word = p->check_word;
+    return fail(p, "not for this run", "it goes with run=conform");
+}
+
 static bool parse_break(struct parse *p, struct span value)
 {
     if (!whole_number(value, 10, UINT64_MAX, &p->out->break_cycles) || p->out->break_cycles == 0)
@@ -478,5 +510,6 @@ bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *
         p.word.length = (size_t)(text + at - p.word.text);
         parse_word(&p);
     }
+    check_fits_run(&p);
     return !p.failed;
 }

@@ -40,6 +40,9 @@
            "whom events are sent to; mixed, all of these by chance, when not given") \
     OPTION(stop, "first end", \
            "whether the run stops at its first failure, or at its end, the default") \
+    OPTION(check, "list, or names of checks, comma separated", \
+           "run=conform: try these, dangerous ones too, or list them; all that are not dangerous " \
+           "when not given") \
     OPTION(break, "a number of TSC cycles, 1 or more", \
            "run=latency: a longer round trip stops all CPUs and shows their last events") \
     OPTION(mac, "hardware address, as 52:54:00:12:34:56", \
@@ -63,6 +66,14 @@ enum target {
     TARGET_OTHERS,                  /* all but self */
 };
 
+/* Which checks of run=conform. */
+#define CMDLINE_CHECKS 256
+struct check_choice {
+    bool given;                     /* else all that are not dangerous */
+    bool list;                      /* tell what there are, and try none */
+    uint64_t bits[CMDLINE_CHECKS / 64];
+};
+
 enum {
     CMDLINE_MAC_SIZE = 3 * 32,      /* as text; GRUB knows addresses of up to 32 bytes */
     CMDLINE_IP_SIZE = 46,           /* the longest IPv6 address, with the terminating NUL */
@@ -80,18 +91,21 @@ struct options {
     enum end end;
     enum target target;
     bool stop_at_first;
+    struct check_choice checks;
     uint64_t break_cycles;          /* 0: not given */
     char mac[CMDLINE_MAC_SIZE];     /* "" when not given */
     char ip[CMDLINE_IP_SIZE];
 };
 
-/* The names that run= and inject= know. At most 64 workloads: they are bits of a uint64_t. */
+/* The names that run=, inject= and check= know. At most 64 workloads: bits of a uint64_t. */
 struct cmdline_names {
     const char *const *workloads;
     unsigned workload_count;
     uint64_t together;              /* what `storm` means */
     const char *const *injects;
     unsigned inject_count;
+    const char *const *checks;
+    unsigned check_count;           /* CMDLINE_CHECKS at most */
 };
 
 /*

@@ -99,6 +99,7 @@ static void read_boot_information(uint32_t magic, const void *info)
     command_line = length >= 0 ? from_qemu : boot.command_line;
     if (length < 0)
         length = boot.command_line_length;
+    names.check_count = conform_names(&names.checks);
     names.workloads = runner_names(&names.workload_count, &names.together);
     parsed = cmdline_parse(command_line, length, &names, &options, error, sizeof(error));
     console_init(&options.console);
@@ -280,6 +281,7 @@ static void run(void *unused)
         .seed = options.seed,
         .target = options.target,
         .stop_at_first = options.stop_at_first,
+        .checks = &options.checks,
         .break_cycles = options.break_cycles,
     };
 

@@ -24,6 +24,7 @@
     C(HARDWARE, "hardware", "the machine reports no uncorrected error of its own")                 \
     C(BRINGUP, "bringup", "every enabled CPU comes up")                                            \
     C(LEAK, "leak", "all threads and pages come back")                                             \
+    C(MANUAL, "manual", "the rules of the manual that run=conform tries hold")                     \
     C(BEFORE, "before", "the run before this one came to a verdict")
 
 enum check {

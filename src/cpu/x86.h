@@ -31,6 +31,7 @@
 #define RFLAGS_DF (1u << 10)
 #define RFLAGS_NT (1u << 14)
 #define RFLAGS_RF (1u << 16)
+#define RFLAGS_VM (1u << 17)
 #define RFLAGS_AC (1u << 18)
 
 #define DR6_B(n) (1u << (n))
@@ -58,6 +59,7 @@
 #define MSR_EFER 0xc0000080
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
+#define MSR_CSTAR 0xc0000083
 #define MSR_SFMASK 0xc0000084
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101

@@ -35,6 +35,8 @@
     TYPE(batch, "what else happened on a CPU while one measurement's samples were taken") \
     TYPE(trace_event, "one of the last 64 events of a CPU, when break= has stopped them all") \
     TYPE(surcharge, "what an IST slot costs, and the adjustment on top of it") \
+    TYPE(conform, "one rule of the manual, tried on this machine") \
+    TYPE(conform_listed, "one rule of the manual that can be tried, for check=list") \
     TYPE(fault, "one failed check, when it fails") \
     TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
     TYPE(before_cpu, "what a CPU did last in the run before this one, which died") \
@@ -191,6 +193,21 @@
     FIELD(signed, min_cycles, "least of INT, stub and IRET together") \
     FIELD(signed, median_cycles, "median of INT, stub and IRET together") \
     FIELD(signed, over_same_cycles, "median less that of the same gate without an IST slot")
+
+#define REPORT_FIELDS_conform(FIELD) \
+    FIELD(text, check, "its name, as in check=: subject.rule") \
+    FIELD(text, section, "of the manual: SDM 3A 6.7.1") \
+    FIELD(text, rule, "what the manual says, in one line") \
+    FIELD(text, expected, "what had to be seen") \
+    FIELD(text, seen, "what was seen; or why there was nothing to try") \
+    FIELD(text, result, "holds, deviates or skipped") \
+    FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
+
+#define REPORT_FIELDS_conform_listed(FIELD) \
+    FIELD(text, check, "its name, as in check=: subject.rule") \
+    FIELD(text, section, "of the manual: SDM 3A 6.7.1") \
+    FIELD(text, rule, "what the manual says, in one line") \
+    FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
 
 #define REPORT_FIELDS_fault(FIELD) \
     FIELD(text, check, "the check that failed, by name") \

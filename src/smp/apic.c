@@ -10,32 +10,9 @@
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
-/* Register offsets, table 10-1; in x2APIC mode MSR 0x800 + offset / 16. */
-enum apic_register {
-    APIC_ID = 0x20,
-    APIC_VERSION = 0x30,
-    APIC_TPR = 0x80,
-    APIC_EOI = 0xb0,
-    APIC_SVR = 0xf0,
-    APIC_ESR = 0x280,
-    APIC_LVT_CMCI = 0x2f0,
-    APIC_ICR_LOW = 0x300,
-    APIC_ICR_HIGH = 0x310,
-    APIC_LVT_TIMER = 0x320,
-    APIC_LVT_THERMAL = 0x330,
-    APIC_LVT_PERFORMANCE = 0x340,
-    APIC_LVT_LINT0 = 0x350,
-    APIC_LVT_LINT1 = 0x360,
-    APIC_LVT_ERROR = 0x370,
-    APIC_TIMER_INITIAL = 0x380,
-    APIC_TIMER_CURRENT = 0x390,
-    APIC_TIMER_DIVIDE = 0x3e0,
-};
-
 #define APIC_BASE_X2APIC (1u << 10)
 #define APIC_BASE_ENABLE (1u << 11)
 #define SVR_ENABLE (1u << 8)
-#define LVT_MASKED (1u << 16)
 #define LVT_NMI (4u << 8)
 #define LVT_PERIODIC (1u << 17)
 #define ICR_NMI (4u << 8)
@@ -50,12 +27,12 @@ enum apic_register {
 static bool x2apic;
 static volatile uint32_t *registers;
 
-static uint32_t apic_read(enum apic_register reg)
+uint32_t apic_read(enum apic_register reg)
 {
     return x2apic ? (uint32_t)read_msr(MSR_X2APIC(reg)) : registers[reg / 4];
 }
 
-static void apic_write(enum apic_register reg, uint32_t value)
+void apic_write(enum apic_register reg, uint32_t value)
 {
     if (x2apic)
         write_msr(MSR_X2APIC(reg), value);
@@ -81,6 +58,11 @@ const char *apic_init(const struct machine_topology *topology)
 bool apic_reaches(uint32_t apic_id)
 {
     return x2apic || apic_id < XAPIC_IDS;
+}
+
+bool apic_is_x2apic(void)
+{
+    return x2apic;
 }
 
 const char *apic_mode(void)
@@ -124,15 +106,15 @@ void apic_enable(const struct machine_topology *topology)
         write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TPR, 0);
-    apic_write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
+    apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);
     if (highest_lvt() >= 4)
-        apic_write(APIC_LVT_PERFORMANCE, LVT_MASKED);
+        apic_write(APIC_LVT_PERFORMANCE, APIC_LVT_MASKED);
     if (highest_lvt() >= 5)
-        apic_write(APIC_LVT_THERMAL, LVT_MASKED);
+        apic_write(APIC_LVT_THERMAL, APIC_LVT_MASKED);
     if (highest_lvt() >= 6)
-        apic_write(APIC_LVT_CMCI, LVT_MASKED);
-    apic_write(APIC_LVT_LINT0, pin_is_nmi(topology, 0) ? LVT_NMI : LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, pin_is_nmi(topology, 1) ? LVT_NMI : LVT_MASKED);
+        apic_write(APIC_LVT_CMCI, APIC_LVT_MASKED);
+    apic_write(APIC_LVT_LINT0, pin_is_nmi(topology, 0) ? LVT_NMI : APIC_LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, pin_is_nmi(topology, 1) ? LVT_NMI : APIC_LVT_MASKED);
     apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     apic_take_errors();
@@ -147,7 +129,7 @@ void apic_eoi(void)
 /* The two halves of the xAPIC's ICR are two writes, which an interrupt handler that sends must not
  * come between. In x2APIC mode one WRMSR does it, which is not serialising: the fences make earlier
  * stores visible first (10.12.3). */
-static void send(uint32_t destination, uint32_t command)
+void apic_send(uint32_t destination, uint32_t command)
 {
     if (x2apic) {
         __asm__ volatile("mfence; lfence" : : : "memory");
@@ -174,22 +156,22 @@ volatile uint32_t *apic_aim(uint32_t apic_id)
 
 void apic_send_ipi(uint32_t apic_id, uint8_t vector)
 {
-    send(apic_id, ICR_ASSERT | vector);
+    apic_send(apic_id, ICR_ASSERT | vector);
 }
 
 void apic_send_nmi(uint32_t apic_id)
 {
-    send(apic_id, ICR_ASSERT | ICR_NMI);
+    apic_send(apic_id, ICR_ASSERT | ICR_NMI);
 }
 
 void apic_send_init(uint32_t apic_id)
 {
-    send(apic_id, ICR_ASSERT | ICR_INIT);
+    apic_send(apic_id, ICR_ASSERT | ICR_INIT);
 }
 
 void apic_send_startup(uint32_t apic_id, uint8_t page)
 {
-    send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
+    apic_send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
 }
 
 uint32_t apic_take_errors(void)
@@ -200,8 +182,9 @@ uint32_t apic_take_errors(void)
 
 void apic_timer_start(uint32_t initial_count, bool periodic)
 {
-    apic_write(APIC_LVT_TIMER,
-               VECTOR_TIMER | (periodic ? LVT_PERIODIC : 0) | (initial_count ? 0 : LVT_MASKED));
+    uint32_t mode = (periodic ? LVT_PERIODIC : 0) | (initial_count ? 0 : APIC_LVT_MASKED);
+
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | mode);
     apic_write(APIC_TIMER_INITIAL, initial_count);
 }
 

@@ -10,6 +10,42 @@
 
 #include "smp/madt.h"
 
+/* Register offsets, table 10-1; in x2APIC mode MSR 0x800 + offset / 16. */
+enum apic_register {
+    APIC_ID = 0x20,
+    APIC_VERSION = 0x30,
+    APIC_TPR = 0x80,
+    APIC_PPR = 0xa0,
+    APIC_EOI = 0xb0,
+    APIC_LDR = 0xd0,
+    APIC_DFR = 0xe0,            /* not in x2APIC mode */
+    APIC_SVR = 0xf0,
+    APIC_ISR = 0x100,           /* the first of eight, 0x10 apart; likewise the next two */
+    APIC_TMR = 0x180,
+    APIC_IRR = 0x200,
+    APIC_ESR = 0x280,
+    APIC_LVT_CMCI = 0x2f0,
+    APIC_ICR_LOW = 0x300,
+    APIC_ICR_HIGH = 0x310,
+    APIC_LVT_TIMER = 0x320,
+    APIC_LVT_THERMAL = 0x330,
+    APIC_LVT_PERFORMANCE = 0x340,
+    APIC_LVT_LINT0 = 0x350,
+    APIC_LVT_LINT1 = 0x360,
+    APIC_LVT_ERROR = 0x370,
+    APIC_TIMER_INITIAL = 0x380,
+    APIC_TIMER_CURRENT = 0x390,
+    APIC_TIMER_DIVIDE = 0x3e0,
+};
+#define APIC_LVT_MASKED (1u << 16)
+
+/* This CPU's registers, as they are, in either mode. */
+uint32_t apic_read(enum apic_register reg);
+void apic_write(enum apic_register reg, uint32_t value);
+
+/* Writes both halves of the ICR, when it is idle. */
+void apic_send(uint32_t destination, uint32_t command);
+
 /* Picks the mode, following the firmware's and going up to x2APIC when an id needs it; never down.
  * Maps the registers. Once, on the BSP. NULL, or why it cannot be. */
 const char *apic_init(const struct machine_topology *topology);
@@ -21,6 +57,7 @@ void apic_enable(const struct machine_topology *topology);
 /* Whether this id can be reached in the mode picked. */
 bool apic_reaches(uint32_t apic_id);
 const char *apic_mode(void);
+bool apic_is_x2apic(void);
 
 /* This CPU's id, from the APIC itself. */
 uint32_t apic_read_id(void);

@@ -82,7 +82,8 @@ unsigned runner_tests(const struct run *run)
     unsigned tests = 1 + CHECK_COUNT;
 
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
-        tests += selected(run, w);
+        if (selected(run, w))
+            tests += 1 + (w->tests ? w->tests(run) : 0);
     return tests;
 }
 

@@ -15,6 +15,7 @@ struct run {
     uint64_t seed;
     enum target target;
     bool stop_at_first;             /* fault */
+    const struct check_choice *checks;  /* run=conform */
     uint64_t break_cycles;          /* round trips that take longer end the run; 0: none do */
 };
 
@@ -23,6 +24,9 @@ void runner_prepare(const struct run *run);
 
 /* The names of the workloads, for the command line; which of them `storm` means. */
 const char *const *runner_names(unsigned *count, uint64_t *together);
+
+/* The names of run=conform's checks, for the command line. */
+unsigned conform_names(const char *const **names);
 
 /* Memory that a run on so many CPUs needs beside what is taken before it, in pages. */
 uint64_t runner_pages(uint32_t cpus);

@@ -33,6 +33,7 @@ struct workload {
     void (*thread)(void *random);               /* its argument is the CPU's own struct random */
     void (*conduct)(const struct run *run);     /* in place of a storm, until it ends by itself: the
                                                    main thread's; or NULL */
+    unsigned (*tests)(const struct run *run);   /* that `conduct` reports; or NULL */
     void (*account)(void); /* once, after all threads have ended: checks the tallies; or NULL */
     struct tally *tallies;                      /* by CPU index */
 };

@@ -9,11 +9,12 @@
 #include "boot/cmdline.h"
 #include "foreign.h"
 
-static const char *const WORKLOADS[] = { "nmi", "debug", "latency" };
+static const char *const WORKLOADS[] = { "nmi", "debug", "latency", "conform" };
+static const char *const CHECKS[] = { "nmi.latch", "iret.nt" };
 static const char *const INJECTS[] = { "stack", "lost-nmi" };
 static const struct cmdline_names NAMES = {
-    .workloads = WORKLOADS, .workload_count = 3, .together = 3,
-    .injects = INJECTS, .inject_count = 2,
+    .workloads = WORKLOADS, .workload_count = 4, .together = 3,
+    .injects = INJECTS, .inject_count = 2, .checks = CHECKS, .check_count = 2,
 };
 #define KEY_WORD(key, value, help) " " #key "="
 #define KEYS "the keys are" CMDLINE_OPTIONS(KEY_WORD)
@@ -178,7 +179,8 @@ static void test_long_words_are_quoted_whole(void **state)
 
 static void test_run(void **state)
 {
-    static const char names[] = "no such workload; the workloads are storm nmi debug latency";
+    static const char names[] =
+        "no such workload; the workloads are storm nmi debug latency conform";
     static const char *const bad[] = {
         "run=nm", "run=nmis", "run=nmi,,debug", "run=,nmi", "run=NMI",
     };
@@ -352,6 +354,25 @@ static void test_console(void **state)
     }
 }
 
+static void test_check(void **state)
+{
+    (void)state;
+    assert_good("run=conform");
+    assert_true(!options.checks.given);
+    assert_good("run=conform check=iret.nt");
+    assert_true(options.checks.given && !options.checks.list && options.checks.bits[0] == 2);
+    assert_good("check=nmi.latch,iret.nt run=conform");
+    assert_int_equal(options.checks.bits[0], 3);
+    assert_good("run=conform check=list");
+    assert_true(options.checks.list && options.checks.bits[0] == 0);
+    assert_error("run=conform check=iret", "'check=iret': no such check; run=conform check=list "
+                 "tells all of them");
+    assert_error("run=conform check=iret.nt,", "'check=iret.nt,': a comma with no name after it; "
+                 "list, or names of checks, comma separated");
+    assert_error("check=iret.nt", "'check=iret.nt': not for this run; it goes with run=conform");
+    assert_error("check=list run=nmi", "'check=list': not for this run; it goes with run=conform");
+}
+
 static void test_end_and_stop(void **state)
 {
     (void)state;
@@ -453,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_seed),
         cmocka_unit_test(test_inject),
         cmocka_unit_test(test_console),
+        cmocka_unit_test(test_check),
         cmocka_unit_test(test_end_and_stop),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_passes),

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `conform`: the checks that are asked for, one after the other on the first CPU, each
+ * in a sandbox; a record and a test each, and one fault for all that deviate. */
+#include "workloads/conform/conform.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "cpu/fault.h"
+#include "cpu/features.h"
+#include "cpu/inject.h"
+#include "cpu/trap.h"
+#include "lib/console.h"
+#include "lib/format.h"
+#include "lib/report.h"
+#include "lib/string.h"
+#include "workloads/workload.h"
+
+extern const struct conform_check conform_start[], conform_end[];
+
+static struct tally tallies[MAX_CPUS];
+static char first_deviation[64];
+
+static void append(char *text, const char *fmt, va_list args)
+{
+    size_t used = strlen(text);
+
+    format_v(text + used, CONFORM_TEXT - used, fmt, args);
+}
+
+void conform_expect(struct conform *c, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    append(c->expected, fmt, args);
+    va_end(args);
+}
+
+void conform_see(struct conform *c, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    append(c->seen, fmt, args);
+    va_end(args);
+}
+
+void conform_skip(struct conform *c, const char *why)
+{
+    c->skipped = true;
+    c->seen[0] = '\0';
+    conform_see(c, "%s", why);
+}
+
+bool conform_amd(void)
+{
+    return strcmp(cpu_features.vendor, "AuthenticAMD") == 0 ||
+           strcmp(cpu_features.vendor, "HygonGenuine") == 0;
+}
+
+static void see_event(struct conform *c, const struct sandbox_event *event)
+{
+    uint64_t vector = event->vector ^ inject_planted(INJECT_WRONG_VECTOR);
+
+    if (vector >= VECTOR_FIRST_EXTERNAL)
+        conform_see(c, "vector 0x%lx", vector);
+    else
+        conform_see(c, "%s", vector_name(vector));
+    if (event->has_error_code)
+        conform_see(c, "(0x%lx)", event->error_code);
+}
+
+void conform_see_events(struct conform *c)
+{
+    if (c->box->count == 0)
+        conform_see(c, "nothing");
+    for (unsigned i = 0; i < c->box->count; i++) {
+        conform_see(c, i ? ", " : "");
+        see_event(c, &c->box->events[i]);
+    }
+}
+
+void conform_try(struct conform *c, const char *probe, uint64_t rdi, uint64_t rsi)
+{
+    sandbox_run(c->box, probe, rdi, rsi, 0);
+    conform_see_events(c);
+}
+
+const struct sandbox_event *conform_event(struct conform *c, unsigned vector)
+{
+    for (unsigned i = 0; i < c->box->count; i++)
+        if (c->box->events[i].vector == vector)
+            return &c->box->events[i];
+    conform_see(c, "no %s: ", vector_name(vector));
+    conform_see_events(c);
+    return NULL;
+}
+
+unsigned conform_names(const char *const **names)
+{
+    static const char *all[CMDLINE_CHECKS];
+    unsigned count = conform_end - conform_start;
+
+    for (unsigned i = 0; i < count && i < CMDLINE_CHECKS; i++)
+        all[i] = conform_start[i].name;
+    *names = all;
+    return count < CMDLINE_CHECKS ? count : CMDLINE_CHECKS;
+}
+
+static bool selected(const struct run *run, const struct conform_check *check)
+{
+    unsigned i = check - conform_start;
+
+    if (run->checks->given)
+        return run->checks->bits[i / 64] >> i % 64 & 1;
+    return !check->danger;
+}
+
+/* A machine that dies of it leaves its name behind. */
+static void warn(const struct conform_check *check)
+{
+    report_note("conform: %s begins, and may %s this machine", check->name, check->danger);
+    console_drain();
+}
+
+static void try_check(struct conform *c, const struct conform_check *check)
+{
+    c->box = sandbox_enter();
+    if (check->run) {
+        check->run(c);
+    } else {
+        conform_expect(c, "%s", check->raises);
+        conform_try(c, check->probe, check->argument, 0);
+    }
+    sandbox_leave(c->box);
+}
+
+static bool report(const struct conform *c, const struct conform_check *check)
+{
+    bool holds = strcmp(c->expected, c->seen) == 0;
+
+    report_conform(&(struct report_conform){
+        .check = check->name,
+        .section = check->section,
+        .rule = check->rule,
+        .expected = c->expected,
+        .seen = c->seen,
+        .result = c->skipped ? "skipped" : holds ? "holds" : "deviates",
+        .danger = check->danger,
+    });
+    if (c->skipped)
+        report_skip(check->name, "%s", c->seen);
+    else
+        report_test(holds, check->name, "%s: expected %s; seen %s", check->section, c->expected,
+                    c->seen);
+    return holds || c->skipped;
+}
+
+static void run_check(const struct conform_check *check, struct tally *tally)
+{
+    static struct conform c;
+
+    c = (struct conform){0};
+    if (check->danger)
+        warn(check);
+    tally->sent++;
+    try_check(&c, check);
+    tally->received++;
+    if (report(&c, check))
+        return;
+    if (!tally->failed++)
+        format(first_deviation, sizeof(first_deviation), "%s", check->name);
+}
+
+static void list_check(const struct conform_check *check)
+{
+    report_conform_listed(&(struct report_conform_listed){
+        .check = check->name,
+        .section = check->section,
+        .rule = check->rule,
+        .danger = check->danger,
+    });
+}
+
+static unsigned tests(const struct run *run)
+{
+    unsigned count = 0;
+
+    for (const struct conform_check *check = conform_start; check < conform_end; check++)
+        count += !run->checks->list && selected(run, check);
+    return count;
+}
+
+static void conduct(const struct run *run)
+{
+    struct tally *tally = &tallies[cpu_index()];
+
+    for (const struct conform_check *check = conform_start; check < conform_end; check++) {
+        if (run->checks->list) {
+            list_check(check);
+            tally->received = ++tally->sent;
+        } else if (selected(run, check)) {
+            run_check(check, tally);
+        }
+        workload_breathe();
+    }
+    if (tally->failed) {
+        struct fault_place place = fault_here("conform");
+        fault_report(CHECK_MANUAL, &place, "%lu of %lu rules do not hold, %s first", tally->failed,
+                     tally->sent, first_deviation);
+    }
+}
+
+static void prepare(void)
+{
+    struct fault_place place = fault_here("conform");
+
+    if (!sandbox_prepare())
+        fault_report(CHECK_MANUAL, &place, "no memory for ring 3's stack");
+}
+
+WORKLOAD(conform) = {
+    .name = "conform",
+    .about = "one check a rule of the manual",
+    .alone = true,
+    .prepare = prepare,
+    .conduct = conduct,
+    .tests = tests,
+    .tallies = tallies,
+};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* A check of the workload `conform`: one rule of the manual, tried in a sandbox, with what was
+ * expected and what was seen as two short texts. It holds where the two are equal.
+ *
+ * Checks register themselves: CONFORM_CHECKS marks a subject's table, and the linker gathers them.
+ * A check leaves no state behind that the sandbox does not put back, and ends in bounded time on
+ * any machine, or says in `danger` what it may do instead. */
+#ifndef ISTSTORM_WORKLOADS_CONFORM_CONFORM_H
+#define ISTSTORM_WORKLOADS_CONFORM_CONFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "workloads/conform/sandbox.h"
+
+#define CONFORM_TEXT 320
+
+struct conform {
+    struct sandbox *box;
+    char expected[CONFORM_TEXT], seen[CONFORM_TEXT];
+    bool skipped;
+};
+
+struct conform_check {
+    const char *name;                   /* subject.rule */
+    const char *section;                /* of the manual: SDM 3A 6.7.1 */
+    const char *rule;                   /* in one line */
+    const char *danger;                 /* what it may do to the machine (hang, kill), or NULL */
+    void (*run)(struct conform *c);
+    const char *probe;                  /* in place of `run`: this is run with `argument`, ... */
+    uint64_t argument;
+    const char *raises;                 /* ... and must raise this */
+};
+
+#define CONFORM_CHECKS(subject)                                         \
+    __attribute__((used, section(".conform." #subject), aligned(8)))    \
+    static const struct conform_check subject##_checks[]
+
+/* Both append to their text. */
+__attribute__((format(printf, 2, 3))) void conform_expect(struct conform *c, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void conform_see(struct conform *c, const char *fmt, ...);
+
+/* What was raised, in order: "#GP(0)", "#DB, NMI", or "nothing". */
+void conform_see_events(struct conform *c);
+
+/* The whole of a simple check: runs a probe, and sees what it raises. */
+void conform_try(struct conform *c, const char *probe, uint64_t rdi, uint64_t rsi);
+
+/* There is nothing to try here, because ... */
+void conform_skip(struct conform *c, const char *why);
+
+/* The first event of a vector; or NULL, in which case it says so in `seen`. */
+const struct sandbox_event *conform_event(struct conform *c, unsigned vector);
+
+/* Whether the manual to go by is AMD's. */
+bool conform_amd(void);
+
+#endif

@@ -11,6 +11,7 @@
 #include "cpu/softirq.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
+#include "smp/apic.h"
 #include "workloads/conform/sandbox.h"
 #include "workloads/user_words.h"
 #include "workloads/victim_block.h"
@@ -65,6 +66,8 @@ void offsets(void)
     DEFINE(PERCPU_IRQ_NEST, offsetof(struct percpu, irq_nest));
     DEFINE(PERCPU_IRQ_STACK_TOP, offsetof(struct percpu, irq_stack_top));
     DEFINE(PERCPU_NMI_RARE, offsetof(struct percpu, nmi_rare));
+    DEFINE(PERCPU_SOFTIRQ_PENDING, offsetof(struct percpu, softirq_pending));
+    DEFINE(PERCPU_SOFTIRQS, offsetof(struct percpu, events[EVENT_SOFTIRQ]));
     DEFINE(PERCPU_NEED_RESCHED, offsetof(struct percpu, need_resched));
 
     DEFINE(FRAME_VECTOR, offsetof(struct trap_frame, vector));
@@ -84,8 +87,11 @@ void offsets(void)
     DEFINE(MARKS_DONE, offsetof(struct marks, done));
     DEFINE(BENCH_IST, BENCH_IST);
     DEFINE(BENCH_LEVEL_SIZE, DEBUG_STKSZ);
-    DEFINE(MSR_X2APIC_ICR, MSR_X2APIC(0x300));
+    DEFINE(APIC_EOI_REGISTER, APIC_REGISTERS + APIC_EOI);
+    DEFINE(MSR_X2APIC_EOI, MSR_X2APIC(APIC_EOI));
+    DEFINE(MSR_X2APIC_ICR, MSR_X2APIC(APIC_ICR_LOW));
     DEFINE(SOFTIRQ_STORM, SOFTIRQ_STORM);
+    DEFINE(SOFTIRQ_RESTARTS, SOFTIRQ_RESTARTS);
 
 #define DEFINE_STACK(symbol, name, ist, size, levels)                                              \
     DEFINE(symbol##_STACK_IST, ist);                                                               \
@@ -121,4 +127,5 @@ void offsets(void)
 #define DEFINE_INJECT(symbol, name, about) DEFINE(INJECT_##symbol, INJECT_##symbol);
     INJECTS(DEFINE_INJECT)
     DEFINE(PATCH_SMAP, PATCH_SMAP);
+    DEFINE(PATCH_TRACE, PATCH_TRACE);
 }

@@ -14,6 +14,10 @@
 
 extern trap_handler
 extern irq_handler
+extern irq_nested_handler
+extern softirq_handlers
+extern softirq_count
+extern softirq_hand_over
 extern debug_handler
 extern breakpoint_handler
 extern nmi_handler
@@ -85,13 +89,43 @@ trap_swapped:
         call    trap_handler
         jmp     leave_frame
 
+; Rounds of softirqs: what is pending in EBX, more than nothing. Interrupts off before and after, on
+; the IRQ stack at nest counter 0; EBX and R12 are used up. What is raised meanwhile is the next
+; round's, and who raises for ever is handed to the softirq thread (softirq.h).
+;
+; The first handler comes eight instructions after the test that found it. The limit; the pending
+; mask taken and cleared; STI; the count; which softirq, taken from the mask; the call.
+%macro SOFTIRQ_ROUNDS 0
+        mov     r12d, SOFTIRQ_RESTARTS
+%%round:
+        mov     dword [gs:PERCPU_SOFTIRQ_PENDING], 0
+        sti
+%%next:
+        INJECT  PATCH_TRACE, {inc qword [gs:PERCPU_SOFTIRQS]}, {call [softirq_count]}
+        tzcnt   edi, ebx                        ; of a mask that is not 0, BSF does the same
+        btr     ebx, edi
+        call    [softirq_handlers + rdi * 8]
+        test    ebx, ebx
+        jnz     %%next
+        cli
+        mov     ebx, [gs:PERCPU_SOFTIRQ_PENDING]
+        test    ebx, ebx
+        jle     %%done
+        dec     r12d
+        jnz     %%round
+        call    softirq_hand_over
+%%done:
+%endmacro
+
 ; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only
 ; an NMI, #DB or #MC can see the two disagree, and those decide by RSP.
 ;
 ; What each instruction buys: stub and registers as for an IST entry, below. TEST and JZ, twice: the
-; GS base, by CS, since IF is clear wherever CS and GS disagree. INC and CMOVZ: the IRQ stack, and
-; who is on it. Two pushes: the back-link and the way back. POP, DEC and JNS: off it again. CMP and
-; JE: whether another thread is due. In irq.c, ten: RSP, back-link and counter say the same.
+; GS base, by CS, since IF is clear wherever CS and GS disagree. INC and JNZ: the counter, and whose
+; stack it says that this is. MOV: to the IRQ stack. Two pushes: the back-link and the way back. In
+; irq.c, nine: RSP, back-link and counter say the same; two more, its frame for the backtrace; the
+; dispatch and the count, three. MOV, TEST and JG: softirqs. POP and DEC: off the stack again. CMP
+; and JE: whether another thread is due.
 global irq_entry:function
 irq_entry:
         test    byte [rsp + 24], 3
@@ -108,20 +142,34 @@ irq_swapped:
         inc     dword [gs:PERCPU_IRQ_NEST]
 global irq_counted:function
 irq_counted:                                    ; the counter says one stack, RSP another
-        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]  ; from -1 to 0: leaves the thread's stack
+        jnz     irq_nested                      ; from -1 to 0: leaves the thread's stack
+        mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]
         INJECT  INJECT_BACK_LINK, {push rdi}, {push rsi}        ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
+        mov     ebx, [gs:PERCPU_SOFTIRQ_PENDING]
+        test    ebx, ebx                        ; negative: they are the softirq thread's
+        jg      irq_softirqs
+irq_leave:
         pop     rsp
 global irq_back:function
 irq_back:                                       ; and again
         INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
-        jns     leave_frame                     ; nested: no scheduling here
         cmp     byte [gs:PERCPU_NEED_RESCHED], 0
         je      leave_frame
         mov     rdi, rsp
         call    [irq_preempt]
+        jmp     leave_frame
+
+irq_softirqs:
+        SOFTIRQ_ROUNDS
+        jmp     irq_leave
+
+; On the IRQ stack already: it stays, runs no softirqs and schedules nothing.
+irq_nested:
+        call    irq_nested_handler
+        dec     dword [gs:PERCPU_IRQ_NEST]
 
 ; Back to what was interrupted, from a stack that is not an IST's.
 leave_frame:
@@ -231,21 +279,30 @@ IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler
 IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler
 IST_ENTRY machine_check, MCE_STACK, machine_check_handler
 
-; void irq_stack_call(void (*function)(void)): runs it on the IRQ stack from a thread's stack,
-; through the same counter and with the same back-link as an interrupt. Interrupts off on entry and
-; on return.
-global irq_stack_call:function
-irq_stack_call:
+; void softirq_run_pending(void): from a thread's stack, to the IRQ stack through the same counter
+; and with the same back-link as an interrupt. Interrupts off on entry and on return.
+global softirq_run_pending:function
+softirq_run_pending:
+        mov     ecx, [gs:PERCPU_SOFTIRQ_PENDING]
+        test    ecx, ecx
+        jle     .nothing
         push    rbp
         mov     rbp, rsp
+        push    rbx
+        push    r12
+        mov     ebx, ecx
+        mov     rax, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
-        cmovz   rsp, [gs:PERCPU_IRQ_STACK_TOP]
-        push    rbp
-        push    rbp
-        call    rdi
+        mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]
+        push    rax
+        push    rax
+        SOFTIRQ_ROUNDS
         pop     rsp
         dec     dword [gs:PERCPU_IRQ_NEST]
+        pop     r12
+        pop     rbx
         pop     rbp
+.nothing:
         ret
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -2,7 +2,6 @@
 /* Plants faults: writes the replacements that the linker has gathered over their sites. */
 #include "cpu/inject.h"
 
-#include "cpu/percpu.h"
 #include "lib/string.h"
 
 struct inject_site {
@@ -22,9 +21,4 @@ void inject_plant(enum inject fault)
     for (const struct inject_site *s = inject_sites_start; s < inject_sites_end; s++)
         if (s->fault == fault)
             memcpy((void *)s->site, (const void *)s->replacement, s->length);
-}
-
-uint32_t inject_cpu(void)
-{
-    return cpu_count > 1 ? 1 : 0;
 }

@@ -62,47 +62,25 @@ extern const char *const inject_names[INJECT_COUNT];
  * runs. */
 void inject_plant(enum inject fault);
 
-/* The CPU on which a planted fault strikes, of those that take part. */
-uint32_t inject_cpu(void);
+/* An instruction of five bytes or more, which the fault makes a jump to the label. */
+#define INJECT_NOTHING ".byte 0x0f, 0x1f, 0x44, 0x00, 0x00"
+#define INJECT_JUMP(fault, instruction, label, ...)                         \
+    __asm__ goto("1: " instruction "\n\t"                                   \
+                 ".pushsection .inject.code, \"a\"\n"                      \
+                 "2: .byte 0xe9; .long %l[" #label "] - (1b + 5)\n\t"       \
+                 ".popsection\n\t"                                          \
+                 ".pushsection .inject.sites, \"a\"\n\t"                  \
+                 ".quad 1b, 2b\n\t"                                         \
+                 ".long 5, %c0\n\t"                                         \
+                 ".popsection"                                              \
+                 :                                                          \
+                 : "i"(fault), ##__VA_ARGS__                                \
+                 : "memory"                                                 \
+                 : label)
 
 static inline __attribute__((always_inline)) bool inject_planted(const enum inject fault)
 {
-    __asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n\t"
-                 ".pushsection .inject.code, \"a\"\n"
-                 "2: .byte 0xe9; .long %l[planted] - (1b + 5)\n\t"
-                 ".popsection\n\t"
-                 ".pushsection .inject.sites, \"a\"\n\t"
-                 ".quad 1b, 2b\n\t"
-                 ".long 5, %c0\n\t"
-                 ".popsection"
-                 :
-                 : "i"(fault)
-                 :
-                 : planted);
-    return false;
-planted:
-    return true;
-}
-
-/* The same no-operation for four faults, each of which makes it a jump. */
-static inline __attribute__((always_inline)) bool
-inject_planted_any(const enum inject first, const enum inject second, const enum inject third,
-                   const enum inject fourth)
-{
-    __asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n\t"
-                 ".pushsection .inject.code, \"a\"\n"
-                 "2: .byte 0xe9; .long %l[planted] - (1b + 5)\n\t"
-                 ".popsection\n\t"
-                 ".pushsection .inject.sites, \"a\"\n\t"
-                 ".quad 1b, 2b; .long 5, %c0\n\t"
-                 ".quad 1b, 2b; .long 5, %c1\n\t"
-                 ".quad 1b, 2b; .long 5, %c2\n\t"
-                 ".quad 1b, 2b; .long 5, %c3\n\t"
-                 ".popsection"
-                 :
-                 : "i"(first), "i"(second), "i"(third), "i"(fourth)
-                 :
-                 : planted);
+    INJECT_JUMP(fault, INJECT_NOTHING, planted);
     return false;
 planted:
     return true;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* External interrupts: the stack check, the dispatch, softirqs at the outermost exit. The rules
- * stand in irq.h. */
+/* External interrupts: the stack check and the dispatch. The rules stand in irq.h. */
 #include "cpu/irq.h"
 
 #include <stddef.h>
@@ -8,12 +7,13 @@
 #include "cpu/fault.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
-#include "cpu/softirq.h"
 #include "cpu/trap.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
-void irq_handler(struct trap_frame *frame); /* called by entry.asm alone */
+/* Called by entry.asm alone. */
+void irq_handler(struct trap_frame *frame);
+void irq_nested_handler(struct trap_frame *frame);
 
 static void unexpected(struct trap_frame *frame)
 {
@@ -44,28 +44,39 @@ static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame 
     fault_fatal();
 }
 
+static inline void dispatch(struct trap_frame *frame)
+{
+    handlers[frame->vector](frame);
+    count_event(EVENT_IRQ);
+}
+
 /* What entry.asm has pushed on the IRQ stack when irq_handler is called: the back-link, the way
  * back, the return address; then irq_handler's RBP. So where RBP points, exactly, says that RSP has
- * moved to this CPU's IRQ stack, or has stayed on it. */
+ * moved to this CPU's IRQ stack; that the frame is not on it, that nobody was there before. */
 #define ENTRY_WORDS 4
 
-static inline bool stack_is_right(const struct trap_frame *frame)
+/* The outermost interrupt: the nest counter was -1. */
+void irq_handler(struct trap_frame *frame)
 {
     const uintptr_t *here = __builtin_frame_address(0);
     uintptr_t top = (uintptr_t)(here + ENTRY_WORDS);
 
-    if (__builtin_expect(this_cpu->irq_nest != 0, 0))
-        return top == (uintptr_t)frame && this_cpu->irq_stack_top - top <= IRQSTACKSIZE;
-    return top == this_cpu->irq_stack_top && here[ENTRY_WORDS - 1] == (uintptr_t)frame &&
-           top - (uintptr_t)frame > IRQSTACKSIZE;
+    if (__builtin_expect(top != this_cpu->irq_stack_top, 0) ||
+        __builtin_expect(here[ENTRY_WORDS - 1] != (uintptr_t)frame, 0) ||
+        __builtin_expect(top - (uintptr_t)frame <= IRQSTACKSIZE, 0))
+        wrong_stack(frame);
+    dispatch(frame);
 }
 
-void irq_handler(struct trap_frame *frame)
+/* Return address and RBP: the frame is right above them, on this CPU's IRQ stack. */
+#define NESTED_WORDS 2
+
+void irq_nested_handler(struct trap_frame *frame)
 {
-    if (__builtin_expect(!stack_is_right(frame), 0))
+    uintptr_t top = (uintptr_t)__builtin_frame_address(0) + NESTED_WORDS * sizeof(uintptr_t);
+
+    if (__builtin_expect(top != (uintptr_t)frame, 0) ||
+        __builtin_expect(this_cpu->irq_stack_top - top > IRQSTACKSIZE, 0))
         wrong_stack(frame);
-    handlers[frame->vector](frame);
-    count_event(EVENT_IRQ);
-    if (this_cpu->softirq_pending && this_cpu->irq_nest == 0 && !this_cpu->softirq_deferred)
-        softirq_run();
+    dispatch(frame);
 }

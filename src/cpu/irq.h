@@ -2,7 +2,7 @@
 /* External interrupts on the IRQ stack. The rules:
  *
  *  1. The first interrupt of a CPU (its nest counter goes from -1 to 0) leaves the thread's stack
- *     for the IRQ stack; nested ones stay on it. entry.asm does it, by one conditional move.
+ *     for the IRQ stack; nested ones stay on it. entry.asm does it.
  *  2. The topmost word of the IRQ stack is the back-link: the RSP it was entered from.
  *  3. A handler runs with interrupts off. One that allows nested interrupts turns them on before
  *     its EOI, so only higher priority classes come, and off again before it returns.
@@ -22,8 +22,5 @@ void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
 /* Called by entry.asm on the thread's stack after the outermost interrupt when a reschedule is due,
  * interrupts off. Set by the scheduler. */
 extern void (*irq_preempt)(struct trap_frame *frame);
-
-/* Runs a function on the IRQ stack from a thread's, through the nest counter. Interrupts off. */
-void irq_stack_call(void (*function)(void));
 
 #endif

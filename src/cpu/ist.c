@@ -161,9 +161,7 @@ static __attribute__((noinline)) void handle_rare_nmi(struct trap_frame *frame)
 void nmi_handler(struct trap_frame *frame)
 {
     ist_enter(NMI_STACK, frame, "NMI");
-    if (__builtin_expect(this_cpu->nmi_rare, 0) ||
-        inject_planted_any(INJECT_CLOBBER_REGISTER, INJECT_CLOBBER_STACK, INJECT_STACK_FILL,
-                           INJECT_DEEP_STACK)) {
+    if (__builtin_expect(this_cpu->nmi_rare, 0)) {
         handle_rare_nmi(frame);
         return;
     }
@@ -182,6 +180,8 @@ static __attribute__((noinline)) void ask_other_hooks(struct trap_frame *frame)
         return;
     if (frame->vector == VECTOR_BP)
         oops(frame, "#BP that nobody asked for");
+    if (frame->vector == VECTOR_MC)
+        oops(frame, "#MC that nobody asked for, and no bank says why");
     oops(frame, "#DB that nobody asked for, DR6 0x%lx", this_cpu->dr6);
 }
 
@@ -210,9 +210,11 @@ void breakpoint_handler(struct trap_frame *frame)
 void machine_check_handler(struct trap_frame *frame)
 {
     ist_enter(MCE_STACK, frame, "#MC");
+    if (__builtin_expect(machine_check_in_progress(), 0))
+        machine_check_take();
+    else if (!hooks[VECTOR_MC][0](frame))
+        ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_MACHINE_CHECK);
-    if (!machine_check_take() && !hooks_take(VECTOR_MC, frame))
-        oops(frame, "#MC that nobody asked for, and no bank says why");
     ist_leave(MCE_STACK);
 }
 

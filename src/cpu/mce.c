@@ -18,7 +18,6 @@
 #define MCG_CAP_BANKS 0xffu
 #define MCG_CAP_CTL (1u << 8)
 #define MCG_STATUS_RIPV (1u << 0)
-#define MCG_STATUS_MCIP (1u << 2)
 #define MC_STATUS_VALID (1ull << 63)
 #define MC_STATUS_OVERFLOW (1ull << 62)
 #define MC_STATUS_UNCORRECTED (1ull << 61)
@@ -108,26 +107,20 @@ static void begin_next_round(void)
     __atomic_store_n(&round_start, __atomic_load_n(&arrived, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 }
 
-bool machine_check_take(void)
+void machine_check_take(void)
 {
-    uint64_t mcg = cpu_features.mca ? read_msr(MSR_MCG_STATUS) : 0;
     struct fault_place place = fault_here("#MC");
-    uint64_t seen;
-    uint32_t met;
+    uint64_t mcg = read_msr(MSR_MCG_STATUS), seen = take_banks(true);
+    uint32_t met = meet_the_others();
 
-    if (inject_planted(INJECT_MACHINE_CHECK) && cpu_index() == inject_cpu())
-        mcg |= MCG_STATUS_MCIP | MCG_STATUS_RIPV;
-    if (!(mcg & MCG_STATUS_MCIP))
-        return false;
-    seen = take_banks(true);
-    met = meet_the_others();
+    if (inject_planted(INJECT_MACHINE_CHECK))
+        mcg |= MCG_STATUS_RIPV;
     begin_next_round();
     fault_report(CHECK_HARDWARE, &place, "machine check, bank status 0x%lx, met by %u CPUs%s", seen,
                  met, seen & MC_STATUS_OVERFLOW ? ", others were lost" : "");
     if (!(mcg & MCG_STATUS_RIPV) || seen & MC_STATUS_CONTEXT_CORRUPT)
         fault_fatal();
     write_msr(MSR_MCG_STATUS, 0);       /* MCIP last: until then another #MC is a shutdown */
-    return true;
 }
 
 void mce_poll(void)

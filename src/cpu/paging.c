@@ -186,8 +186,7 @@ volatile void *paging_map_device(uint64_t physical, size_t length)
         __ATOMIC_RELAXED);
 
     for (uint64_t at = page; at < physical + length; at += PAGE_SIZE)
-        if (!paging_map(mapped + (at - page), at,
-                        PAGE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH))
+        if (!paging_map(mapped + (at - page), at, PAGE_DEVICE))
             return NULL;
     return (volatile void *)(mapped + (physical - page));
 }

@@ -25,6 +25,7 @@
 #define PAGE_DATA (PTE_PRESENT | PTE_WRITE | PTE_NO_EXECUTE)
 #define PAGE_USER_DATA (PAGE_DATA | PTE_USER)
 #define PAGE_USER_TEXT (PTE_PRESENT | PTE_USER)
+#define PAGE_DEVICE (PAGE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH)
 
 /* Builds the tables and loads them. Once, on the BSP, after pages_init. False: out of memory. */
 bool paging_init(const struct boot_info *boot);

@@ -49,6 +49,9 @@ bool percpu_create(uint32_t count, const uint32_t *apic_ids)
         cpu->index = index;
         cpu->apic_id = apic_ids[index];
         cpu->irq_nest = -1;
+        cpu->nmi_rare = inject_planted(INJECT_CLOBBER_REGISTER) ||
+                        inject_planted(INJECT_CLOBBER_STACK) ||
+                        inject_planted(INJECT_STACK_FILL) || inject_planted(INJECT_DEEP_STACK);
         cpu->irq_stack_top = stack_top(index, IRQ_STACK, 0);
         for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
             cpu->ist_next[kind] = cpu->ist_lowest[kind] = stack_top(index, kind, 0);

@@ -9,6 +9,7 @@
 #define ISTSTORM_CPU_PERCPU_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cpu/inject.h"
@@ -80,12 +81,11 @@ struct percpu {
     uint32_t apic_id;               /* 32-bit, sparse, the machine's; never an array index */
 
     int32_t irq_nest;               /* -1: no interrupt; n: n within the first */
-    uint32_t softirq_pending;       /* a bit a softirq */
+    int32_t softirq_pending;        /* a bit a softirq; negative: the softirq thread has them */
     uint64_t irq_stack_top;
-    bool softirq_deferred;          /* past the restart limit: the softirq thread has them */
     uint8_t need_resched;           /* written by other CPUs too */
     bool nmi_asked;                 /* by another CPU, to stop or to say where it is (smp/ipi.c) */
-    bool nmi_rare;                  /* nmi_asked or nmi_resume is set, or was */
+    bool nmi_rare;                  /* nmi_asked or nmi_resume is set, or was; or damage is planted */
     bool online;                    /* takes part in the run */
     bool lost; /* hung, and taken out by another CPU (smp/ipi.h): no longer online, for good */
     bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,
@@ -128,13 +128,22 @@ static inline bool cpu_is_lost(uint32_t index)
 
 extern uint32_t cpu_count; /* windows that are mapped: indexes below it are valid for cpu_at() */
 
+/* The CPU on which a planted fault strikes, of those that take part. */
+static inline uint32_t inject_cpu(void)
+{
+    return cpu_count > 1 ? 1 : 0;
+}
+
 /* Any context. */
 void trace_keep(enum event event);
 
-static inline void count_event(enum event event)
+/* One instruction, which break= makes a jump. */
+static inline __attribute__((always_inline)) void count_event(const enum event event)
 {
-    if (inject_planted(PATCH_TRACE))
-        trace_keep(event);
+    INJECT_JUMP(PATCH_TRACE, "incq %%gs:%c1", traced, "i"(offsetof(struct percpu, events[event])));
+    return;
+traced:
+    trace_keep(event);
     this_cpu->events[event]++;
 }
 

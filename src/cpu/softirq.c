@@ -1,71 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* Softirqs: pending bits, rounds, the restart limit. The rules stand in softirq.h. */
+/* Softirqs: raised, run, handed over. The rules stand in softirq.h, the rounds in entry.asm. */
 #include "cpu/softirq.h"
 
 #include <stddef.h>
 
 #include "cpu/inject.h"
-#include "cpu/irq.h"
-#include "cpu/percpu.h"
 #include "cpu/x86.h"
 
-static void (*handlers[SOFTIRQ_COUNT])(unsigned softirq);
+/* For entry.asm alone. */
+extern void (*softirq_handlers[SOFTIRQ_COUNT])(unsigned softirq);
+extern void (*const softirq_count)(void);
+void softirq_hand_over(void);
+void softirq_run_pending(void);
+
+void (*softirq_handlers[SOFTIRQ_COUNT])(unsigned softirq);
 void (*softirq_defer)(void);
+
+/* The planted loss: who is to run it does not. */
+static void (*robbed)(unsigned softirq);
+
+static void lose(unsigned softirq)
+{
+    if (this_cpu->index != inject_cpu())
+        robbed(softirq);
+}
 
 void softirq_set_handler(unsigned softirq, void (*handler)(unsigned softirq))
 {
-    handlers[softirq] = handler;
-}
-
-void softirq_raise(unsigned softirq)
-{
-    this_cpu->softirq_pending |=
-        1u << softirq; /* one instruction: whole against this CPU's interrupts */
-}
-
-static void run_round(uint32_t pending)
-{
-    if (inject_planted(INJECT_LOST_SOFTIRQ) && this_cpu->index == inject_cpu())
-        pending &= ~(1u << SOFTIRQ_STORM);
-    while (pending) {
-        unsigned softirq = __builtin_ctz(pending);
-        pending &= pending - 1;
-        count_event(EVENT_SOFTIRQ);
-        handlers[softirq](softirq);
+    softirq_handlers[softirq] = handler;
+    if (inject_planted(INJECT_LOST_SOFTIRQ) && softirq == SOFTIRQ_STORM) {
+        robbed = handler;
+        softirq_handlers[softirq] = lose;
     }
 }
 
-void softirq_run(void)
+/* Where events are traced, entry.asm counts by this. */
+static void count(void)
 {
+    count_event(EVENT_SOFTIRQ);
+}
 
-    for (unsigned round = 0; this_cpu->softirq_pending; round++) {
-        if (round == SOFTIRQ_RESTARTS) {
-            this_cpu->softirq_deferred = true;
-            if (!(inject_planted(INJECT_LOST_DEFERRAL) && this_cpu->index == inject_cpu()))
-                softirq_defer();
-            return;
-        }
-        uint32_t pending = this_cpu->softirq_pending;
-        this_cpu->softirq_pending = 0;
-        interrupts_on();
-        run_round(pending);
-        interrupts_off();
-    }
+void (*const softirq_count)(void) = count;
+
+/* Past the restart limit, interrupts off: until the thread takes its turn, an interrupt's exit
+ * finds the mask negative. */
+void softirq_hand_over(void)
+{
+    this_cpu->softirq_pending |= SOFTIRQ_DEFERRED;
+    if (!(inject_planted(INJECT_LOST_DEFERRAL) && this_cpu->index == inject_cpu()))
+        softirq_defer();
 }
 
 void softirq_flush(void)
 {
     interrupts_off();
-    if (this_cpu->softirq_pending && !this_cpu->softirq_deferred)
-        irq_stack_call(softirq_run);
+    softirq_run_pending();
     interrupts_on();
 }
 
 void softirq_run_deferred(void)
 {
     interrupts_off();
-    this_cpu->softirq_deferred = false;
-    if (this_cpu->softirq_pending)
-        irq_stack_call(softirq_run);
+    this_cpu->softirq_pending &= ~SOFTIRQ_DEFERRED;
+    softirq_run_pending();
     interrupts_on();
 }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/percpu.h"
+
 #define SOFTIRQ_RESTARTS 10
 
 enum softirq {
@@ -21,15 +23,20 @@ enum softirq {
     SOFTIRQ_STORM_COUNT = 4,
     SOFTIRQ_COUNT = SOFTIRQ_STORM + SOFTIRQ_STORM_COUNT
 };
+_Static_assert(SOFTIRQ_COUNT < 32, "the mask's sign says that the softirq thread has them");
+#define SOFTIRQ_DEFERRED INT32_MIN
 
 /* Set before it can be raised. The handler runs on the CPU that raised it, in softirq context: no
  * sleeping. */
 void softirq_set_handler(unsigned softirq, void (*handler)(unsigned softirq));
 
 /* On this CPU. Thread, IRQ and softirq context (not NMI, whose bit could be cleared unseen); from
- * thread context it waits for the next interrupt, or for
- * softirq_flush(). */
-void softirq_raise(unsigned softirq);
+ * thread context it waits for the next interrupt, or for softirq_flush(). One instruction: whole
+ * against this CPU's interrupts. */
+static inline void softirq_raise(unsigned softirq)
+{
+    __asm__ volatile("orl %1, %0" : "+m"(this_cpu->softirq_pending) : "ri"(1 << softirq));
+}
 
 /* From thread context, interrupts on: switches to the IRQ stack and runs what is pending. */
 void softirq_flush(void);
@@ -38,8 +45,11 @@ void softirq_flush(void);
  * context. */
 void softirq_run_deferred(void);
 
-/* On the IRQ stack, interrupts off, nest counter 0. For irq.c. */
-void softirq_run(void);
+/* Whether a CPU's mask says that the softirq thread has them. */
+static inline bool softirq_is_deferred(int32_t pending)
+{
+    return pending < 0;
+}
 
 /* Wakes this CPU's softirq thread. Set by the scheduler; called on the IRQ stack, interrupts
  * off. */

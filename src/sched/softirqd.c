@@ -20,7 +20,7 @@ static void run(void *argument)
 {
     (void)argument;
     for (;;) {
-        if (!this_cpu->softirq_deferred) {
+        if (!softirq_is_deferred(this_cpu->softirq_pending)) {
             thread_block();
             continue;
         }

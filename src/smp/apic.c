@@ -24,17 +24,17 @@
 #define XAPIC_IDS 255           /* 0xff is the broadcast id */
 #define ICR_PATIENCE 1000000    /* reads; each takes an uncached access */
 
-static bool x2apic;
-static volatile uint32_t *registers;
+bool apic_x2apic;
+static volatile uint32_t *const registers = (volatile uint32_t *)APIC_REGISTERS;
 
 uint32_t apic_read(enum apic_register reg)
 {
-    return x2apic ? (uint32_t)read_msr(MSR_X2APIC(reg)) : registers[reg / 4];
+    return apic_x2apic ? (uint32_t)read_msr(MSR_X2APIC(reg)) : registers[reg / 4];
 }
 
 void apic_write(enum apic_register reg, uint32_t value)
 {
-    if (x2apic)
+    if (apic_x2apic)
         write_msr(MSR_X2APIC(reg), value);
     else
         registers[reg / 4] = value;
@@ -49,30 +49,25 @@ const char *apic_init(const struct machine_topology *topology)
         needed |= topology->cpus[i].enabled && topology->cpus[i].apic_id >= XAPIC_IDS;
     if (!(base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC))
         return "the local APIC is in a state that the manual does not allow";
-    x2apic = base & APIC_BASE_X2APIC || (needed && cpu_features.x2apic);
-    if (!x2apic)
-        registers = paging_map_device(topology->lapic_address, PAGE_SIZE);
-    return x2apic || registers ? NULL : "no memory to map the local APIC";
+    apic_x2apic = base & APIC_BASE_X2APIC || (needed && cpu_features.x2apic);
+    if (!apic_x2apic && !paging_map(APIC_REGISTERS, topology->lapic_address, PAGE_DEVICE))
+        return "no memory to map the local APIC";
+    return NULL;
 }
 
 bool apic_reaches(uint32_t apic_id)
 {
-    return x2apic || apic_id < XAPIC_IDS;
-}
-
-bool apic_is_x2apic(void)
-{
-    return x2apic;
+    return apic_x2apic || apic_id < XAPIC_IDS;
 }
 
 const char *apic_mode(void)
 {
-    return x2apic ? "x2apic" : "xapic";
+    return apic_x2apic ? "x2apic" : "xapic";
 }
 
 uint32_t apic_read_id(void)
 {
-    return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+    return apic_x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }
 
 /* The MADT names processors by their ACPI uid; all of them have this mask when it names none. */
@@ -102,7 +97,7 @@ void apic_enable(const struct machine_topology *topology)
     uint64_t base = read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 
     write_msr(MSR_APIC_BASE, base); /* x2APIC is entered from xAPIC mode alone (10.12.5) */
-    if (x2apic)
+    if (apic_x2apic)
         write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TPR, 0);
@@ -121,17 +116,12 @@ void apic_enable(const struct machine_topology *topology)
     apic_eoi();                                 /* what the firmware may have left in service */
 }
 
-void apic_eoi(void)
-{
-    apic_write(APIC_EOI, 0);
-}
-
 /* The two halves of the xAPIC's ICR are two writes, which an interrupt handler that sends must not
  * come between. In x2APIC mode one WRMSR does it, which is not serialising: the fences make earlier
  * stores visible first (10.12.3). */
 void apic_send(uint32_t destination, uint32_t command)
 {
-    if (x2apic) {
+    if (apic_x2apic) {
         __asm__ volatile("mfence; lfence" : : : "memory");
         write_msr(MSR_X2APIC(APIC_ICR_LOW), (uint64_t)destination << 32 | command);
         return;
@@ -146,7 +136,7 @@ void apic_send(uint32_t destination, uint32_t command)
 
 volatile uint32_t *apic_aim(uint32_t apic_id)
 {
-    if (x2apic)
+    if (apic_x2apic)
         return NULL;
     for (unsigned i = 0; i < ICR_PATIENCE && apic_read(APIC_ICR_LOW) & ICR_PENDING; i++)
         cpu_relax();

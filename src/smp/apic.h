@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/x86.h"
 #include "smp/madt.h"
 
 /* Register offsets, table 10-1; in x2APIC mode MSR 0x800 + offset / 16. */
@@ -57,12 +58,22 @@ void apic_enable(const struct machine_topology *topology);
 /* Whether this id can be reached in the mode picked. */
 bool apic_reaches(uint32_t apic_id);
 const char *apic_mode(void);
-bool apic_is_x2apic(void);
+extern bool apic_x2apic; /* the mode picked */
+
+/* Where the registers lie in xAPIC mode. A fixed page, so that an EOI is one store. */
+#define APIC_REGISTERS 0xfffffffffee00000ull
+
+/* From the handler of an interrupt; interrupts off. */
+static inline void apic_eoi(void)
+{
+    if (apic_x2apic)
+        write_msr(MSR_X2APIC(APIC_EOI), 0);
+    else
+        *(volatile uint32_t *)(APIC_REGISTERS + APIC_EOI) = 0;
+}
 
 /* This CPU's id, from the APIC itself. */
 uint32_t apic_read_id(void);
-
-void apic_eoi(void);
 
 /* To one CPU by its physical id, this one included. */
 void apic_send_ipi(uint32_t apic_id, uint8_t vector);

@@ -152,11 +152,12 @@ static void report_thread_stacks(uint32_t cpu)
 static void look_at_softirqs(const struct percpu *cpu)
 {
     struct fault_place place = {cpu->index, IRQ_STACK, 0, "look"};
-    uint32_t pending = cpu->softirq_pending & ~(1u << SOFTIRQ_TIMER);
+    int32_t pending = cpu->softirq_pending & ~(1 << SOFTIRQ_TIMER);
 
-    if (pending || cpu->softirq_deferred)
-        fault_report(CHECK_REST, &place, "softirqs 0x%x are still pending%s", pending,
-                     cpu->softirq_deferred ? ", handed to the softirq thread" : "");
+    if (pending)
+        fault_report(CHECK_REST, &place, "softirqs 0x%x are still pending%s",
+                     (uint32_t)(pending & ~SOFTIRQ_DEFERRED),
+                     softirq_is_deferred(pending) ? ", handed to the softirq thread" : "");
 }
 
 static void report_events(const struct percpu *cpu)

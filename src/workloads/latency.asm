@@ -10,8 +10,7 @@
 %define WAIT_MOST 20000000                      ; rounds for an event that does not come
 
 extern marks
-extern apic_eoi
-extern softirq_raise
+extern apic_x2apic
 extern softirq_flush
 
 ; RAX and RDX are used up.
@@ -21,6 +20,25 @@ extern softirq_flush
         shl     rdx, 32
         or      rax, rdx
         mov     [marks + %1], rax
+%endmacro
+
+; As softirq_raise and apic_eoi do it.
+%macro RAISE 0
+        or      dword [gs:PERCPU_SOFTIRQ_PENDING], 1 << SOFTIRQ_STORM
+%endmacro
+%macro END_INTERRUPT 0
+        cmp     byte [apic_x2apic], 0
+        jne     %%x2apic
+        mov     dword [APIC_EOI_REGISTER], 0
+%%done:
+[section .text.unlikely exec]
+%%x2apic:
+        mov     ecx, MSR_X2APIC_EOI
+        xor     eax, eax
+        xor     edx, edx
+        wrmsr
+        jmp     %%done
+__?SECT?__
 %endmacro
 
 section .text
@@ -141,8 +159,7 @@ global latency_softirq:function
 latency_softirq:
         sub     rsp, 8
         STAMP   MARKS_TRIGGER
-        mov     edi, SOFTIRQ_STORM
-        call    softirq_raise
+        RAISE
         call    softirq_flush
         STAMP   MARKS_BACK
         add     rsp, 8
@@ -177,11 +194,16 @@ global latency_irq:function
 latency_irq:
         STAMP   MARKS_DISPATCH
         mov     [marks + MARKS_RSP], rsp
-        sub     rsp, 8
-        call    apic_eoi
-        add     rsp, 8
+        END_INTERRUPT
         STAMP   MARKS_SERVICE
         mov     qword [marks + MARKS_DONE], 1
+        ret
+
+; Of an interrupt that raises a softirq: what every such handler must do, and no more.
+global latency_raise:function
+latency_raise:
+        RAISE
+        END_INTERRUPT
         ret
 
 ; Of a softirq.

@@ -59,6 +59,7 @@ void latency_send_stamped(volatile uint32_t *icr, uint32_t command, uint32_t des
 bool latency_hook(struct trap_frame *frame);
 void latency_nmi(struct trap_frame *frame); /* the same; nobody looks at what it returns */
 void latency_irq(struct trap_frame *frame);
+void latency_raise(struct trap_frame *frame);
 void latency_softirq_handler(unsigned softirq);
 extern const char latency_user[];
 
@@ -151,13 +152,6 @@ static void shoot_nested(const struct cause *event, const struct measure *m)
     interrupts_off();
 }
 
-static void take_raise(struct trap_frame *frame)
-{
-    (void)frame;
-    softirq_raise(SOFTIRQ_STORM);
-    apic_eoi();
-}
-
 /* The other thread of a wake-up or a switch, on the CPU `to`. */
 static struct thread *asker, *partner;
 
@@ -219,6 +213,9 @@ static void shoot_switch(const struct cause *event, const struct measure *m)
     marks.back = read_tsc_in_order();
 }
 
+/* A softirq's trigger is its raising, in a thread that then lets it run: `softirq`. Raised by an
+ * interrupt's handler it is the sending of that interrupt, by its own CPU or another: `irq-softirq`.
+ */
 #define IPI APIC_COMMAND_IPI
 static const struct cause
     event_null = {"null", THREAD_STACK, NULL, latency_empty, 0, false},
@@ -263,7 +260,7 @@ static void take_over_handlers(void)
     trap_set_handler(VECTOR_BENCH_USER, take_user);
     irq_set_handler(VECTOR_BENCH_IRQ, latency_irq);
     irq_set_handler(VECTOR_BENCH_OUTER, take_outer);
-    irq_set_handler(VECTOR_BENCH_RAISE, take_raise);
+    irq_set_handler(VECTOR_BENCH_RAISE, latency_raise);
     softirq_set_handler(SOFTIRQ_STORM, latency_softirq_handler);
     nmi_hook = latency_nmi;
     hook_add(VECTOR_DB, latency_hook);

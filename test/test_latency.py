@@ -9,6 +9,7 @@ one that shrank, until the file says so too (PATH_LENGTHS=write writes it)."""
 import json
 import os
 
+import iststorm_latency
 import pytest
 from conftest import ROOT
 from runs import Run
@@ -130,6 +131,14 @@ def test_latency_runs_alone(launch):
     assert result.report.verdict == "REFUSED"
 
 
+def median(record):
+    """Exact where it shares the least sample's bucket, which a tick among the samples does not
+    change."""
+    alike = iststorm_latency.bucket_index(record["p50"]) == \
+        iststorm_latency.bucket_index(record["min"])
+    return record["min"] if alike else record["p50"]
+
+
 def measured(report):
     """{"event from-to": [one-way, round trip]}: medians of the warm closed loops."""
     found = {}
@@ -140,7 +149,7 @@ def measured(report):
             continue
         assert record["unit"] == "instructions", record
         place = found.setdefault(f"{record['event']} {record['from']}-{record['to']}", {})
-        place.setdefault(record["stage"], record["p50"])  # the pairs' fewer samples come later
+        place.setdefault(record["stage"], median(record))  # the pairs' fewer samples come later
     return {name: [stages["one-way"], stages["round-trip"]] for name, stages in found.items()}
 
 

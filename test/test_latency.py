@@ -25,7 +25,8 @@ WITH_STUB = {"trap", "irq", "irq-nested", "irq-softirq", "nmi", "db", "bp", "mc"
 # event and CPUs -> most instructions from the trigger to the handler, and there and back.
 LIMITS = {
     "bp 0-0": (45, 90), "db 0-0": (45, 90), "nmi 0-0": (45, 90), "irq 0-0": (45, 90),
-    "softirq 0-0": (60, 120), "irq-softirq 0-0": (60, 120), "irq 0-1": (60, 110), "nmi 0-1": (60, 110),
+    "softirq 0-0": (60, 120), "irq-softirq 0-0": (60, 120),
+    "irq 0-1": (60, 110), "nmi 0-1": (60, 110),
     "wake 0-0": (400, 800), "wake 0-1": (400, 800),
 }
 

@@ -85,7 +85,7 @@ struct percpu {
     uint64_t irq_stack_top;
     uint8_t need_resched;           /* written by other CPUs too */
     bool nmi_asked;                 /* by another CPU, to stop or to say where it is (smp/ipi.c) */
-    bool nmi_rare;                  /* nmi_asked or nmi_resume is set, or was; or damage is planted */
+    bool nmi_rare; /* nmi_asked or nmi_resume is set, or was, or damage is planted */
     bool online;                    /* takes part in the run */
     bool lost; /* hung, and taken out by another CPU (smp/ipi.h): no longer online, for good */
     bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,

@@ -213,9 +213,9 @@ static void shoot_switch(const struct cause *event, const struct measure *m)
     marks.back = read_tsc_in_order();
 }
 
-/* A softirq's trigger is its raising, in a thread that then lets it run: `softirq`. Raised by an
- * interrupt's handler it is the sending of that interrupt, by its own CPU or another: `irq-softirq`.
- */
+/* A softirq's trigger is its raising, in a thread that then lets it run: `softirq`. Where the
+ * handler of an interrupt raises it, it is that interrupt's sending, by its own CPU or another:
+ * `irq-softirq`. */
 #define IPI APIC_COMMAND_IPI
 static const struct cause
     event_null = {"null", THREAD_STACK, NULL, latency_empty, 0, false},

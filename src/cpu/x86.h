@@ -29,17 +29,24 @@
 #define RFLAGS_TF (1u << 8)
 #define RFLAGS_IF (1u << 9)
 #define RFLAGS_DF (1u << 10)
+#define RFLAGS_IOPL (3u << 12)
 #define RFLAGS_NT (1u << 14)
 #define RFLAGS_RF (1u << 16)
 #define RFLAGS_VM (1u << 17)
 #define RFLAGS_AC (1u << 18)
 
 #define DR6_B(n) (1u << (n))
+#define DR6_BD (1u << 13)
 #define DR6_BS (1u << 14)
 #define DR6_REASONS (DR6_B(0) | DR6_B(1) | DR6_B(2) | DR6_B(3) | DR6_BS)
 #define DR6_IDLE 0xffff0ff0u
 #define DR7_IDLE 0x400u
 #define DR7_LOCAL(n) (1u << ((n) * 2))
+#define DR7_GLOBAL(n) (2u << ((n) * 2))
+#define DR7_GD (1u << 13)
+#define DR7_IO(n) (2u << (16 + (n) * 4))
+#define DR7_WRITE(n) (1u << (16 + (n) * 4))    /* one byte */
+#define DR7_ACCESS8(n) (0xbu << (16 + (n) * 4)) /* R/W = 11, LEN = 10 */
 #define DR7_EXECUTE(n) (0u << (16 + (n) * 4))
 #define DR7_WRITE8(n) (9u << (16 + (n) * 4)) /* R/W = 01, LEN = 10: eight bytes */
 

@@ -16,6 +16,8 @@
 #include "lib/string.h"
 #include "workloads/workload.h"
 
+#define FAR_AWAY 256                /* a probe has fewer bytes */
+
 extern const struct conform_check conform_start[], conform_end[];
 
 static struct tally tallies[MAX_CPUS];
@@ -59,14 +61,17 @@ bool conform_amd(void)
            strcmp(cpu_features.vendor, "HygonGenuine") == 0;
 }
 
-static void see_event(struct conform *c, const struct sandbox_event *event)
+static void see_vector(struct conform *c, uint64_t vector)
 {
-    uint64_t vector = event->vector ^ inject_planted(INJECT_WRONG_VECTOR);
-
     if (vector >= VECTOR_FIRST_EXTERNAL)
         conform_see(c, "vector 0x%lx", vector);
     else
         conform_see(c, "%s", vector_name(vector));
+}
+
+static void see_event(struct conform *c, const struct sandbox_event *event)
+{
+    see_vector(c, event->vector ^ inject_planted(INJECT_WRONG_VECTOR));
     if (event->has_error_code)
         conform_see(c, "(0x%lx)", event->error_code);
 }
@@ -81,6 +86,20 @@ void conform_see_events(struct conform *c)
     }
 }
 
+void conform_see_rip(struct conform *c, uint64_t rip, const char *probe)
+{
+    int64_t offset = rip - (uint64_t)probe, stub = rip - (uint64_t)sandbox_stubs;
+
+    if (offset >= 0 && offset <= FAR_AWAY) {
+        conform_see(c, "+%ld", offset);
+    } else if (stub >= 0 && stub < VECTOR_COUNT * SANDBOX_STUB_SIZE) {
+        see_vector(c, stub / SANDBOX_STUB_SIZE);
+        conform_see(c, "'s handler");
+    } else {
+        conform_see(c, "elsewhere");
+    }
+}
+
 void conform_try(struct conform *c, const char *probe, uint64_t rdi, uint64_t rsi)
 {
     sandbox_run(c->box, probe, rdi, rsi, 0);
@@ -92,7 +111,9 @@ const struct sandbox_event *conform_event(struct conform *c, unsigned vector)
     for (unsigned i = 0; i < c->box->count; i++)
         if (c->box->events[i].vector == vector)
             return &c->box->events[i];
-    conform_see(c, "no %s: ", vector_name(vector));
+    conform_see(c, "no ");
+    see_vector(c, vector);
+    conform_see(c, ": ");
     conform_see_events(c);
     return NULL;
 }
@@ -124,15 +145,29 @@ static void warn(const struct conform_check *check)
     console_drain();
 }
 
+static void try_probe(struct conform *c, const struct conform_check *check)
+{
+    bool amd = check->raises_amd && conform_amd();
+
+    conform_expect(c, "%s", amd ? check->raises_amd : check->raises);
+    if (check->prepare)
+        check->prepare(c);
+    if (c->skipped)
+        return;
+    if (check->user)
+        sandbox_run_user(c->box, check->probe, check->argument, 0);
+    else
+        sandbox_run(c->box, check->probe, check->argument, 0, 0);
+    conform_see_events(c);
+}
+
 static void try_check(struct conform *c, const struct conform_check *check)
 {
     c->box = sandbox_enter();
-    if (check->run) {
+    if (check->run)
         check->run(c);
-    } else {
-        conform_expect(c, "%s", check->raises);
-        conform_try(c, check->probe, check->argument, 0);
-    }
+    else
+        try_probe(c, check);
     sandbox_leave(c->box);
 }
 

@@ -27,9 +27,12 @@ struct conform_check {
     const char *rule;                   /* in one line */
     const char *danger;                 /* what it may do to the machine (hang, kill), or NULL */
     void (*run)(struct conform *c);
-    const char *probe;                  /* in place of `run`: this is run with `argument`, ... */
+    /* In place of `run`: this is run with `argument`, in ring 3 if so said, and must raise this. */
+    const char *probe;
     uint64_t argument;
-    const char *raises;                 /* ... and must raise this */
+    bool user;
+    const char *raises, *raises_amd;    /* by AMD's manual, where that differs; or NULL */
+    void (*prepare)(struct conform *c); /* before it; or NULL */
 };
 
 #define CONFORM_CHECKS(subject)                                         \
@@ -42,6 +45,9 @@ __attribute__((format(printf, 2, 3))) void conform_see(struct conform *c, const 
 
 /* What was raised, in order: "#GP(0)", "#DB, NMI", or "nothing". */
 void conform_see_events(struct conform *c);
+
+/* Where RIP is: "+5" in a probe, or "#BP's handler"; nothing that changes with the build. */
+void conform_see_rip(struct conform *c, uint64_t rip, const char *probe);
 
 /* The whole of a simple check: runs a probe, and sees what it raises. */
 void conform_try(struct conform *c, const char *probe, uint64_t rdi, uint64_t rsi);

@@ -27,7 +27,7 @@ struct table_register {
 } __attribute__((packed));
 
 /* sandbox.asm */
-extern char sandbox_stubs[], sandbox_escape[];
+extern char sandbox_escape[];
 bool sandbox_call(uint64_t *escape_rsp, const char *probe, uint64_t rdi, uint64_t rsi,
                   uint64_t rdx);
 bool sandbox_call_user(uint64_t *escape_rsp, const struct sandbox_pushed *to, uint64_t rdi);
@@ -85,7 +85,7 @@ static enum sandbox_stack stack_of(unsigned vector)
 static void build_idt(struct sandbox *box)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        uintptr_t stub = (uintptr_t)sandbox_stubs + vector * SANDBOX_STUB_SIZE;
+        uintptr_t stub = (uintptr_t)sandbox_stub(vector);
         bool open = vector == VECTOR_BP || vector == VECTOR_OF || vector == SANDBOX_OPEN ||
                     vector == SANDBOX_RETURN;
         box->idt[vector] = (struct gate){
@@ -274,6 +274,7 @@ static void keep_event(struct sandbox *box, const struct sandbox_frame *frame)
         .has_error_code = with_code,
         .error_code = with_code ? frame->pushed[0] : 0,
         .rcx = ((const struct trap_frame *)frame)->rcx,
+        .r11 = ((const struct trap_frame *)frame)->r11,
         .rsp = (uintptr_t)frame->pushed,
         .rflags = frame->handler_rflags,
         .cr2 = read_cr2(),

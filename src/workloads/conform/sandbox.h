@@ -67,7 +67,7 @@ struct sandbox_event {
     uint64_t vector, error_code;
     bool has_error_code;
     struct sandbox_pushed pushed;
-    uint64_t rcx;                               /* of what was interrupted */
+    uint64_t rcx, r11;                          /* of what was interrupted */
     uint64_t rsp, rflags, cs, ss;               /* in the handler, after the processor's pushes */
     uint64_t cr2, dr6, dr7;
 };
@@ -118,6 +118,13 @@ bool sandbox_run_user(struct sandbox *box, const char *probe, uint64_t rdi, uint
 /* Where ring 3 sees an address of the section .user_text; and the top of its stack. */
 uint64_t sandbox_user(const char *address);
 uint64_t sandbox_user_stack(void);
+
+/* The first instruction of a vector's handler. */
+extern char sandbox_stubs[];
+static inline char *sandbox_stub(unsigned vector)
+{
+    return sandbox_stubs + vector * SANDBOX_STUB_SIZE;
+}
 
 /* The top of one of its stacks. */
 static inline uint64_t sandbox_stack_top(const struct sandbox *box, enum sandbox_stack stack)

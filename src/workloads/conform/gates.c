@@ -153,7 +153,7 @@ CONFORM_CHECKS(gates) = {
      .probe = gates_open, .prepare = absent_selector, .raises = "#NP(0x48)"},
     {"gates.wide-code", "SDM 3A 6.14.1", "a gate to code with L and D both set is #GP(selector)",
      .probe = gates_open, .prepare = wide_selector, .raises = "#GP(0x58)"},
-    {"gates.beyond-gdt", "SDM 2A INT n", "a gate's selector beyond the GDT's limit is #GP(selector)",
+    {"gates.beyond-gdt", "SDM 2A INT n", "a gate with a selector beyond the GDT is #GP(selector)",
      .probe = gates_open, .prepare = beyond_selector, .raises = "#GP(0x68)"},
     {"gates.non-canonical-handler", "SDM 2A INT n",
      "INT n to a handler that is not canonical is #GP(0)",

@@ -14,8 +14,8 @@ PROBE(iret_rip, "mov rax, rsp; push 0x10; push rax; push 2; push 8; push rdx; ir
 PROBE(iret_nt, "mov rax, rsp; push 0x10; push rax; push 2; push 8; lea rcx, iret_nt_end[rip]; "
                "push rcx; push 0x4002; popfq; iretq");
 /* With flags in RDI, which are then seen by INT. */
-PROBE(iret_flags, "mov rax, rsp; push 0x10; push rax; push rdi; push 8; lea rcx, 1f[rip]; push rcx; "
-                  "iretq; 1: int 0x82; push 2; popfq");
+PROBE(iret_flags, "mov rax, rsp; push 0x10; push rax; push rdi; push 8; lea rcx, 1f[rip]; "
+                  "push rcx; iretq; 1: int 0x82; push 2; popfq");
 /* Ring 3, with flags in RDI. */
 USER_PROBE(iret_user_flags, "mov rax, rsp; push 0x1b; push rax; push rdi; push 0x23; "
                             "lea rcx, 1f[rip]; push rcx; iretq; 1: int 0x82");

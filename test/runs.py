@@ -192,6 +192,9 @@ FAULTS = {
     "no-eoi": fault("account", cpu=1, stack="IRQ"),
     "back-link": fault("stack", stack="IRQ"),   # on every CPU
     "machine-check": fault("hardware", cpu=1, stack="MC", event="#MC"),
+    "corrected-flood": fault("hardware", cpu=1, event="corrected error"),
+    "apic-error": fault("unexpected", cpu=1, event="APIC error"),
+    "too-hot": fault("hardware", cpu=1, event="thermal status"),
     "hung-cpu": fault("alive", cpu=1),
     "deaf-cpu": fault("alive", cpu=1),
     "clock-back": fault("clock", cpu=1, event="clock"),
@@ -205,9 +208,12 @@ FAULTS = {
 # after so many events, which come soon where nothing else runs.
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "lost-irq": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
+               "corrected-flood": ("corrected=2",),
                "wrong-vector": ("run=conform", "check=deliver.no-error-code")}
 # What the verdict's reason must name.
 FAULT_REASONS = {
+    "corrected-flood": "a flood of corrected errors: more than 2 within an hour",
+    "apic-error": "illegal register",
     "hung-cpu": r"an NMI finds it at tick_handler\+",
     "deaf-cpu": "it does not answer NMIs either",
     "clock-back": "the TSC runs backwards",

@@ -94,7 +94,7 @@ def test_chain(in_nmi):
     text = in_nmi["chain"]
     assert text.startswith("CPU 0: <NMI> <TASK>\n")
     symbols = ["<NMI> +0x\\S+ nmi_handler at ", "<NMI> .* nmi_entry", "-- NMI, error code 0x0 --",
-               "<TASK> .* send\\+", "<TASK> .* probe_cpu\\+", "<TASK> .* begin\\+"]
+               "<TASK> .*send\\+", "<TASK> .* probe_cpu\\+", "<TASK> .* begin\\+"]
     assert re.search(r"(.*\n)*?.*".join(symbols), text), text
     assert text in in_nmi["bt-all"] and "CPU 1: <TASK>" in in_nmi["bt-all"]
     assert "CPU 7 has no stacks; these have: [0, 1]" in in_nmi["chain 7"]

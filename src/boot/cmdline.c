@@ -8,10 +8,12 @@
 #include "boot/cmdline.h"
 
 #include "lib/format.h"
+#include "lib/rate.h"
 #include "lib/string.h"
 
 enum {
     DEFAULT_TIME_MS = 10 * 1000,
+    DEFAULT_CORRECTED = 10,         /* an hour */
     QUOTED_MAX = 256,               /* characters of a word that an error repeats */
     ALLOWED_MAX = 1024,             /* characters of a list of what is allowed */
     COM1_PORT = 0x3f8,
@@ -195,6 +197,7 @@ static bool parse_time(struct parse *p, struct span value)
         uint64_t ms;
     } units[] = {
         { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
+        { "w", 604800000 },
     };
     static const uint64_t maximum_ms = UINT64_C(100) * 7 * 86400000;
     uint64_t number, ms;
@@ -229,6 +232,16 @@ static bool parse_cpus(struct parse *p, struct span value)
     if (!whole_number(value, 10, UINT32_MAX, &number) || number == 0)
         return fail_syntax(p, "not a number of CPUs");
     p->out->cpus = (uint32_t)number;
+    return true;
+}
+
+static bool parse_corrected(struct parse *p, struct span value)
+{
+    uint64_t number;
+
+    if (!whole_number(value, 10, RATE_LIMIT_MOST, &number))
+        return fail_syntax(p, "not a number of errors");
+    p->out->corrected_an_hour = (uint32_t)number;
     return true;
 }
 
@@ -495,6 +508,7 @@ bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *
         .workloads = names->together,
         .time_ms = DEFAULT_TIME_MS,
         .passes = 1,
+        .corrected_an_hour = DEFAULT_CORRECTED,
         .inject = -1,
         .console = { .serial = true, .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
                      .screen = true },

@@ -21,7 +21,7 @@
 #define CMDLINE_OPTIONS(OPTION) \
     OPTION(run, "names of workloads, comma separated", \
            "what to run; storm, the default, is all that can run together") \
-    OPTION(time, "a number and a unit: ms s m h d, as 30s, 10m, 72h", \
+    OPTION(time, "a number and a unit: ms s m h d w, as 30s, 10m, 72h", \
            "how long to run; 10s when not given") \
     OPTION(passes, "a number, 1 or more", \
            "how many storms of time= there are, each with new threads; 1 when not given") \
@@ -43,6 +43,8 @@
     OPTION(check, "list, or names of checks, comma separated", \
            "run=conform: try these, dangerous ones too, or list them; all that are not dangerous " \
            "when not given") \
+    OPTION(corrected, "a number, from 0 to 1000000", \
+           "how many corrected hardware errors within an hour pass; 10 when not given") \
     OPTION(break, "a number of TSC cycles, 1 or more", \
            "run=latency: a longer round trip stops all CPUs and shows their last events") \
     OPTION(mac, "hardware address, as 52:54:00:12:34:56", \
@@ -92,6 +94,7 @@ struct options {
     enum target target;
     bool stop_at_first;
     struct check_choice checks;
+    uint32_t corrected_an_hour;
     uint64_t break_cycles;          /* 0: not given */
     char mac[CMDLINE_MAC_SIZE];     /* "" when not given */
     char ip[CMDLINE_IP_SIZE];

@@ -15,10 +15,13 @@
 #include "cpu/inject.h"
 #include "cpu/ist.h"
 #include "cpu/lastword.h"
+#include "cpu/mce.h"
+#include "cpu/microcode.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
 #include "lib/console.h"
+#include "lib/format.h"
 #include "lib/report.h"
 #include "lib/string.h"
 #include "sched/schedule.h"
@@ -232,15 +235,28 @@ static const char *known(const char *text)
 
 static void report_the_machine(const struct bringup_result *bringup)
 {
+    char signature[16];
+
+    format(signature, sizeof(signature), "%02x-%02x-%02x", cpu_features.family,
+           cpu_features.model_number, cpu_features.stepping);
+    for (uint32_t cpu = 1; cpu < cpu_count; cpu++)
+        if (cpu_at(cpu)->online && microcode_of(cpu) != microcode_of(0))
+            report_note("CPU %u has microcode 0x%lx, CPU 0 has 0x%lx", cpu, microcode_of(cpu),
+                        microcode_of(0));
     report_machine(&(struct report_machine){
         .version = VERSION,
         .firmware = boot.efi_system_table ? "uefi" : "bios",
         .hypervisor = known(cpu_features.hypervisor),
         .cpu_vendor = cpu_features.vendor,
         .cpu_model = cpu_features.model,
+        .cpu_signature = signature,
+        .microcode = microcode_of(0),
         .system_vendor = known(identity.manufacturer),
         .system_product = known(identity.product),
         .system_serial = known(identity.serial),
+        .system_uuid = known(identity.uuid),
+        .bios_vendor = known(identity.bios_vendor),
+        .bios_version = known(identity.bios_version),
         .mac = known(options.mac),
         .ip = known(options.ip),
         .cmdline = command_line,
@@ -300,6 +316,7 @@ static void run(void *unused)
         report_note("the TSC steps back by %lu cycles between CPUs: compared on each CPU alone",
                     tsc_warp());
     report_the_machine(&bringup);
+    mce_allow(options.corrected_an_hour);
     runner_prepare(&run);
     fault_run_start_ms = clock_ms();
     runner_run(&run);

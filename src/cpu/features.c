@@ -87,9 +87,20 @@ const char *features_read(void)
                             strncmp(cpu_features.model, "Bochs", 5) == 0 ||
                             strncmp(cpu_features.model, "QEMU TCG", 8) == 0;
     cpu_features.family = base_family == 15 ? 15 + (one.eax >> 20 & 255) : base_family;
+    cpu_features.signature = one.eax;
+    cpu_features.model_number = one.eax >> 4 & 15;
+    if (base_family == 6 || base_family == 15)
+        cpu_features.model_number |= one.eax >> 12 & 0xf0;
+    cpu_features.stepping = one.eax & 15;
+    cpu_features.intel = strcmp(cpu_features.vendor, "GenuineIntel") == 0;
     cpu_features.physical_bits =
         max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
     cpu_features.thermal_sensor = six.eax & 1;
+    cpu_features.thermal_monitor = one.edx >> 22 & one.edx >> 29 & 1;
+    cpu_features.power_limit = six.eax >> 4 & 1;
+    cpu_features.package_thermal = six.eax >> 6 & 1;
+    cpu_features.scalable_mca =
+        max_extended >= 0x80000007 && read_leaf(0x80000007, 0).ebx >> 3 & 1 && !cpu_features.intel;
     cpu_features.effective_frequency = six.ecx & 1;
     cpu_features.mtrr = one.edx >> 12 & 1;
     cpu_features.mca = one.edx >> 14 & 1;

@@ -9,13 +9,18 @@
 struct cpu_features {
     char vendor[13], model[49];
     char hypervisor[13];            /* "" on metal */
-    uint32_t family;
+    uint32_t signature;             /* leaf 1, EAX */
+    uint32_t family, model_number, stepping;
     uint32_t physical_bits;
     uint32_t max_leaf;
     bool emulated;                  /* each instruction: TCG, Bochs */
+    bool intel;
     bool mtrr, mca;
+    bool scalable_mca;              /* AMD's machine-check banks */
     bool effective_frequency;       /* APERF and MPERF */
     bool thermal_sensor;
+    bool thermal_monitor;           /* it throttles, and has an interrupt to say so */
+    bool package_thermal, power_limit;
     bool x2apic, smep, smap, umip;
 };
 

@@ -39,6 +39,9 @@
     I(NO_EOI, "no-eoi", "an interrupt of another CPU is not ended in the APIC")                    \
     I(BACK_LINK, "back-link", "the IRQ stack's back-link is not what it was entered from")         \
     I(MACHINE_CHECK, "machine-check", "an INT 18 is taken for a true machine check")               \
+    I(CORRECTED_FLOOD, "corrected-flood", "a machine-check bank always holds a corrected error")   \
+    I(APIC_ERROR, "apic-error", "a CPU does with its APIC what is not allowed")                    \
+    I(TOO_HOT, "too-hot", "a CPU says that its temperature was critical")                          \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
     I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by a second")               \

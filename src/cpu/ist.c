@@ -29,12 +29,20 @@ void machine_check_handler(struct trap_frame *frame);
 void stack_fault_handler(struct trap_frame *frame);
 void double_fault_handler(struct trap_frame *frame);
 
+uint64_t nmis_unexplained[MAX_CPUS];
+
 static void no_hook(struct trap_frame *frame)
 {
     (void)frame;
 }
 
-void (*nmi_hook)(struct trap_frame *frame) = no_hook;
+static void no_nmi_hook(struct trap_frame *frame)
+{
+    (void)frame;
+    nmis_unexplained[this_cpu->index]++;
+}
+
+void (*nmi_hook)(struct trap_frame *frame) = no_nmi_hook;
 void (*nmi_asked_hook)(struct trap_frame *frame) = no_hook;
 
 uint32_t ist_events(enum stack_kind kind)

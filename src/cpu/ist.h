@@ -15,6 +15,9 @@ extern void (*nmi_hook)(struct trap_frame *frame);
 /* Is told first of an NMI while this_cpu->nmi_asked is set, which it clears. */
 extern void (*nmi_asked_hook)(struct trap_frame *frame);
 
+/* By CPU: NMIs that nobody here asked for. Counted by whoever takes NMIs. */
+extern uint64_t nmis_unexplained[];
+
 /* Events that are under way on this CPU: on one of its hardware stacks, or on all. Any context. */
 uint32_t ist_events(enum stack_kind kind);
 uint32_t ist_events_all(void);

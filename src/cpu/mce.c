@@ -1,86 +1,208 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the machine-check banks: SDM volume 3, 15.3 (the registers), 15.10.4.1 (the handler).
+/* Takes errors out of the machine-check banks (lib/mca.h): SDM volume 3, 15.10.4.1 (the handler).
  *
- * An uncorrected error is a fault of the machine, and fails the run; a corrected one is counted and
- * reported. On Intel's processors an uncorrected error is broadcast: every CPU takes #MC, and none
- * may leave before all have looked, or the next error would find MCIP set in one of them: a
- * shutdown. */
+ * On Intel's processors an uncorrected error is broadcast: every CPU takes #MC, and none may leave
+ * before all have looked, or the next error would find MCIP set in one of them: a shutdown.
+ *
+ * Polling takes a lock, so that a bank that several CPUs share is taken once. The #MC handler takes
+ * none: what it takes, polling leaves alone. */
 #include "cpu/mce.h"
+
+#include <stddef.h>
 
 #include "cpu/clock.h"
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/inject.h"
 #include "cpu/percpu.h"
+#include "cpu/spinlock.h"
+#include "cpu/trap.h"
 #include "cpu/x86.h"
+#include "lib/mca.h"
 #include "lib/report.h"
 
-#define MCG_CAP_BANKS 0xffu
-#define MCG_CAP_CTL (1u << 8)
-#define MCG_STATUS_RIPV (1u << 0)
-#define MC_STATUS_VALID (1ull << 63)
-#define MC_STATUS_OVERFLOW (1ull << 62)
-#define MC_STATUS_UNCORRECTED (1ull << 61)
-#define MC_STATUS_MISC_VALID (1ull << 59)
-#define MC_STATUS_ADDRESS_VALID (1ull << 58)
-#define MC_STATUS_CONTEXT_CORRUPT (1ull << 57)
-#define MSR_MC_ADDRESS(bank) (0x402 + 4 * (bank))
-#define MSR_MC_MISC(bank) (0x403 + 4 * (bank))
 #define RENDEZVOUS_US 100000
+#define HOUR_MS 3600000
+#define PLACES 64
+#define RECORDS_A_HEARTBEAT 8
+
+static struct mca banks[MAX_CPUS];
+static struct spinlock polling;
+static struct rate corrected_rate = {.limit = RATE_LIMIT_MOST, .window_ms = HOUR_MS};
+static uint64_t corrected;
+
+/* Corrected errors by where they were. The last place is for all that find no other. */
+static struct place {
+    uint32_t cpu;
+    bool left_over;                 /* from before this run */
+    uint64_t count, told;
+    struct mca_error last;
+} places[PLACES];
+static unsigned place_count;
 
 static uint32_t arrived;            /* machine checks with MCIP set, of all CPUs */
 static uint32_t round_start;        /* of those, the ones before the round that is under way */
 
-static unsigned bank_count(void)
+void mce_allow(uint32_t corrected_an_hour)
 {
-    return cpu_features.mca ? read_msr(MSR_MCG_CAP) & MCG_CAP_BANKS : 0;
+    corrected_rate.limit = corrected_an_hour;
+}
+
+/* inject=corrected-flood: a bank that is never empty. */
+static bool read_bank(uint32_t msr, uint64_t *value)
+{
+    if (inject_planted(INJECT_CORRECTED_FLOOD) && cpu_index() == inject_cpu() &&
+        msr == MSR_MC_STATUS(1)) {
+        *value = MC_STATUS_VALID | MC_STATUS_ADDRESS_VALID | 0x9f;
+        return true;
+    }
+    return msr_try_read(msr, value);
+}
+
+static const struct mca_registers registers = {read_bank, msr_try_write};
+
+static void report_error(uint32_t cpu, const struct mca_error *error, uint64_t count,
+                         bool left_over)
+{
+    char text[MCA_TEXT_SIZE];
+
+    mca_describe(error->status, text);
+    report_machine_check(&(struct report_machine_check){
+        .cpu = cpu,
+        .bank = error->bank,
+        .kind = mca_kind(error->status),
+        .count = count,
+        .what = text,
+        .status = error->status,
+        .address = error->address,
+        .misc = error->misc,
+        .when = left_over ? "before" : NULL,
+    });
+}
+
+static struct place *find_place(uint32_t cpu, unsigned bank, bool left_over)
+{
+    unsigned i = 0;
+
+    while (i < place_count && (places[i].cpu != cpu || places[i].last.bank != bank ||
+                               places[i].left_over != left_over))
+        i++;
+    if (i == PLACES)
+        return &places[PLACES - 1];
+    if (i == place_count)
+        place_count++;
+    return &places[i];
+}
+
+/* With the lock held, like all that follows until the #MC handler. */
+static void note(const struct mca_error *error, bool left_over)
+{
+    struct place *place = find_place(cpu_index(), error->bank, left_over);
+
+    place->cpu = cpu_index();
+    place->left_over = left_over;
+    place->count += error->count;
+    place->last = *error;
+}
+
+static void take_left_over(const struct mca_error *error)
+{
+    note(error, true);
+}
+
+static void take_corrected(const struct mca_error *error)
+{
+    static bool told;
+    struct fault_place place = {cpu_index(), NO_STACK, 0, "corrected error"};
+
+    note(error, false);
+    corrected += error->count;
+    this_cpu->events[EVENT_CORRECTED_ERROR] += error->count;
+    if (!rate_add(&corrected_rate, error->count, clock_ms()) || told)
+        return;
+    told = true;
+    fault_report(CHECK_HARDWARE, &place,
+                 "a flood of corrected errors: more than %u within an hour, the last in bank %u, "
+                 "status 0x%lx, address 0x%lx",
+                 corrected_rate.limit, error->bank, error->status, error->address);
+}
+
+/* What has no #MC and is not corrected either: data that are wrong, and known to be. */
+static void take_polled(const struct mca_error *error)
+{
+    struct fault_place place = {cpu_index(), NO_STACK, 0, "machine check"};
+
+    if (!(error->status & (MC_STATUS_UNCORRECTED | MC_STATUS_DEFERRED))) {
+        take_corrected(error);
+        return;
+    }
+    report_error(cpu_index(), error, error->count, false);
+    fault_report(CHECK_HARDWARE, &place, "%s error, found by polling: bank %u, status 0x%lx",
+                 mca_kind(error->status), error->bank, error->status);
 }
 
 void mce_enable(void)
 {
-    unsigned banks = bank_count();
+    struct mca *mca = &banks[cpu_index()];
+    bool old = cpu_features.family == 6 && cpu_features.model_number < 0x1a && cpu_features.intel;
+    struct mca_cpu cpu = {.scalable = cpu_features.scalable_mca, .keep_bank_0 = old};
 
-    if (!banks)
+    if (!cpu_features.mca)
         return;
-    if (read_msr(MSR_MCG_CAP) & MCG_CAP_CTL)
-        write_msr(MSR_MCG_CTL, ~0ull);
-    for (unsigned bank = 0; bank < banks; bank++) {
-        write_msr(MSR_MC_CTL(bank), ~0ull);
-        write_msr(MSR_MC_STATUS(bank), 0);
-    }
+    uint64_t flags = spinlock_take(&polling);
+    mca->registers = &registers;
+    mca->take = take_left_over;
+    mca_start(mca, &cpu);
+    mca->take = take_polled;
+    spinlock_release(&polling, flags);
 }
 
-static void report_bank(unsigned bank, uint64_t status)
+void mce_poll(void)
 {
-    report_machine_check(&(struct report_machine_check){
-        .cpu = cpu_index(),
-        .bank = bank,
-        .kind = status & MC_STATUS_UNCORRECTED ? "uncorrected" : "corrected",
-        .status = status,
-        .address = status & MC_STATUS_ADDRESS_VALID ? read_msr(MSR_MC_ADDRESS(bank)) : 0,
-        .misc = status & MC_STATUS_MISC_VALID ? read_msr(MSR_MC_MISC(bank)) : 0,
-    });
+    uint64_t flags = spinlock_take(&polling);
+
+    mca_poll(&banks[cpu_index()], clock_ms());
+    spinlock_release(&polling, flags);
 }
 
-/* Reports and clears each bank whose status is valid: the corrected ones, or all. Returns the
- * statuses seen, by OR. */
-static uint64_t take_banks(bool uncorrected_too)
+void mce_on_cmci(void)
 {
-    unsigned banks = bank_count();
-    uint64_t seen = 0;
+    uint64_t flags = spinlock_take(&polling);
 
-    for (unsigned bank = 0; bank < banks; bank++) {
-        uint64_t status = read_msr(MSR_MC_STATUS(bank));
-        bool is_uncorrected = status & MC_STATUS_UNCORRECTED;
-        if (!(status & MC_STATUS_VALID) || (is_uncorrected && !uncorrected_too))
-            continue;
-        report_bank(bank, status);
-        if (!is_uncorrected)
-            count_event(EVENT_CORRECTED_ERROR);
-        seen |= status;
-        write_msr(MSR_MC_STATUS(bank), 0);
+    mca_on_cmci(&banks[cpu_index()], clock_ms());
+    spinlock_release(&polling, flags);
+}
+
+uint64_t mce_corrected(void)
+{
+    return __atomic_load_n(&corrected, __ATOMIC_RELAXED);
+}
+
+/* How many are new of one place, from `from` on; 0: nothing is new. */
+static uint64_t take_news(unsigned *from, struct place *out)
+{
+    uint64_t flags = spinlock_take(&polling), count = 0;
+
+    for (unsigned tried = 0; tried < place_count && !count; tried++, (*from)++) {
+        struct place *place = &places[*from % place_count];
+        count = place->count - place->told;
+        place->told = place->count;
+        *out = *place;
     }
-    return seen;
+    spinlock_release(&polling, flags);
+    return count;
+}
+
+/* Goes on where it stopped the last time, so that each has its turn. */
+void mce_report(bool all)
+{
+    static unsigned from;
+    unsigned left = all ? PLACES : RECORDS_A_HEARTBEAT;
+    struct place place;
+    uint64_t count;
+
+    while (left-- > 0 && (count = take_news(&from, &place)) > 0)
+        report_error(place.cpu, &place.last, count, place.left_over);
 }
 
 /* Each arrival is a ticket, and a round is as many tickets as there are CPUs; nothing is reset, so
@@ -107,23 +229,26 @@ static void begin_next_round(void)
     __atomic_store_n(&round_start, __atomic_load_n(&arrived, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
 }
 
+static void take_in_handler(const struct mca_error *error)
+{
+    report_error(cpu_index(), error, error->count, false);
+}
+
 void machine_check_take(void)
 {
+    struct mca mca = banks[cpu_index()];
     struct fault_place place = fault_here("#MC");
-    uint64_t mcg = read_msr(MSR_MCG_STATUS), seen = take_banks(true);
-    uint32_t met = meet_the_others();
+    uint64_t mcg = read_msr(MSR_MCG_STATUS);
 
     if (inject_planted(INJECT_MACHINE_CHECK))
         mcg |= MCG_STATUS_RIPV;
+    mca.take = take_in_handler;
+    uint64_t seen = mca_take_uncorrected(&mca);
+    uint32_t met = meet_the_others();
     begin_next_round();
     fault_report(CHECK_HARDWARE, &place, "machine check, bank status 0x%lx, met by %u CPUs%s", seen,
                  met, seen & MC_STATUS_OVERFLOW ? ", others were lost" : "");
     if (!(mcg & MCG_STATUS_RIPV) || seen & MC_STATUS_CONTEXT_CORRUPT)
         fault_fatal();
     write_msr(MSR_MCG_STATUS, 0);       /* MCIP last: until then another #MC is a shutdown */
-}
-
-void mce_poll(void)
-{
-    take_banks(false);
 }

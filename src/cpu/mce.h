@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Machine checks: the banks that say what the hardware found. SDM volume 3, chapter 15. */
+/* Machine checks: what the hardware found wrong with itself. SDM volume 3, chapter 15.
+ *
+ * An uncorrected error is a fault of the check `hardware`. Corrected errors are counted, and told
+ * with the heartbeat: a record for each CPU and bank that has new ones, a few at a time, so that a
+ * flood of errors is no flood of lines. More of them in an hour than corrected= allows are a
+ * fault. */
 #ifndef ISTSTORM_CPU_MCE_H
 #define ISTSTORM_CPU_MCE_H
 
@@ -10,12 +15,16 @@
 #include "cpu/inject.h"
 #include "cpu/percpu.h"
 #include "cpu/x86.h"
+#include "lib/mca.h"
 
-/* This CPU: every bank reports; what earlier runs left is cleared. */
+/* How many corrected errors an hour pass. Once, before the storm. */
+void mce_allow(uint32_t corrected_an_hour);
+
+/* This CPU: every bank reports, by CMCI too where there is one. What earlier runs left is told as
+ * that. */
 void mce_enable(void);
 
 /* In the #MC handler: whether a machine check is in progress. INT 18 raises the vector alone. */
-#define MCG_STATUS_MCIP (1u << 2)
 static inline bool machine_check_in_progress(void)
 {
     if (inject_planted(INJECT_MACHINE_CHECK))
@@ -27,7 +36,17 @@ static inline bool machine_check_in_progress(void)
  * run. */
 void machine_check_take(void);
 
-/* Now and then, in thread context: reports and clears corrected errors of this CPU's banks. */
+/* Now and then, on each CPU: takes corrected errors out of its banks. Thread or IRQ context. */
 void mce_poll(void);
+
+/* In the handler of a CMCI: likewise. */
+void mce_on_cmci(void);
+
+/* Writes the records of errors that are new; of all, or of some, the rest to follow. Thread
+ * context. */
+void mce_report(bool all);
+
+/* All CPUs, so far. */
+uint64_t mce_corrected(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
 #include "cpu/mce.h"
+#include "cpu/microcode.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "cpu/syscall.h"
@@ -68,6 +69,7 @@ const char *percpu_load(uint32_t index)
     gdt_load(cpu);
     syscall_enable();
     mce_enable();
+    microcode_read();
     const char *wrong = gdt_verify(cpu);
     if (inject_planted(INJECT_NO_SMAP) && index == inject_cpu())
         write_cr4(read_cr4() & ~(uint64_t)CR4_SMAP);

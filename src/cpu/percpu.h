@@ -55,6 +55,9 @@ enum selector {
     E(SOFTIRQ, softirqs)                                                                           \
     E(SWITCH, switches)                                                                            \
     E(TICK, ticks)                                                                                 \
+    E(CMCI, cmcis)                                                                                 \
+    E(THERMAL, thermal_irqs)                                                                       \
+    E(APIC_ERROR, apic_errors)                                                                     \
     E(SPURIOUS, spurious)
 
 enum event {

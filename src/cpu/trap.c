@@ -53,6 +53,22 @@ bool msr_try_read(uint32_t msr, uint64_t *value)
     return read;
 }
 
+bool msr_try_write(uint32_t msr, uint64_t value)
+{
+    bool written = false;
+
+    __asm__ volatile("1: wrmsr\n\t"
+                     "movb $1, %0\n"
+                     "2:\n\t"
+                     ".pushsection .fixups, \"a\"\n\t"
+                     ".quad 1b, 2b\n\t"
+                     ".popsection"
+                     : "+m"(written)
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+    return written;
+}
+
 /* Ring 3 left nothing behind: the thread's stack is empty, so the frame lies at its very top, and
  * the CPU's special stacks hold nothing that anybody would come back to. */
 static __attribute__((cold, noinline)) void wrong_entry(const struct trap_frame *frame)

@@ -24,5 +24,7 @@ const char *vector_name(unsigned vector);
 
 /* RDMSR with a fix-up: false where the MSR does not exist (#GP). Any context. */
 bool msr_try_read(uint32_t msr, uint64_t *value);
+/* WRMSR likewise: false where there is no such MSR, or not this bit. */
+bool msr_try_write(uint32_t msr, uint64_t value);
 
 #endif

@@ -45,6 +45,8 @@
     V(224, TIMER, "timer", IRQ, 0, 0)                                                              \
     V(225, RESCHEDULE, "reschedule", IRQ, 0, 0)                                                    \
     V(226, CALL, "call", IRQ, 0, 0)                                                                \
+    V(227, CMCI, "CMCI", IRQ, 0, 0)                                                                \
+    V(228, THERMAL, "thermal", IRQ, 0, 0)                                                          \
     V(240, APIC_ERROR, "APIC error", IRQ, 0, 0)                                                    \
     V(241, BENCH_IRQ, "benchmark", IRQ, 0, 0)                                                      \
     V(242, BENCH_RAISE, "benchmark's softirq", IRQ, 0, 0)                                          \

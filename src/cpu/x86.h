@@ -55,12 +55,11 @@
 #define MSR_BIOS_SIGN_ID 0x8b
 #define MSR_MPERF 0xe7
 #define MSR_APERF 0xe8
-#define MSR_MCG_CAP 0x179
 #define MSR_MCG_STATUS 0x17a
-#define MSR_MCG_CTL 0x17b
+#define MSR_THERM_INTERRUPT 0x19b
 #define MSR_THERM_STATUS 0x19c
+#define MSR_PACKAGE_THERM_STATUS 0x1b1
 #define MSR_PAT 0x277
-#define MSR_MC_CTL(bank) (0x400 + 4 * (bank))
 #define MSR_MC_STATUS(bank) (0x401 + 4 * (bank))
 #define MSR_X2APIC(offset) (0x800 + ((offset) >> 4))
 #define MSR_EFER 0xc0000080

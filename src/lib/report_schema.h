@@ -39,6 +39,7 @@
     TYPE(conform_listed, "one rule of the manual that can be tried, for check=list") \
     TYPE(fault, "one failed check, when it fails") \
     TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
+    TYPE(thermal, "how often a CPU was too hot so far, when that has changed") \
     TYPE(before_cpu, "what a CPU did last in the run before this one, which died") \
     TYPE(before, "the run before this one, when it died without a verdict") \
     TYPE(heartbeat, "a sign of life, at least every 10 s") \
@@ -50,9 +51,14 @@
     FIELD(text, hypervisor, "CPUID's hypervisor signature; left out on bare metal") \
     FIELD(text, cpu_vendor, "CPUID's vendor; whoever groups results by processor") \
     FIELD(text, cpu_model, "CPUID's brand string; whoever groups results by processor") \
+    FIELD(text, cpu_signature, "family-model-stepping in hexadecimal, as microcode is filed") \
+    FIELD(signed, microcode, "the boot CPU's microcode revision") \
     FIELD(text, system_vendor, "SMBIOS system manufacturer; the owner of many machines") \
     FIELD(text, system_product, "SMBIOS product name; the owner of many machines") \
     FIELD(text, system_serial, "SMBIOS serial number; to find the machine that failed") \
+    FIELD(text, system_uuid, "SMBIOS UUID; likewise, and as GRUB looks up its settings") \
+    FIELD(text, bios_vendor, "SMBIOS firmware vendor; to tell firmware trouble") \
+    FIELD(text, bios_version, "SMBIOS firmware version; likewise") \
     FIELD(text, mac, "hardware address of the network card it booted from; to find the machine") \
     FIELD(text, ip, "IP address that it booted with; to find the machine") \
     FIELD(text, cmdline, "the command line as used; to run it again") \
@@ -86,7 +92,14 @@
     FIELD(number, softirqs_deferred, "times the softirq thread had to run them") \
     FIELD(number, switches, "thread switches") \
     FIELD(number, ticks, "timer ticks") \
-    FIELD(number, spurious, "spurious interrupts; many point at the board or the emulator")
+    FIELD(number, spurious, "spurious interrupts; many point at the board or the emulator") \
+    FIELD(number, apic_errors, "APIC errors, by interrupt or seen by polling") \
+    FIELD(number, unexplained_nmis, "NMIs that this image did not send: a watchdog's, a board's") \
+    FIELD(number, cmcis, "corrected machine-check interrupts taken") \
+    FIELD(number, thermal_irqs, "thermal interrupts taken") \
+    FIELD(number, throttles, "times that it was too hot or drew too much; see thermal") \
+    FIELD(signed, smis, "system management interrupts; left out where they are not counted") \
+    FIELD(signed, microcode, "revision of its microcode; all should have the same")
 
 #define REPORT_FIELDS_stack(FIELD) \
     FIELD(number, cpu, "index of the CPU whose stack it is") \
@@ -221,10 +234,22 @@
 #define REPORT_FIELDS_machine_check(FIELD) \
     FIELD(number, cpu, "index of the CPU whose bank it was") \
     FIELD(number, bank, "the bank") \
-    FIELD(text, kind, "corrected or uncorrected") \
+    FIELD(text, kind, "corrected, deferred (wrong data that nobody used yet) or uncorrected") \
+    FIELD(text, when, "before: an earlier run left it in the bank; left out otherwise") \
+    FIELD(number, count, "errors of this bank and CPU since the record before") \
+    FIELD(text, what, "the status's code in words; whoever looks for the part") \
     FIELD(number, status, "IA32_MCi_STATUS; whoever decodes it") \
     FIELD(number, address, "IA32_MCi_ADDR; 0 when the status says that it is not valid") \
     FIELD(number, misc, "IA32_MCi_MISC; 0 when the status says that it is not valid")
+
+#define REPORT_FIELDS_thermal(FIELD) \
+    FIELD(number, cpu, "index") \
+    FIELD(number, hot, "times that it throttled because it was hot") \
+    FIELD(number, prochot, "times that the board told it to throttle") \
+    FIELD(number, critical, "times that its temperature was critical; fails the run") \
+    FIELD(number, power_limit, "times that it drew more than it may") \
+    FIELD(number, package, "times that its package logged any of these") \
+    FIELD(signed, below_limit_c, "degrees Celsius below where it throttles, when last looked at")
 
 #define REPORT_FIELDS_before_cpu(FIELD) \
     FIELD(number, cpu, "index") \
@@ -247,7 +272,8 @@
     FIELD(number, faults, "failed checks so far") \
     FIELD(number, passes, "passes that are over") \
     FIELD(number, cpus, "CPUs that take part") \
-    FIELD(number, cpus_alive, "CPUs that moved since the last heartbeat")
+    FIELD(number, cpus_alive, "CPUs that moved since the last heartbeat") \
+    FIELD(number, corrected_errors, "corrected hardware errors so far, all CPUs")
 
 #define REPORT_FIELDS_verdict(FIELD) \
     FIELD(text, result, "PASS, FAIL or REFUSED") \

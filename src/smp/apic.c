@@ -13,6 +13,8 @@
 #define APIC_BASE_X2APIC (1u << 10)
 #define APIC_BASE_ENABLE (1u << 11)
 #define SVR_ENABLE (1u << 8)
+#define LVT_DELIVERY (7u << 8)
+#define LVT_SMI (2u << 8)
 #define LVT_NMI (4u << 8)
 #define LVT_PERIODIC (1u << 17)
 #define ICR_NMI (4u << 8)
@@ -26,6 +28,7 @@
 
 bool apic_x2apic;
 static volatile uint32_t *const registers = (volatile uint32_t *)APIC_REGISTERS;
+static bool firmware_has_thermal;   /* its thermal interrupt is an SMI */
 
 uint32_t apic_read(enum apic_register reg)
 {
@@ -92,6 +95,25 @@ static unsigned highest_lvt(void)
     return apic_read(APIC_VERSION) >> 16 & 0xff;
 }
 
+bool apic_has_thermal(void)
+{
+    return cpu_features.thermal_monitor && highest_lvt() >= 5 && !firmware_has_thermal;
+}
+
+/* The entries that not every APIC has. Firmware may keep the thermal interrupt to itself, which the
+ * boot CPU's entry alone says: INIT has reset the others'. */
+static void enable_rare_entries(void)
+{
+    if (this_cpu->index == 0 && highest_lvt() >= 5)
+        firmware_has_thermal = (apic_read(APIC_LVT_THERMAL) & LVT_DELIVERY) == LVT_SMI;
+    if (highest_lvt() >= 4)
+        apic_write(APIC_LVT_PERFORMANCE, APIC_LVT_MASKED);
+    if (highest_lvt() >= 5 && !firmware_has_thermal)
+        apic_write(APIC_LVT_THERMAL, apic_has_thermal() ? VECTOR_THERMAL : APIC_LVT_MASKED);
+    if (highest_lvt() >= 6)
+        apic_write(APIC_LVT_CMCI, VECTOR_CMCI);
+}
+
 void apic_enable(const struct machine_topology *topology)
 {
     uint64_t base = read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
@@ -102,12 +124,7 @@ void apic_enable(const struct machine_topology *topology)
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TPR, 0);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);
-    if (highest_lvt() >= 4)
-        apic_write(APIC_LVT_PERFORMANCE, APIC_LVT_MASKED);
-    if (highest_lvt() >= 5)
-        apic_write(APIC_LVT_THERMAL, APIC_LVT_MASKED);
-    if (highest_lvt() >= 6)
-        apic_write(APIC_LVT_CMCI, APIC_LVT_MASKED);
+    enable_rare_entries();
     apic_write(APIC_LVT_LINT0, pin_is_nmi(topology, 0) ? LVT_NMI : APIC_LVT_MASKED);
     apic_write(APIC_LVT_LINT1, pin_is_nmi(topology, 1) ? LVT_NMI : APIC_LVT_MASKED);
     apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);

@@ -52,8 +52,12 @@ void apic_send(uint32_t destination, uint32_t command);
 const char *apic_init(const struct machine_topology *topology);
 
 /* This CPU's APIC: enabled, in the mode picked, every LVT entry masked but for the NMI pins that
- * the MADT names, no error pending. Interrupts off. */
+ * the MADT names, and errors, CMCI and heat where there are entries for them; no error pending.
+ * Interrupts off. */
 void apic_enable(const struct machine_topology *topology);
+
+/* Whether this CPU's thermal interrupt comes to us: firmware may have it as an SMI. */
+bool apic_has_thermal(void);
 
 /* Whether this id can be reached in the mode picked. */
 bool apic_reaches(uint32_t apic_id);

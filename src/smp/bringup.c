@@ -12,6 +12,7 @@
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
+#include "cpu/thermal.h"
 #include "lib/string.h"
 #include "smp/apic.h"
 #include "smp/calibrate.h"
@@ -57,6 +58,7 @@ const char *bringup_self(const struct machine_topology *topology, uint32_t index
     if (wrong)
         return wrong;
     apic_enable(topology);
+    thermal_enable(apic_has_thermal());
     if (apic_read_id() != bringup_apic_ids[index])
         return "the APIC's id";
     __atomic_store_n(&cpu_at(index)->online, true, __ATOMIC_RELEASE);

@@ -8,15 +8,20 @@
 #include "cpu/fault.h"
 #include "cpu/irq.h"
 #include "cpu/ist.h"
+#include "cpu/mce.h"
 #include "cpu/oops.h"
 #include "cpu/patience.h"
 #include "cpu/percpu.h"
+#include "cpu/thermal.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
+#include "lib/format.h"
 #include "smp/apic.h"
 
 #define STOP_PATIENCE_MS 2000
 #define ASK_PATIENCE_MS 1000
+#define ILLEGAL_VECTOR 5            /* below 16 */
+#define NO_REGISTER 0x40            /* reserved, table 10-1 */
 
 /* One call at a time for the whole machine: it is for rare things, and a queue would need its own
  * proofs. */
@@ -92,12 +97,80 @@ static void reschedule_handler(struct trap_frame *frame)
     apic_eoi(); /* need_resched does the rest, on the way out */
 }
 
-static void apic_error_handler(struct trap_frame *frame)
+/* By bit (SDM volume 3, 10.5.3). */
+static const char *const apic_errors[8] = {
+    "send checksum", "receive checksum", "nobody accepted what it sent",
+    "it accepted no message", "lowest priority not supported", "illegal vector sent",
+    "illegal vector received", "illegal register",
+};
+
+/* An emulator's APIC may keep what has been read: what is still there right after that is told
+ * once. */
+static uint32_t take_new_errors(void)
+{
+    static uint32_t kept[MAX_CPUS];
+    uint32_t errors = apic_take_errors(), old = kept[cpu_index()];
+
+    kept[cpu_index()] = errors ? apic_take_errors() : 0;
+    return errors & ~old;
+}
+
+static void note_apic_errors(void)
 {
     struct fault_place place = fault_here("APIC error");
+    uint32_t errors = take_new_errors();
+    char text[160] = "";
+    size_t used = 0;
 
+    for (unsigned bit = 0; bit < 8; bit++)
+        if (errors >> bit & 1)
+            used += format(text + used, sizeof(text) - used, "%s%s", used ? ", " : "",
+                           apic_errors[bit]);
+    if (errors) {
+        count_event(EVENT_APIC_ERROR);
+        fault_report(CHECK_UNEXPECTED, &place, "APIC error status 0x%x: %s", errors, text);
+    }
+}
+
+/* inject=apic-error. In x2APIC mode a register that is not there is #GP. */
+static void make_apic_error(void)
+{
+    if (apic_x2apic)
+        apic_send_ipi(this_cpu->apic_id, ILLEGAL_VECTOR);
+    else
+        apic_read(NO_REGISTER);
+}
+
+void ipi_poll_apic_errors(void)
+{
+    uint64_t flags = interrupts_save();
+
+    if (inject_planted(INJECT_APIC_ERROR) && cpu_index() == inject_cpu())
+        make_apic_error();
+    note_apic_errors();
+    interrupts_restore(flags);
+}
+
+static void apic_error_handler(struct trap_frame *frame)
+{
     (void)frame;
-    fault_report(CHECK_UNEXPECTED, &place, "APIC error status 0x%x", apic_take_errors());
+    note_apic_errors();
+    apic_eoi();
+}
+
+static void cmci_handler(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_CMCI);
+    mce_on_cmci();
+    apic_eoi();
+}
+
+static void thermal_handler(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_THERMAL);
+    thermal_poll();
     apic_eoi();
 }
 
@@ -184,6 +257,8 @@ void ipi_init(void)
     irq_set_handler(VECTOR_CALL, call_handler);
     irq_set_handler(VECTOR_APIC_ERROR, apic_error_handler);
     irq_set_handler(VECTOR_SPURIOUS, spurious_handler);
+    irq_set_handler(VECTOR_CMCI, cmci_handler);
+    irq_set_handler(VECTOR_THERMAL, thermal_handler);
     for (unsigned input = 0; input < 16; input++)
         irq_set_handler(VECTOR_PIC_FIRST + input, spurious_handler);
     nmi_asked_hook = nmi_asked;

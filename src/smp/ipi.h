@@ -22,6 +22,10 @@ void ipi_reschedule(uint32_t cpu);
  * answer, whose patience (cpu/patience.h) is over; no call is possible any more. */
 bool ipi_call_others(void (*function)(void), void (*pause)(void));
 
+/* Now and then, on each CPU: errors that its APIC has logged, which are faults. Thread or IRQ
+ * context. */
+void ipi_poll_apic_errors(void);
+
 /* Takes a CPU that hangs out of the run, and asks it by NMI where it is: it reports its registers
  * and backtrace, and stays in that NMI for ever, so that it cannot come back halfway. Returns the
  * RIP that the NMI found, or 0: not even an NMI was answered within a second. Thread or IRQ

@@ -8,10 +8,13 @@
 #include "cpu/fault.h"
 #include "cpu/ist.h"
 #include "cpu/mce.h"
+#include "cpu/microcode.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/patience.h"
+#include "cpu/smi.h"
 #include "cpu/softirq.h"
+#include "cpu/thermal.h"
 #include "lib/format.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
@@ -68,6 +71,14 @@ static void check_magics(void)
     }
 }
 
+/* What the hardware says of itself, and no handler is called for. */
+static void look_at_hardware(void)
+{
+    mce_poll();
+    thermal_poll();
+    smi_poll();
+}
+
 void check_thread(void *unused)
 {
     bool stopping = false;
@@ -77,7 +88,8 @@ void check_thread(void *unused)
         stopping = thread_stopping();
         check_rest();
         check_magics();
-        mce_poll();
+        look_at_hardware();
+        ipi_poll_apic_errors();
         if (!stopping)
             thread_block_ms(LOOK_EVERY_MS);
     }
@@ -162,6 +174,9 @@ static void look_at_softirqs(const struct percpu *cpu)
 
 static void report_events(const struct percpu *cpu)
 {
+    if (nmis_unexplained[cpu->index])
+        report_note("CPU %u: %lu NMIs that this image did not send", cpu->index,
+                    nmis_unexplained[cpu->index]);
     report_cpu(&(struct report_cpu){
         .cpu = cpu->index,
         .apic_id = cpu->apic_id,
@@ -169,11 +184,24 @@ static void report_events(const struct percpu *cpu)
         EVENTS(REPORT_EVENT)
 #undef REPORT_EVENT
         .softirqs_deferred = softirqd_runs(cpu->index),
+        .unexplained_nmis = nmis_unexplained[cpu->index],
+        .throttles = thermal_throttles(cpu->index),
+        .smis = smi_count(cpu->index),
+        .microcode = microcode_of(cpu->index),
     });
+}
+
+void check_first_look(void)
+{
+    look_at_hardware();
+    ipi_call_others(look_at_hardware, thread_yield);
 }
 
 void check_last_look(void)
 {
+    check_first_look();
+    mce_report(true);
+    thermal_report(true);
     threads_measure();
     for (uint32_t i = 0; i < target_count; i++) {
         const struct percpu *cpu = cpu_at(target_cpus[i]);

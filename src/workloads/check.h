@@ -10,6 +10,9 @@
  * and once more then. */
 void check_thread(void *unused);
 
+/* Before a storm: from here on the hardware's own counters count. Main thread. */
+void check_first_look(void);
+
 /* After a storm: looks at the whole of every stack of every CPU, and writes the CPUs' records. Main
  * thread. */
 void check_last_look(void);

@@ -6,6 +6,7 @@
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/marks.h"
+#include "cpu/smi.h"
 #include "cpu/trap.h"
 #include "cpu/x86.h"
 #include "lib/format.h"
@@ -172,7 +173,7 @@ void latency_begin(const struct measure *m)
         histogram_reset(&now.smi_free[stage]);
         now.first[stage] = REPORT_UNKNOWN;
     }
-    now.has_smi = msr_try_read(MSR_SMI_COUNT, &now.smi_at_start) && !cpu_features.emulated;
+    now.has_smi = smi_read(&now.smi_at_start);
     now.smi_at_round = now.smi_at_start;
     now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &now.aperf) &&
                     msr_try_read(MSR_MPERF, &now.mperf);
@@ -270,7 +271,7 @@ static void end_round(const struct measure *m)
 {
     now.smi_now = now.smi_at_round;
     if (now.has_smi)
-        msr_try_read(MSR_SMI_COUNT, &now.smi_now);
+        smi_read(&now.smi_now);
     for (uint32_t i = 0; i < now.in_round && now.smi_now == now.smi_at_round; i++)
         for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
             if (now.round[i][stage] != REPORT_UNKNOWN)

@@ -270,7 +270,8 @@ static bool take_page_fault(struct trap_frame *frame)
 
 static void take_nmi(struct trap_frame *frame)
 {
-    arrive(PAIR_NMI, frame);
+    if (!arrive(PAIR_NMI, frame))
+        nmis_unexplained[cpu_index()]++;
 }
 
 static void take_softirq(unsigned softirq)

@@ -6,7 +6,9 @@
 
 #include "cpu/clock.h"
 #include "cpu/fault.h"
+#include "cpu/mce.h"
 #include "cpu/patience.h"
+#include "cpu/thermal.h"
 #include "lib/console.h"
 #include "lib/report.h"
 #include "sched/schedule.h"
@@ -202,7 +204,10 @@ static void heartbeat(uint64_t start_ms, uint64_t pass)
         .passes = pass,
         .cpus = target_count,
         .cpus_alive = alive,
+        .corrected_errors = mce_corrected(),
     });
+    mce_report(false);
+    thermal_report(false);
 }
 
 static uint64_t next_heartbeat_ms, run_start_ms, storm_ms, passes_over;
@@ -303,6 +308,7 @@ void runner_run(const struct run *run)
     if (is_over(run))
         fault_fatal();
     check_count_resources();
+    check_first_look();
     run_start_ms = clock_ms();
     next_heartbeat_ms = run_start_ms + HEARTBEAT_MS;
     if (conductor)

@@ -20,7 +20,7 @@ static const struct cmdline_names NAMES = {
 #define KEYS "the keys are" CMDLINE_OPTIONS(KEY_WORD)
 #define CONSOLES "none, or serial[:PORT[:BAUD]] or screen or both, comma separated; " \
     "PORT: com1 com2 com3 com4 or 0xNNN"
-#define TIMES "a number and a unit: ms s m h d, as 30s, 10m, 72h"
+#define TIMES "a number and a unit: ms s m h d w, as 30s, 10m, 72h"
 
 static struct options options;
 static char error[1024];

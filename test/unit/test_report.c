@@ -78,7 +78,8 @@ static void record_lists_its_fields_in_order(void **state)
     report_heartbeat(&beat);
     assert_string_equal(stream, "# {\"v\":1,\"type\":\"heartbeat\",\"domain\":\"emulated\","
                                 "\"time_ms\":10000,\"events\":18446744073709551615,"
-                                "\"faults\":0,\"passes\":0,\"cpus\":4,\"cpus_alive\":4}\n");
+                                "\"faults\":0,\"passes\":0,\"cpus\":4,\"cpus_alive\":4,"
+                                "\"corrected_errors\":0}\n");
 }
 
 static void texts_are_escaped_and_unknown_ones_left_out(void **state)

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the counter of SMIs: see smi.h. Intel's processors have it since Nehalem, 32 bits wide; an
+ * emulator has no more than its number. */
+#include "cpu/smi.h"
+
+#include "cpu/features.h"
+#include "cpu/percpu.h"
+#include "cpu/trap.h"
+#include "cpu/x86.h"
+#include "lib/report.h"
+
+static struct {
+    bool known;
+    uint32_t last;
+    uint64_t count;
+} states[MAX_CPUS];
+
+bool smi_read(uint64_t *count)
+{
+    return !cpu_features.emulated && cpu_features.intel && msr_try_read(MSR_SMI_COUNT, count);
+}
+
+/* The counter wraps; what is added up does not. */
+void smi_poll(void)
+{
+    uint32_t cpu = cpu_index();
+    uint64_t now;
+
+    if (!smi_read(&now))
+        return;
+    if (states[cpu].known)
+        states[cpu].count += (uint32_t)((uint32_t)now - states[cpu].last);
+    states[cpu].last = (uint32_t)now;
+    states[cpu].known = true;
+}
+
+int64_t smi_count(uint32_t cpu)
+{
+    return states[cpu].known ? (int64_t)states[cpu].count : REPORT_UNKNOWN;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the banks: see mca.h. */
+#include "lib/mca.h"
+
+#include "lib/format.h"
+
+#define MSR_MCG_CAP 0x179
+#define MSR_MCG_CTL 0x17b
+#define MCG_CAP_BANKS 0xffu
+#define MCG_CAP_CTL (1u << 8)
+#define MCG_CAP_CMCI (1u << 10)
+#define MCG_CAP_SER (1u << 24)
+#define CTL2_CMCI (1ull << 30)
+#define CTL2_THRESHOLD 0x7fffull
+#define COUNT_MASK 0x7fffu
+#define SECOND_MS 1000
+
+enum bank_register {
+    BANK_CTL,
+    BANK_STATUS,
+    BANK_ADDRESS,
+    BANK_MISC
+};
+
+static uint32_t bank_msr(const struct mca *mca, unsigned bank, enum bank_register which)
+{
+    return mca->scalable ? 0xc0002000 + 0x10 * bank + which : 0x400 + 4 * bank + which;
+}
+
+static uint32_t ctl2_msr(unsigned bank)
+{
+    return 0x280 + bank;
+}
+
+static uint64_t read(const struct mca *mca, uint32_t msr)
+{
+    uint64_t value;
+
+    return mca->registers->read(msr, &value) ? value : 0;
+}
+
+static void take(const struct mca *mca, unsigned bank, uint64_t status)
+{
+    uint64_t counted = mca->counts ? status >> MC_STATUS_COUNT_SHIFT & COUNT_MASK : 0;
+    struct mca_error error = {.bank = bank, .status = status, .count = counted ? counted : 1};
+
+    if (status & MC_STATUS_ADDRESS_VALID)
+        error.address = read(mca, bank_msr(mca, bank, BANK_ADDRESS));
+    if (status & MC_STATUS_MISC_VALID)
+        error.misc = read(mca, bank_msr(mca, bank, BANK_MISC));
+    mca->registers->write(bank_msr(mca, bank, BANK_STATUS), 0);
+    mca->take(&error);
+}
+
+/* A bank has CMCI where the enabling bit stays set; where it is set already, the bank is another
+ * CPU's too, and that one has it. */
+static bool claim_cmci(const struct mca *mca, unsigned bank)
+{
+    uint64_t value;
+
+    if (!mca->registers->read(ctl2_msr(bank), &value) || value & CTL2_CMCI)
+        return false;
+    return mca->registers->write(ctl2_msr(bank), (value & ~CTL2_THRESHOLD) | CTL2_CMCI | 1) &&
+           read(mca, ctl2_msr(bank)) & CTL2_CMCI;
+}
+
+void mca_start(struct mca *mca, const struct mca_cpu *cpu)
+{
+    uint64_t cap = read(mca, MSR_MCG_CAP);
+
+    mca->banks = cap & MCG_CAP_BANKS;
+    if (mca->banks > MCA_BANKS_MOST)
+        mca->banks = MCA_BANKS_MOST;
+    mca->scalable = cpu->scalable;
+    mca->counts = cap & MCG_CAP_CMCI;
+    mca->recovers = cap & MCG_CAP_SER;
+    mca->cmcis = (struct rate){.limit = MCA_CMCIS_A_SECOND, .window_ms = SECOND_MS};
+    if (cap & MCG_CAP_CTL)
+        mca->registers->write(MSR_MCG_CTL, ~0ull);
+    for (unsigned bank = 0; bank < mca->banks; bank++) {
+        uint64_t status = read(mca, bank_msr(mca, bank, BANK_STATUS));
+        if (status & MC_STATUS_VALID)
+            take(mca, bank, status);
+        if (bank > 0 || !cpu->keep_bank_0)
+            mca->registers->write(bank_msr(mca, bank, BANK_CTL), ~0ull);
+        mca->registers->write(bank_msr(mca, bank, BANK_STATUS), 0);
+        if (mca->counts && claim_cmci(mca, bank))
+            mca->cmci_banks |= 1u << bank;
+    }
+}
+
+/* An uncorrected error is the #MC handler's, but for one that was not signaled by #MC, which only a
+ * CPU that can recover knows (15.6.3, UCNA). */
+static bool is_for_polling(const struct mca *mca, uint64_t status)
+{
+    if (!(status & MC_STATUS_VALID))
+        return false;
+    return !(status & MC_STATUS_UNCORRECTED) ||
+           (mca->recovers && !(status & (MC_STATUS_SIGNALED | MC_STATUS_CONTEXT_CORRUPT)));
+}
+
+static bool poll_banks(struct mca *mca, uint64_t now_ms, uint32_t which)
+{
+    bool any = false;
+
+    for (unsigned bank = 0; bank < mca->banks; bank++) {
+        uint64_t status = which >> bank & 1 ? read(mca, bank_msr(mca, bank, BANK_STATUS)) : 0;
+        if (!is_for_polling(mca, status))
+            continue;
+        take(mca, bank, status);
+        any = true;
+    }
+    if (any)
+        mca->last_error_ms = now_ms;
+    return any;
+}
+
+static void switch_cmci(struct mca *mca, bool on)
+{
+    for (unsigned bank = 0; bank < mca->banks; bank++) {
+        uint64_t value = read(mca, ctl2_msr(bank));
+        if (mca->cmci_banks >> bank & 1)
+            mca->registers->write(ctl2_msr(bank), on ? value | CTL2_CMCI : value & ~CTL2_CMCI);
+    }
+    mca->cmci_off = !on;
+}
+
+void mca_poll(struct mca *mca, uint64_t now_ms)
+{
+    if (!poll_banks(mca, now_ms, UINT32_MAX) && mca->cmci_off &&
+        now_ms - mca->last_error_ms > MCA_QUIET_MS)
+        switch_cmci(mca, true);
+}
+
+void mca_on_cmci(struct mca *mca, uint64_t now_ms)
+{
+    if (rate_add(&mca->cmcis, 1, now_ms) && !mca->cmci_off) {
+        mca->last_error_ms = now_ms;
+        switch_cmci(mca, false);
+    }
+    poll_banks(mca, now_ms, mca->cmci_banks);
+}
+
+uint64_t mca_take_uncorrected(struct mca *mca)
+{
+    uint64_t seen = 0;
+
+    for (unsigned bank = 0; bank < mca->banks; bank++) {
+        uint64_t status = read(mca, bank_msr(mca, bank, BANK_STATUS));
+        if (!(status & MC_STATUS_VALID) || !(status & MC_STATUS_UNCORRECTED))
+            continue;
+        take(mca, bank, status);
+        seen |= status;
+    }
+    return seen;
+}
+
+const char *mca_kind(uint64_t status)
+{
+    if (status & MC_STATUS_UNCORRECTED)
+        return "uncorrected";
+    return status & MC_STATUS_DEFERRED ? "deferred" : "corrected";
+}
+
+/* A code by its fixed bits; what stands in the others is read by field. Bit 12 says no more than
+ * that such errors are filtered. The order matters: the first that matches. */
+static const struct {
+    uint16_t mask, value;
+    const char *name;
+    int8_t level, what, request, channel;   /* the shift of each field, or -1 */
+} codes[] = {
+    {0xefff, 0x0001, "unclassified", -1, -1, -1, -1},
+    {0xefff, 0x0002, "microcode ROM parity", -1, -1, -1, -1},
+    {0xefff, 0x0003, "external error", -1, -1, -1, -1},
+    {0xefff, 0x0004, "functional redundancy check", -1, -1, -1, -1},
+    {0xefff, 0x0005, "internal parity", -1, -1, -1, -1},
+    {0xefff, 0x0006, "SMM handler code access", -1, -1, -1, -1},
+    {0xefff, 0x0400, "internal timer", -1, -1, -1, -1},
+    {0xefff, 0x0e0b, "I/O", -1, -1, -1, -1},
+    {0xec00, 0x0400, "internal", -1, -1, -1, -1},
+    {0xeffc, 0x000c, "cache", 0, -1, -1, -1},
+    {0xeff0, 0x0010, "TLB", 0, 2, -1, -1},
+    {0xef80, 0x0080, "memory controller", -1, -1, -1, 0},
+    {0xef00, 0x0100, "cache", 0, 2, 4, -1},
+    {0xef80, 0x0280, "memory as a cache", -1, -1, -1, 0},
+    {0xe800, 0x0800, "bus or interconnect", 0, -1, 4, -1},
+};
+
+static const char *const whats[4] = {", instruction", ", data", ", generic", ""};
+static const char *const requests[16] = {
+    "", ", read", ", write", ", data read", ", data write", ", instruction fetch", ", prefetch",
+    ", eviction", ", snoop", "", "", "", "", "", "", "",
+};
+static const char *const memory_requests[8] = {
+    "", ", read", ", write", ", address or command", ", scrub", "", "", "",
+};
+#define CHANNEL_UNKNOWN 15
+
+static size_t add(char out[MCA_TEXT_SIZE], size_t used, const char *text)
+{
+    return used + format(out + used, MCA_TEXT_SIZE - used, "%s", text);
+}
+
+void mca_describe(uint64_t status, char out[MCA_TEXT_SIZE])
+{
+    uint16_t code = (uint16_t)status;
+    unsigned i = 0, channel = code & 15;
+    size_t used;
+
+    while (i < sizeof(codes) / sizeof(codes[0]) && (code & codes[i].mask) != codes[i].value)
+        i++;
+    if (i == sizeof(codes) / sizeof(codes[0])) {
+        format(out, MCA_TEXT_SIZE, "code 0x%04x", code);
+        return;
+    }
+    used = add(out, 0, codes[i].name);
+    if (codes[i].what >= 0)
+        used = add(out, used, whats[code >> codes[i].what & 3]);
+    if (codes[i].request >= 0)
+        used = add(out, used, requests[code >> codes[i].request & 15]);
+    if (codes[i].channel >= 0)
+        used = add(out, used, memory_requests[code >> 4 & 7]);
+    if (codes[i].level >= 0)
+        format(out + used, MCA_TEXT_SIZE - used, ", level %u", code >> codes[i].level & 3);
+    if (codes[i].channel >= 0 && channel != CHANNEL_UNKNOWN)
+        format(out + used, MCA_TEXT_SIZE - used, ", channel %u", channel);
+}

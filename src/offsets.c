@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "boot/finish.h"
+#include "cpu/entries.h"
 #include "cpu/frame.h"
 #include "cpu/inject.h"
 #include "cpu/marks.h"
@@ -115,6 +116,20 @@ void offsets(void)
     DEFINE(ENTRY_IST_DOUBLEFAULT, IST_DOUBLEFAULT);
     DEFINE(ENTRY_IST_STACKFAULT, IST_STACKFAULT);
     DEFINE(ENTRY_IST_MCE, IST_MCE);
+
+#define DEFINE_ENTRY(symbol, name, levels, nmi, breakpoint_ist, about)                             \
+    DEFINE(ENTRY_##symbol, ENTRY_##symbol);                                                        \
+    DEFINE(BREAKPOINT_IST_OF_##name, breakpoint_ist);
+    ENTRIES(DEFINE_ENTRY)
+    DEFINE(ENTRY_COUNT, ENTRY_COUNT);
+    DEFINE(PATH_IST, PATH_IST);
+    DEFINE(PATH_TRAP, PATH_TRAP);
+    DEFINE(PATH_IRQ, PATH_IRQ);
+    DEFINE(PATH_SYSCALL, PATH_SYSCALL);
+    DEFINE(PATH_EXIT, PATH_EXIT);
+    DEFINE(PATH_SOFTIRQ, PATH_SOFTIRQ);
+    DEFINE(PATH_SWITCH, PATH_SWITCH);
+    DEFINE(PATH_ANY_VECTOR, PATH_ANY_VECTOR);
 
     DEFINE(SANDBOX_STUB_SIZE, SANDBOX_STUB_SIZE);
     DEFINE(USER_SYSCALLS, USER_SYSCALLS);

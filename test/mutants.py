@@ -37,6 +37,7 @@ EXIT_USAGE = 64
 BUILD_LIMIT_S = 300
 RUN_LIMIT_S = 60  # of the host's clock; a mutant may well hang
 ENTRY = "src/cpu/entry.asm"
+ENTRY_INC = "src/cpu/entry.inc"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,7 @@ def alone(workload, smp="2", **options):
 STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
 DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
     alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
+NONE, NONE_NESTED = (run for run in runs.RUNS if run.name in ("entry=none", "entry=none nested"))
 THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "time=2s"), smp="4")
 
 MUTANTS = [
@@ -70,20 +72,22 @@ MUTANTS = [
     Mutant("IST value not raised on exit", ENTRY,
            "        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], "
            "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
-    Mutant("IST entry without swapgs", ENTRY,
-           "        js      .kernel_gs\n        swapgs\n", "        js      .kernel_gs\n", (NMI,)),
-    Mutant("IST exit without swapgs", ENTRY,
-           "        js      .leave\n        swapgs\n", "        js      .leave\n", (NMI,)),
-    Mutant("IST entry decides for swapgs by CS", ENTRY,
-           "        test    edx, edx\n        js      .kernel_gs\n",
-           "        test    byte [rsp + FRAME_CS], 3\n        jz      .kernel_gs\n", (NMI,)),
-    Mutant("IST entry without cld", ENTRY,
+    Mutant("IST entry without swapgs", ENTRY_INC,
+           "        test    edx, edx\n        js      %%kernel_gs\n        swapgs\n",
+           "        test    edx, edx\n        js      %%kernel_gs\n", (NMI,)),
+    Mutant("IST exit without swapgs", ENTRY_INC,
+           "        test    ebx, ebx\n        js      %%kernel_gs\n        swapgs\n",
+           "        test    ebx, ebx\n        js      %%kernel_gs\n", (NMI,)),
+    Mutant("IST entry decides for swapgs by CS", ENTRY_INC,
+           "        test    edx, edx\n        js      %%kernel_gs\n",
+           "        test    byte [rsp + FRAME_CS], 3\n        jz      %%kernel_gs\n", (NMI,)),
+    Mutant("IST entry without cld", ENTRY_INC,
            "        PUSH_ALL_BUT_RAX\n        cld\n        lea     rbp, [rsp + 1]\n"
            "        mov     rdi, rsp\n        mov     ecx",
            "        PUSH_ALL_BUT_RAX\n        lea     rbp, [rsp + 1]\n"
            "        mov     rdi, rsp\n        mov     ecx", (NMI,)),
-    Mutant("IST entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\n.kernel_gs:\n",
-           ".kernel_gs:\n", (NMI,)),
+    Mutant("IST entry keeps ring 3's AC", ENTRY_INC, "        CLEAR_AC\n%%kernel_gs:\n",
+           "%%kernel_gs:\n", (NMI,)),
     Mutant("events on an IST stack not counted down", "src/cpu/ist.c",
            "    this_cpu->ist_next[kind] = below + level_sizes[kind];\n", "", (NMI,)),
     Mutant("DR6 not cleared", "src/cpu/ist.c", "    write_dr6(DR6_IDLE);\n", "", (DEBUG,)),
@@ -91,6 +95,16 @@ MUTANTS = [
            "        frame->rflags |= RFLAGS_RF;", "        ;", (DEBUG,)),
     Mutant("TF not cleared by the step's end", "src/workloads/debug.asm",
            "        and     qword [rsp], ~RFLAGS_TF\n", "", (DEBUG,)),
+
+    # The entry disciplines.
+    Mutant("entry= is read and not obeyed", "src/boot/main.c",
+           "    entry_chosen = &entries[options.entry];\n", "", (NONE,)),
+    Mutant("entry=none: the second event's frame is not looked at", "src/cpu/ist.c",
+           "    if (__builtin_expect(end != this_cpu->ist_next[kind], 0) ||\n"
+           "        __builtin_expect", "    if (__builtin_expect", (NONE_NESTED,)),
+    Mutant("entry=none: breakpoints nest all the same", "src/workloads/debug.c",
+           "return entry_chosen->breakpoint_ist ? entry_chosen->levels - 1 : ",
+           "return ", (NONE,)),
 
     # Exceptions and returns.
     Mutant("exception entry without swapgs", ENTRY,

@@ -243,3 +243,25 @@ def fault_run(name):
 
 
 RUNS += [fault_run(name) for name in FAULTS]
+
+
+def discipline(name):
+    """The machine record says which entry discipline was in force."""
+    def check(report):
+        found = [record.get("entry") for record in report.of_type("machine")]
+        return None if found == [name] else f"entry disciplines {found}, not ['{name}']"
+    return check
+
+
+DISCIPLINES = ("none",)     # beside the default, which all other runs have
+
+RUNS += [
+    *(Run(f"entry={name}", "quick", words=(f"entry={name}", "time=500ms"),
+          checks=(discipline(name),)) for name in DISCIPLINES),
+    *(Run(f"entry={name} {run}", "matrix", words=(f"entry={name}", f"run={run}", "time=200ms"),
+          checks=(discipline(name),)) for name in DISCIPLINES for run in ("pairs", "windows")),
+    # What none does not promise, and what becomes of it: the second frame lies over the first.
+    Run("entry=none nested", "fault", words=("entry=none", "inject=exhaust-mce", "run=mce"),
+        verdict="FAIL", reason="entry=none has 1 level: its frame is overwritten",
+        checks=(fault("stack", cpu=1, stack="MC", event="#MC", level=0),)),
+]

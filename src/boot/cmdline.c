@@ -269,6 +269,18 @@ static bool parse_inject(struct parse *p, struct span value)
     return true;
 }
 
+static bool parse_entry(struct parse *p, struct span value)
+{
+    const struct cmdline_names *names = p->names;
+    int index = name_index(value, names->entries, names->entry_count);
+
+    if (index < 0)
+        return fail_name(p, "no such discipline", "the disciplines are", "", names->entries,
+                         names->entry_count);
+    p->out->entry = (unsigned)index;
+    return true;
+}
+
 static bool parse_serial_port(struct span value, uint16_t *port)
 {
     static const struct {

@@ -40,6 +40,8 @@
            "whom events are sent to; mixed, all of these by chance, when not given") \
     OPTION(stop, "first end", \
            "whether the run stops at its first failure, or at its end, the default") \
+    OPTION(entry, "the name of an entry discipline", \
+           "how IST events come and go; shift, the default, moves TSS.ist[] on entry and exit") \
     OPTION(check, "list, or names of checks, comma separated", \
            "run=conform: try these, dangerous ones too, or list them; all that are not dangerous " \
            "when not given") \
@@ -89,6 +91,7 @@ struct options {
     uint64_t seed;                  /* valid if seed_given */
     bool seed_given;
     int inject;                     /* index into names->injects, or -1 for none */
+    unsigned entry;                 /* index into names->entries; 0 when not given */
     struct console_choice console;
     enum end end;
     enum target target;
@@ -100,13 +103,15 @@ struct options {
     char ip[CMDLINE_IP_SIZE];
 };
 
-/* The names that run=, inject= and check= know. At most 64 workloads: bits of a uint64_t. */
+/* What run=, inject=, entry= and check= know. At most 64 workloads: bits of a uint64_t. */
 struct cmdline_names {
     const char *const *workloads;
     unsigned workload_count;
     uint64_t together;              /* what `storm` means */
     const char *const *injects;
     unsigned inject_count;
+    const char *const *entries;     /* the first is the default */
+    unsigned entry_count;
     const char *const *checks;
     unsigned check_count;           /* CMDLINE_CHECKS at most */
 };

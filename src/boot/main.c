@@ -10,6 +10,7 @@
 #include "boot/smbios.h"
 #include "boot/symbols.h"
 #include "cpu/clock.h"
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/inject.h"
@@ -81,7 +82,10 @@ static void read_boot_information(uint32_t magic, const void *info)
     static char from_qemu[BOOT_COMMAND_LINE_SIZE];
     struct console_choice first_choice = {
         .serial = true, .serial_port = 0x3f8, .serial_baud = 115200, .screen = true};
-    struct cmdline_names names = {.injects = inject_names, .inject_count = INJECT_COUNT};
+    struct cmdline_names names = {.injects = inject_names,
+                                  .inject_count = INJECT_COUNT,
+                                  .entries = entry_names,
+                                  .entry_count = ENTRY_COUNT};
     bool parsed =
         multiboot2_parse(magic, info, FOUR_GIB - (uintptr_t)info, &boot, error, sizeof(error));
     bool in_qemu =
@@ -109,6 +113,7 @@ static void read_boot_information(uint32_t magic, const void *info)
     finish_how = options.end != END_DEFAULT ? options.end : in_qemu ? END_EXIT : END_HALT;
     if (!parsed)
         refuse("%s", error);
+    entry_chosen = &entries[options.entry];
 }
 
 /* The boot page tables are gone, and with them the framebuffer's old address. */
@@ -260,6 +265,8 @@ static void report_the_machine(const struct bringup_result *bringup)
         .mac = known(options.mac),
         .ip = known(options.ip),
         .cmdline = command_line,
+        .entry = entry_chosen->name,
+        .fred = cpu_features.fred ? "present" : "absent",
         .seed = options.seed,
         .cpus_listed = topology.enabled_count,
         .cpus_online = bringup->online,

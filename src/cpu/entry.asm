@@ -9,8 +9,7 @@
 ;   - clear DF for the C ABI, and mark the frame for the backtrace: an odd RBP points at a frame,
 ;     not at a caller.
 
-%include "offsets.inc"
-%include "cpu/inject.inc"
+%include "cpu/entry.inc"
 
 extern trap_handler
 extern irq_handler
@@ -28,49 +27,7 @@ extern irq_preempt
 extern syscall_handler
 extern thread_exit
 
-%macro PUSH_ALL_BUT_RAX 0
-        push    rcx
-        push    rdx
-        push    rbx
-        push    rbp
-        push    rsi
-        push    rdi
-        push    r8
-        push    r9
-        push    r10
-        push    r11
-        push    r12
-        push    r13
-        push    r14
-        push    r15
-%endmacro
-
-%macro POP_ALL_BUT_RAX 0
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     r11
-        pop     r10
-        pop     r9
-        pop     r8
-        pop     rdi
-        pop     rsi
-        pop     rbp
-        pop     rbx
-        pop     rdx
-        pop     rcx
-%endmacro
-
-%define TSS_IST_OF(stack) TSS_IST + (stack %+ _IST - 1) * 8
-
 section .text
-
-; Ring 3 may have set AC, with which SMAP would let us touch its memory; no gate clears it. Where
-; the CPU has SMAP, the no-operation becomes a CLAC.
-%macro CLEAR_AC 0
-        INJECT  PATCH_SMAP, {nop dword [rax]}, {clac}
-%endmacro
 
 ; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
 global trap_entry:function
@@ -88,6 +45,7 @@ trap_swapped:
         mov     rdi, rsp
         call    trap_handler
         jmp     leave_frame
+        ENTRY_PATH PATH_TRAP, PATH_ANY_VECTOR, UNDER_ALL, trap_entry
 
 ; Rounds of softirqs: what is pending in EBX, more than nothing. Interrupts off before and after, on
 ; the IRQ stack at nest counter 0; EBX and R12 are used up. What is raised meanwhile is the next
@@ -170,6 +128,7 @@ irq_softirqs:
 irq_nested:
         call    irq_nested_handler
         dec     dword [gs:PERCPU_IRQ_NEST]
+        ENTRY_PATH PATH_IRQ, PATH_ANY_VECTOR, UNDER_ALL, irq_entry
 
 ; Back to what was interrupted, from a stack that is not an IST's.
 leave_frame:
@@ -182,6 +141,7 @@ leave_swapped:
         pop     rax
         add     rsp, 16                         ; vector, error code
         iretq
+        ENTRY_PATH PATH_EXIT, PATH_ANY_VECTOR, UNDER_ALL, leave_frame
 
 ; SYSCALL leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in R11. Until RSP is ours
 ; only an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is
@@ -209,6 +169,7 @@ syscall_switched:
         mov     rdi, rsp
         call    syscall_handler
         jmp     leave_frame
+        ENTRY_PATH PATH_SYSCALL, VECTOR_SYSCALL, UNDER_ALL, syscall_entry
 
 ; Where an IST handler's frame sends a ring 3 thread that is to end: the handler's exit has just put
 ; ring 3's GS back.
@@ -238,31 +199,17 @@ frame_resume:
 ; argument. Five on entry, two on exit: whose GS base it is, which nothing but the base can say.
 ; Then, in ist.c, seven: the frame lies where this CPU's stack, kind and level say, and TSS.ist[]
 ; was lowered; and five on the way out: the deepest level there was, and this one given back.
-; IST_ENTRY name, stack, handler
-%macro IST_ENTRY 3
+; IST_ENTRY name, stack, handler, vector
+%macro IST_ENTRY 4
 global %{1}_entry:function
 %{1}_entry:
         push    rax
         mov     rax, rsp
         and     rax, -CPU_WINDOW
         INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
-        PUSH_ALL_BUT_RAX
-        cld
-        lea     rbp, [rsp + 1]
-        mov     rdi, rsp
-        mov     ecx, MSR_GS_BASE
-        rdmsr
-        mov     ebx, edx                        ; kept for the way out, by the ABI
-        test    edx, edx
-        js      .kernel_gs
-        swapgs
-        CLEAR_AC
-.kernel_gs:
+        SAVE_AND_FIND_GS
         call    %3
-        test    ebx, ebx
-        js      .leave
-        swapgs
-.leave:
+        PUT_GS_BACK
         POP_ALL_BUT_RAX
         mov     rax, rsp
         and     rax, -CPU_WINDOW
@@ -270,14 +217,15 @@ global %{1}_entry:function
         pop     rax
         add     rsp, 16                         ; vector, error code
         iretq
+        ENTRY_PATH PATH_IST, %4, UNDER(SHIFT), %{1}_entry
 %endmacro
 
-IST_ENTRY debug, DEBUG_STACK, debug_handler
-IST_ENTRY breakpoint, DEBUG_STACK, breakpoint_handler
-IST_ENTRY nmi, NMI_STACK, nmi_handler
-IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler
-IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler
-IST_ENTRY machine_check, MCE_STACK, machine_check_handler
+IST_ENTRY debug, DEBUG_STACK, debug_handler, VECTOR_DB
+IST_ENTRY breakpoint, DEBUG_STACK, breakpoint_handler, VECTOR_BP
+IST_ENTRY nmi, NMI_STACK, nmi_handler, VECTOR_NMI
+IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler, VECTOR_DF
+IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler, VECTOR_SS
+IST_ENTRY machine_check, MCE_STACK, machine_check_handler, VECTOR_MC
 
 ; void softirq_run_pending(void): from a thread's stack, to the IRQ stack through the same counter
 ; and with the same back-link as an interrupt. Interrupts off on entry and on return.
@@ -304,5 +252,6 @@ softirq_run_pending:
         pop     rbp
 .nothing:
         ret
+        ENTRY_PATH PATH_SOFTIRQ, PATH_ANY_VECTOR, UNDER_ALL, softirq_run_pending
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -108,6 +108,7 @@ const char *features_read(void)
     cpu_features.smep = seven.ebx >> 7 & 1;
     cpu_features.smap = seven.ebx >> 20 & 1;
     cpu_features.umip = seven.ecx >> 2 & 1;
+    cpu_features.fred = seven.eax >= 1 && read_leaf(7, 1).eax >> 17 & 1;
     return missing(one.edx, read_leaf(0x80000001, 0).edx);
 }
 

@@ -21,7 +21,7 @@ struct cpu_features {
     bool thermal_sensor;
     bool thermal_monitor;           /* it throttles, and has an interrupt to say so */
     bool package_thermal, power_limit;
-    bool x2apic, smep, smap, umip;
+    bool x2apic, smep, smap, umip, fred;
 };
 
 /* Filled by features_read on the BSP, constant afterwards. */

@@ -3,6 +3,7 @@
  * 6.14.1 (gates). */
 #include "cpu/gdt.h"
 
+#include "cpu/entries.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "lib/string.h"
@@ -14,6 +15,7 @@
 #define DESCRIPTOR_PRESENT (1ull << 47)
 #define DESCRIPTOR_TSS_AVAILABLE 0x0000890000000000ull
 #define STUB_SIZE 16
+#define IDT_BYTES (VECTOR_COUNT * sizeof(struct gate))
 
 struct pseudo_descriptor {
     uint16_t limit;
@@ -22,7 +24,7 @@ struct pseudo_descriptor {
 
 #define GATE_INTERRUPT(dpl) (0x8e | (dpl) << 5)
 
-extern char idt_stubs[];
+extern const char stubs_external[]; /* idt.asm */
 
 void gdt_prepare(struct percpu *cpu)
 {
@@ -67,13 +69,13 @@ static void load_segments(const struct pseudo_descriptor *gdtr)
 
 void gdt_load_idt(const struct gate *gates)
 {
-    struct pseudo_descriptor idtr = {sizeof(idt) - 1, (uintptr_t)gates};
+    struct pseudo_descriptor idtr = {IDT_BYTES - 1, (uintptr_t)gates};
     __asm__ volatile("lidt %0" : : "m"(idtr));
 }
 
 void idt_load_without_gp(bool without)
 {
-    gdt_load_idt(without ? idt_without_gp : idt);
+    gdt_load_idt(without ? entry_chosen->idt_without_gp : entry_chosen->idt);
 }
 
 _Noreturn void idt_lose(void)
@@ -92,13 +94,20 @@ void gdt_load(struct percpu *cpu)
     write_msr(MSR_GS_BASE, (uintptr_t)cpu);     /* after GS: loading a selector clears the base */
     write_msr(MSR_KERNEL_GS_BASE, 0);
     __asm__ volatile("ltr %w0" : : "r"(TSS_SELECTOR));
-    gdt_load_idt(idt);      /* last: from here on a gate's IST code finds its stack */
+    gdt_load_idt(entry_chosen->idt);      /* last: from here on a gate's IST code finds its stack */
+}
+
+static uintptr_t stub_of(unsigned vector)
+{
+    if (vector < VECTOR_FIRST_EXTERNAL)
+        return (uintptr_t)entry_chosen->stubs + vector * STUB_SIZE;
+    return (uintptr_t)stubs_external + (vector - VECTOR_FIRST_EXTERNAL) * STUB_SIZE;
 }
 
 static bool gate_is(unsigned vector, unsigned ist, unsigned dpl)
 {
-    uintptr_t stub = (uintptr_t)idt_stubs + vector * STUB_SIZE;
-    const struct gate *gate = &idt[vector];
+    uintptr_t stub = stub_of(vector);
+    const struct gate *gate = &entry_chosen->idt[vector];
 
     return gate->offset_low == (stub & 0xffff) && gate->offset_middle == (stub >> 16 & 0xffff) &&
            gate->offset_high == stub >> 32 && gate->selector == KERNEL_CS && gate->ist == ist &&
@@ -107,16 +116,14 @@ static bool gate_is(unsigned vector, unsigned ist, unsigned dpl)
 
 static const char *verify_gates(void)
 {
-    static const struct {
-        uint8_t listed, ist, dpl;
-    } expected[VECTOR_COUNT] = {
-#define EXPECTED_GATE(number, symbol, name, entry, ist, dpl) [number] = {1, ist, dpl},
-        VECTORS(EXPECTED_GATE)
-#undef EXPECTED_GATE
+    static const uint8_t listed_dpl[VECTOR_COUNT] = {
+#define LISTED_DPL(number, symbol, name, entry, ist, dpl) [number] = dpl,
+        VECTORS(LISTED_DPL)
+#undef LISTED_DPL
     };
 
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        if (!gate_is(vector, expected[vector].ist, expected[vector].dpl))
+        if (!gate_is(vector, entry_ist_code(vector), listed_dpl[vector]))
             return "a gate of the IDT";
     return NULL;
 }
@@ -146,7 +153,7 @@ const char *gdt_verify(const struct percpu *cpu)
     __asm__ volatile("sidt %0" : "=m"(idtr));
     if (gdtr.base != (uintptr_t)cpu->gdt || gdtr.limit != sizeof(cpu->gdt) - 1)
         return "GDTR";
-    if (idtr.base != (uintptr_t)idt || idtr.limit != sizeof(idt) - 1)
+    if (idtr.base != (uintptr_t)entry_chosen->idt || idtr.limit != IDT_BYTES - 1)
         return "IDTR";
     if (read_msr(MSR_GS_BASE) != (uintptr_t)cpu)
         return "the GS base";

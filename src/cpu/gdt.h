@@ -20,9 +20,6 @@ const char *gdt_verify(const struct percpu *cpu);
  * 6-5); or the usual one again. Interrupts off. */
 void idt_load_without_gp(bool without);
 
-/* The IDT of every CPU, and those that the benchmark loads on the CPU that it measures: with stubs
- * that stamp the time first; and with a gate of VECTOR_BENCH that does nothing but come and go,
- * without an IST slot, with one, and with one that is adjusted as IST_ENTRY does. */
 struct gate {
     uint16_t offset_low;
     uint16_t selector;
@@ -32,8 +29,12 @@ struct gate {
     uint32_t offset_high;
     uint32_t reserved;
 };
-extern const struct gate idt[VECTOR_COUNT], idt_stamped[VECTOR_COUNT], idt_bare[VECTOR_COUNT],
-    idt_without_gp[VECTOR_COUNT], idt_bare_ist[VECTOR_COUNT], idt_adjusted[VECTOR_COUNT];
+
+/* The IDTs are entries.h's. These the benchmark loads on the CPU that it measures: with a gate of
+ * VECTOR_BENCH that does nothing but come and go, without an IST slot, with one, and with one that
+ * is adjusted as IST_ENTRY does. */
+extern const struct gate idt_bare[VECTOR_COUNT], idt_bare_ist[VECTOR_COUNT],
+    idt_adjusted[VECTOR_COUNT];
 
 /* This CPU's IDT. Interrupts off. */
 void gdt_load_idt(const struct gate *table);

@@ -4,20 +4,30 @@
 ;
 ; A stub makes the frames of all vectors alike (an error code of 0 where the processor pushes none),
 ; says which vector it is, and goes on to the entry of its kind. All stubs have one size, so their
-; addresses are arithmetic.
+; addresses are arithmetic. Each discipline (entries.h) has the exceptions' for itself.
 
 %include "offsets.inc"
+%include "cpu/entry_path.inc"
 
 %assign STUB_SIZE 16
 
-extern trap_entry
-extern irq_entry
-extern debug_entry
-extern breakpoint_entry
-extern nmi_entry
-extern double_fault_entry
-extern stack_fault_entry
-extern machine_check_entry
+; ENTERED_BY event, and its entry under each discipline, in the order of entries.h
+%macro ENTERED_BY 3
+    extern  %2
+    %ifnidn %3, %2
+    extern  %3
+    %endif
+    %define %1_of_shift %2
+    %define %1_of_none %3
+%endmacro
+ENTERED_BY trap,          trap_entry,          trap_entry
+ENTERED_BY irq,           irq_entry,           irq_entry
+ENTERED_BY debug,         debug_entry,         debug_entry_plain
+ENTERED_BY breakpoint,    breakpoint_entry,    breakpoint_entry_plain
+ENTERED_BY nmi,           nmi_entry,           nmi_entry_plain
+ENTERED_BY double_fault,  double_fault_entry,  double_fault_entry_plain
+ENTERED_BY stack_fault,   stack_fault_entry,   stack_fault_entry_plain
+ENTERED_BY machine_check, machine_check_entry, machine_check_entry_plain
 
 ; What a vector that is not in the list gets: an exception's gate is a trap (and an oops), the
 ; others' an interrupt.
@@ -26,7 +36,9 @@ extern machine_check_entry
         %assign entry VECTOR_%1_ENTRY
         %assign ist VECTOR_%1_IST
         %assign dpl VECTOR_%1_DPL
+        %assign listed 1
     %else
+        %assign listed 0
         %assign ist 0
         %assign dpl 0
         %if %1 < VECTOR_FIRST_EXTERNAL
@@ -37,34 +49,30 @@ extern machine_check_entry
     %endif
 %endmacro
 
-%macro JUMP_TO_ENTRY 0
+; JUMP_TO_ENTRY discipline
+%macro JUMP_TO_ENTRY 1
     %if entry = ENTRY_TRAP
-        jmp     near trap_entry
+        jmp     near trap_of_%1
     %elif entry = ENTRY_IRQ
-        jmp     near irq_entry
+        jmp     near irq_of_%1
     %elif entry = ENTRY_IST_DEBUG
-        jmp     near debug_entry
+        jmp     near debug_of_%1
     %elif entry = ENTRY_IST_BREAKPOINT
-        jmp     near breakpoint_entry
+        jmp     near breakpoint_of_%1
     %elif entry = ENTRY_IST_NMI
-        jmp     near nmi_entry
+        jmp     near nmi_of_%1
     %elif entry = ENTRY_IST_DOUBLEFAULT
-        jmp     near double_fault_entry
+        jmp     near double_fault_of_%1
     %elif entry = ENTRY_IST_STACKFAULT
-        jmp     near stack_fault_entry
+        jmp     near stack_fault_of_%1
     %elif entry = ENTRY_IST_MCE
-        jmp     near machine_check_entry
+        jmp     near machine_check_of_%1
     %else
         %error "a vector's entry has no stub"
     %endif
 %endmacro
 
-; Where stubs lie in their section, the middle and high parts of whose addresses are one number.
-%assign PLAIN_STUBS 0
-%assign STAMPED_STUBS PLAIN_STUBS + 256 * STUB_SIZE
 %assign STAMPED_SIZE 64
-%assign BARE_STUBS STAMPED_STUBS + 256 * STAMPED_SIZE
-%assign ADJUSTED_STUB BARE_STUBS + STAMPED_SIZE
 
 ; The time, with its order against what comes before: SDM volume 2, RDTSC. RAX and RDX are used up.
 %macro STAMP 1
@@ -83,33 +91,61 @@ extern machine_check_entry
         pop     rax
 %endmacro
 
-; STUBS name, offset in the section, size, 1 to stamp first
-%macro STUBS 4
-%1:
-%assign vector 0
-%rep 256
+; The kind of path that a stub begins, where its vector is in the list.
+%macro STUB_PATH 2                              ; disciplines, start
+    %if entry = ENTRY_TRAP
+        ENTRY_PATH PATH_TRAP, vector, %1, %2
+    %elif entry = ENTRY_IRQ
+        ENTRY_PATH PATH_IRQ, vector, %1, %2
+    %else
+        ENTRY_PATH PATH_IST, vector, %1, %2
+    %endif
+%endmacro
+
+; STUBS discipline, first vector, past the last one, size, 1 to stamp first, disciplines that the
+; paths belong to
+%macro STUBS 6
+%%start:
+%assign vector %2
+%rep %3 - %2
     VECTOR_FACTS vector
-    %if %4
+    %if %5
         STAMP_AND_KEEP MARKS_ENTRY
     %endif
     %if vector >= 32 || ((VECTORS_WITH_ERROR_CODE >> vector) & 1) = 0
         push    0
     %endif
         push    strict dword vector
-        JUMP_TO_ENTRY
+        JUMP_TO_ENTRY %1
+    %if listed && !(%5)
+        STUB_PATH %6, %%start + (vector - %2) * %4
+    %endif
         ; Negative, so an error, where a stub grew too large.
-        times (vector + 1) * %3 - ($ - %1) int3
+        times (vector - %2 + 1) * %4 - ($ - %%start) int3
     %assign vector vector + 1
 %endrep
-        times %2 + 256 * %3 - ($ - idt_stubs) int3
+%endmacro
+
+; The exceptions' stubs of a discipline, and the same that stamp the time first.
+%macro EXCEPTION_STUBS 2                        ; name, symbol
+global stubs_%1:data
+stubs_%1:
+        STUBS %1, 0, VECTOR_FIRST_EXTERNAL, STUB_SIZE, 0, UNDER(%2)
+stamped_%1:
+        STUBS %1, 0, VECTOR_FIRST_EXTERNAL, STAMPED_SIZE, 1, 0
 %endmacro
 
 extern marks
 
 section .idt_stubs alloc exec nowrite align=4096
-global idt_stubs:function
-STUBS idt_stubs, PLAIN_STUBS, STUB_SIZE, 0
-STUBS stamped_stubs, STAMPED_STUBS, STAMPED_SIZE, 1
+idt_stubs:
+EXCEPTION_STUBS shift, SHIFT
+EXCEPTION_STUBS none, NONE
+global stubs_external:data
+stubs_external:
+        STUBS shift, VECTOR_FIRST_EXTERNAL, 256, STUB_SIZE, 0, UNDER_ALL
+stamped_external:
+        STUBS shift, VECTOR_FIRST_EXTERNAL, 256, STAMPED_SIZE, 1, 0
 
 ; The gate alone, and the gate with the adjustment that IST_ENTRY in entry.asm makes: for the price
 ; of each.
@@ -117,7 +153,6 @@ bare_stub:
         STAMP_AND_KEEP MARKS_ENTRY
         mov     [marks + MARKS_RSP], rsp
         iretq
-        times ADJUSTED_STUB - ($ - idt_stubs) int3
 adjusted_stub:
         push    rax
         mov     rax, rsp
@@ -134,24 +169,29 @@ adjusted_stub:
 extern idt_stubs_low
 extern idt_stubs_middle
 
-; IDT name, offset of its stubs, their size, the vector whose gate is not present (256: none),
-; offset of VECTOR_BENCH's stub or -1, its IST code
-%macro IDT 6
+; IDT name, discipline, its stubs for exceptions, the other vectors' stubs, their size, the vector
+; whose gate is not present (256: none), VECTOR_BENCH's stub, its IST code
+%macro IDT 8
 align 16
 global %1:data (%%end - %1)
 %1:
     %assign vector 0
     %rep 256
         VECTOR_FACTS vector
-        %if vector = VECTOR_BENCH && %5 >= 0
-        dw      idt_stubs_low + %5
-            %assign ist %6
+        %if vector = VECTOR_BP
+            %assign ist BREAKPOINT_IST_OF_%2
+        %endif
+        %if vector < VECTOR_FIRST_EXTERNAL
+        dw      idt_stubs_low + (%3 - idt_stubs) + vector * %5
+        %elif vector = VECTOR_BENCH
+        dw      idt_stubs_low + (%7 - idt_stubs)
+            %assign ist %8
         %else
-        dw      idt_stubs_low + %2 + vector * %3
+        dw      idt_stubs_low + (%4 - idt_stubs) + (vector - VECTOR_FIRST_EXTERNAL) * %5
         %endif
         dw      KERNEL_CS
         db      ist
-        %if vector = %4
+        %if vector = %6
         db      0x0e | dpl << 5                 ; not present
         %else
         db      0x8e | dpl << 5                 ; present, interrupt gate
@@ -163,13 +203,25 @@ global %1:data (%%end - %1)
 %%end:
 %endmacro
 
+%define BENCH(set, size) set + (VECTOR_BENCH - VECTOR_FIRST_EXTERNAL) * size
+
+; Those of a discipline: in force, for contributory pairs, and for the benchmark's CPU.
+%macro IDTS 1
+IDT idt_%1, %1, stubs_%1, stubs_external, STUB_SIZE, 256, \
+    BENCH(stubs_external, STUB_SIZE), 0
+IDT idt_%1_without_gp, %1, stubs_%1, stubs_external, STUB_SIZE, VECTOR_GP, \
+    BENCH(stubs_external, STUB_SIZE), 0
+IDT idt_%1_stamped, %1, stamped_%1, stamped_external, STAMPED_SIZE, 256, \
+    BENCH(stamped_external, STAMPED_SIZE), 0
+%endmacro
+
 section .rodata
-IDT idt, PLAIN_STUBS, STUB_SIZE, 256, -1, 0
-IDT idt_without_gp, PLAIN_STUBS, STUB_SIZE, VECTOR_GP, -1, 0
-; Those of the benchmark, each loaded on the one CPU that is measured, and for that long.
-IDT idt_stamped, STAMPED_STUBS, STAMPED_SIZE, 256, -1, 0
-IDT idt_bare, PLAIN_STUBS, STUB_SIZE, 256, BARE_STUBS, 0
-IDT idt_bare_ist, PLAIN_STUBS, STUB_SIZE, 256, BARE_STUBS, BENCH_IST
-IDT idt_adjusted, PLAIN_STUBS, STUB_SIZE, 256, ADJUSTED_STUB, BENCH_IST
+IDTS shift
+IDTS none
+; What a gate alone costs, whatever the discipline: each is loaded on the one CPU that is measured,
+; and for that long.
+IDT idt_bare, shift, stubs_shift, stubs_external, STUB_SIZE, 256, bare_stub, 0
+IDT idt_bare_ist, shift, stubs_shift, stubs_external, STUB_SIZE, 256, bare_stub, BENCH_IST
+IDT idt_adjusted, shift, stubs_shift, stubs_external, STUB_SIZE, 256, adjusted_stub, BENCH_IST
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -4,11 +4,15 @@
  *
  * The hardware pushes at TSS.ist[code], so the frame ends exactly where a level of this CPU's stack
  * begins. Which level that must be is counted here, apart from the TSS: a missing adjustment,
- * another CPU's stack, or a lost exit each make the two differ. */
+ * another CPU's stack, or a lost exit each make the two differ.
+ *
+ * How a frame lies, and whether TSS.ist[] was lowered, is the entry discipline's (entries.h): each
+ * handler is written once, and compiled for each way that there is. */
 #include "cpu/ist.h"
 
 #include <stddef.h>
 
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
 #include "cpu/inject.h"
@@ -21,13 +25,10 @@
 
 bool (*ist_end_thread)(struct trap_frame *frame);
 
-/* Called by entry.asm alone. */
-void nmi_handler(struct trap_frame *frame);
-void debug_handler(struct trap_frame *frame);
-void breakpoint_handler(struct trap_frame *frame);
-void machine_check_handler(struct trap_frame *frame);
-void stack_fault_handler(struct trap_frame *frame);
-void double_fault_handler(struct trap_frame *frame);
+enum adjustment {
+    LOWERED,                /* TSS.ist[] is a level lower: entry.asm */
+    PLAIN                   /* TSS.ist[] is as it was: entry_none.asm */
+};
 
 uint64_t nmis_unexplained[MAX_CPUS];
 
@@ -75,7 +76,11 @@ wrong_stack(enum stack_kind kind, const struct trap_frame *frame, const char *ev
     struct fault_place place = {cpu_index(), on.kind, on.level, event};
     uint32_t level = ist_events(kind), ist = stack_shapes[kind].ist;
 
-    if (on.kind != kind || on.owner != cpu_index())
+    if (on.kind == kind && on.owner == cpu_index() && level >= entry_chosen->levels)
+        fault_report(CHECK_STACK, &place,
+                     "%u event of this stack is not over, and entry=%s has %u level: its frame is "
+                     "overwritten", level, entry_chosen->name, entry_chosen->levels);
+    else if (on.kind != kind || on.owner != cpu_index())
         fault_report(CHECK_STACK, &place, "on the %s stack of CPU %u, not on its own %s stack",
                      stack_name(on.kind), on.owner, stack_name(kind));
     else if (on.level != level)
@@ -95,18 +100,21 @@ wrong_stack(enum stack_kind kind, const struct trap_frame *frame, const char *ev
 static const uint32_t level_sizes[] = {CPU_STACKS(LEVEL_SIZE)};
 static const uint32_t ist_codes[] = {CPU_STACKS(IST_CODE)};
 
-static inline __attribute__((always_inline)) void
-ist_enter(enum stack_kind kind, const struct trap_frame *frame, const char *event)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void ist_enter(const enum adjustment how, enum stack_kind kind,
+                      const struct trap_frame *frame, const char *event)
 {
     uintptr_t end = (uintptr_t)(frame + 1), below = end - level_sizes[kind];
+    uintptr_t next = how == LOWERED ? below : end;
 
     if (__builtin_expect(end != this_cpu->ist_next[kind], 0) ||
-        __builtin_expect(this_cpu->tss.ist[ist_codes[kind] - 1] != below, 0))
+        __builtin_expect(this_cpu->tss.ist[ist_codes[kind] - 1] != next, 0))
         wrong_stack(kind, frame, event);
     this_cpu->ist_next[kind] = below;
 }
 
-static inline __attribute__((always_inline)) void ist_leave(enum stack_kind kind)
+INLINE void ist_leave(enum stack_kind kind)
 {
     uintptr_t below = this_cpu->ist_next[kind];
 
@@ -147,7 +155,8 @@ static __attribute__((noinline)) void plant_damage(struct trap_frame *frame)
 static void leave_blocked(void)
 {
     ist_leave(NMI_STACK);
-    this_cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] += stack_shapes[NMI_STACK].level_size;
+    if (entry_chosen->levels > 1)
+        this_cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] += stack_shapes[NMI_STACK].level_size;
     nmi_resume();
 }
 
@@ -166,9 +175,9 @@ static __attribute__((noinline)) void handle_rare_nmi(struct trap_frame *frame)
 
 /* What is rare is called last, so that nothing must be kept across a call on the way to the hook.
  */
-void nmi_handler(struct trap_frame *frame)
+INLINE void take_nmi(const enum adjustment how, struct trap_frame *frame)
 {
-    ist_enter(NMI_STACK, frame, "NMI");
+    ist_enter(how, NMI_STACK, frame, "NMI");
     if (__builtin_expect(this_cpu->nmi_rare, 0)) {
         handle_rare_nmi(frame);
         return;
@@ -178,8 +187,8 @@ void nmi_handler(struct trap_frame *frame)
     ist_leave(NMI_STACK);
 }
 
-/* The entries in entry.asm call with the frame right above the return address, where a handler
- * finds it again without having kept it. */
+/* The entries call with the frame right above the return address, where a handler finds it again
+ * without having kept it. */
 #define FRAME_OF_HANDLER() ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
 
 static __attribute__((noinline)) void ask_other_hooks(struct trap_frame *frame)
@@ -195,29 +204,29 @@ static __attribute__((noinline)) void ask_other_hooks(struct trap_frame *frame)
 
 /* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3,
  * 17.2.3). It is kept for the hooks, until the next #DB. */
-void debug_handler(struct trap_frame *frame)
+INLINE void take_debug(const enum adjustment how, struct trap_frame *frame)
 {
     this_cpu->dr6 = read_dr6();
     write_dr6(DR6_IDLE);
-    ist_enter(DEBUG_STACK, frame, "#DB");
+    ist_enter(how, DEBUG_STACK, frame, "#DB");
     if (!hooks[VECTOR_DB][0](frame))
         ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_DEBUG);
     ist_leave(DEBUG_STACK);
 }
 
-void breakpoint_handler(struct trap_frame *frame)
+INLINE void take_breakpoint(const enum adjustment how, struct trap_frame *frame)
 {
-    ist_enter(DEBUG_STACK, frame, "#BP");
+    ist_enter(how, DEBUG_STACK, frame, "#BP");
     if (!hooks[VECTOR_BP][0](frame))
         ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_BREAKPOINT);
     ist_leave(DEBUG_STACK);
 }
 
-void machine_check_handler(struct trap_frame *frame)
+INLINE void take_machine_check(const enum adjustment how, struct trap_frame *frame)
 {
-    ist_enter(MCE_STACK, frame, "#MC");
+    ist_enter(how, MCE_STACK, frame, "#MC");
     if (__builtin_expect(machine_check_in_progress(), 0))
         machine_check_take();
     else if (!hooks[VECTOR_MC][0](frame))
@@ -226,9 +235,9 @@ void machine_check_handler(struct trap_frame *frame)
     ist_leave(MCE_STACK);
 }
 
-void stack_fault_handler(struct trap_frame *frame)
+INLINE void take_stack_fault(const enum adjustment how, struct trap_frame *frame)
 {
-    ist_enter(STACKFAULT_STACK, frame, "#SS");
+    ist_enter(how, STACKFAULT_STACK, frame, "#SS");
     count_event(EVENT_STACK_FAULT);
     if (!hooks_take(VECTOR_SS, frame) && !fixup_apply(frame) &&
         !(ist_end_thread && ist_end_thread(frame)))
@@ -238,11 +247,33 @@ void stack_fault_handler(struct trap_frame *frame)
 
 /* Not resumable by the manual; what is known about the cause (a planted fault, a thread that
  * overran its stack) makes it so. */
-void double_fault_handler(struct trap_frame *frame)
+INLINE void take_double_fault(const enum adjustment how, struct trap_frame *frame)
 {
-    ist_enter(DOUBLEFAULT_STACK, frame, "#DF");
+    ist_enter(how, DOUBLEFAULT_STACK, frame, "#DF");
     count_event(EVENT_DOUBLE_FAULT);
     if (!hooks_take(VECTOR_DF, frame) && !(ist_end_thread && ist_end_thread(frame)))
         oops(frame, "#DF, CR2 0x%lx (%s)", read_cr2(), stack_describe(read_cr2()));
     ist_leave(DOUBLEFAULT_STACK);
 }
+
+/* What the entries call. */
+#define IST_HANDLER(name, take, how)           \
+    void name(struct trap_frame *frame);       \
+    void name(struct trap_frame *frame)        \
+    {                                          \
+        take(how, frame);                      \
+    }
+
+IST_HANDLER(nmi_handler, take_nmi, LOWERED)
+IST_HANDLER(debug_handler, take_debug, LOWERED)
+IST_HANDLER(breakpoint_handler, take_breakpoint, LOWERED)
+IST_HANDLER(machine_check_handler, take_machine_check, LOWERED)
+IST_HANDLER(stack_fault_handler, take_stack_fault, LOWERED)
+IST_HANDLER(double_fault_handler, take_double_fault, LOWERED)
+
+IST_HANDLER(nmi_handler_plain, take_nmi, PLAIN)
+IST_HANDLER(debug_handler_plain, take_debug, PLAIN)
+IST_HANDLER(breakpoint_handler_plain, take_breakpoint, PLAIN)
+IST_HANDLER(machine_check_handler_plain, take_machine_check, PLAIN)
+IST_HANDLER(stack_fault_handler_plain, take_stack_fault, PLAIN)
+IST_HANDLER(double_fault_handler_plain, take_double_fault, PLAIN)

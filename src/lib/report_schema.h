@@ -62,6 +62,8 @@
     FIELD(text, mac, "hardware address of the network card it booted from; to find the machine") \
     FIELD(text, ip, "IP address that it booted with; to find the machine") \
     FIELD(text, cmdline, "the command line as used; to run it again") \
+    FIELD(text, entry, "the entry discipline, as in entry=") \
+    FIELD(text, fred, "present or absent: whether CPUID has FRED, which no discipline here uses") \
     FIELD(number, seed, "the random seed; to run it again") \
     FIELD(number, cpus_listed, "enabled CPUs in the MADT") \
     FIELD(number, cpus_online, "CPUs that take part") \

@@ -2,6 +2,9 @@
 ; The switch: six registers and RSP. The flags need no saving: it is only called with interrupts
 ; off.
 
+%include "offsets.inc"
+%include "cpu/entry_path.inc"
+
 section .text
 global switch_to:function
 switch_to:
@@ -20,6 +23,7 @@ switch_to:
         pop     rbx
         pop     rbp
         ret
+        ENTRY_PATH PATH_SWITCH, PATH_ANY_VECTOR, UNDER_ALL, switch_to
 
 ; Six zeroes for the registers (RBP 0 ends backtraces), the address to return to, and no caller
 ; behind that.

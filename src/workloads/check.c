@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "boot/symbols.h"
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/ist.h"
 #include "cpu/mce.h"
@@ -136,7 +137,7 @@ static void look_at_stack(const struct percpu *cpu, enum stack_kind kind)
         .cpu = cpu->index,
         .stack = shape->name,
         .size_bytes = shape->level_size,
-        .levels = shape->levels,
+        .levels = shape->ist ? entry_chosen->levels : shape->levels,
         .deepest_level = most ? deepest + 1 : 0,
         .used_bytes = most,
         .headroom_bytes = shape->level_size - most,

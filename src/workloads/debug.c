@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The workload `debug`: #DB and #BP of every kind on the debug stack, nested as deep as it has
- * levels. SDM volume 3, 17.2, 17.3.
+ * levels under the entry discipline. SDM volume 3, 17.2, 17.3.
  *
  * The probe finds out whether the CPU has ICEBP; the storm uses it only then. */
 #include <stddef.h>
 
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/hooks.h"
@@ -41,6 +42,12 @@ static void nest(struct expectation *e)
         return;
     e->nest--;
     debug_int3();
+}
+
+/* #BPs inside an event of their stack; without an IST code they are on whatever stack there is. */
+static uint32_t most_nested(void)
+{
+    return entry_chosen->breakpoint_ist ? entry_chosen->levels - 1 : IST_LEVELS - 1;
 }
 
 static bool take_debug(struct trap_frame *frame)
@@ -155,7 +162,7 @@ static void icebp(uint32_t nested)
 static void probe(struct random *random)
 {
     breakpoint(0);
-    breakpoint(IST_LEVELS - 1);
+    breakpoint(most_nested());
     single_step(1 + random_below(random, 8));
     execution_breakpoint(0);
     data_breakpoint(0);
@@ -164,7 +171,7 @@ static void probe(struct random *random)
 
 static void turn(struct random *random)
 {
-    uint32_t nested = random_below(random, IST_LEVELS);
+    uint32_t nested = random_below(random, most_nested() + 1);
 
     switch (random_below(random, has_icebp[cpu_index()] ? 5 : 4)) {
     case 0: breakpoint(nested); break;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "cpu/clock.h"
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/gdt.h"
 #include "cpu/hooks.h"
@@ -404,7 +405,7 @@ static void take_samples(struct shooting *s, const struct gate *table)
     crew_surround(m);
     crew_do_and_wait(m->from, shooter(s->event, m->pass), s);
     crew_release();
-    crew_do_and_wait(m->to, load_idt, idt);
+    crew_do_and_wait(m->to, load_idt, entry_chosen->idt);
 }
 
 static uint64_t distance(int64_t a, int64_t b)
@@ -439,17 +440,19 @@ static void report_the_offset(const struct measure *m, const char *when, struct 
 static void measure(const struct cause *event, struct measure m)
 {
     struct shooting s = {event, m};
+    const struct gate *table =
+        m.pass == PASS_STUB ? entry_chosen->idt_stamped : entry_chosen->idt;
     struct clock_offset before, after;
     bool holds = true;
 
     if (fault_count())
         return;
     if (m.from == m.to) {
-        take_samples(&s, m.pass == PASS_STUB ? idt_stamped : idt);
+        take_samples(&s, table);
     } else {
         before = crew_measure_offset(m.from, m.to);
         s.measure.offset = before.cycles;
-        take_samples(&s, m.pass == PASS_STUB ? idt_stamped : idt);
+        take_samples(&s, table);
         after = crew_measure_offset(m.from, m.to);
         holds = one_way_holds(before, after);
         report_the_offset(&m, "before", before, holds);

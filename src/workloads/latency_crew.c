@@ -6,6 +6,7 @@
 
 #include "cpu/clock.h"
 #include "cpu/fault.h"
+#include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/marks.h"
 #include "cpu/patience.h"
@@ -125,7 +126,7 @@ static void flush_data(void)
     flush(cpu, cpu + PERCPU_SIZE);
     for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
         flush(stack_top(cpu_index(), kind, 0) - TOP_BYTES, stack_top(cpu_index(), kind, 0));
-    flush((uintptr_t)idt, (uintptr_t)(idt + VECTOR_COUNT));
+    flush((uintptr_t)entry_chosen->idt, (uintptr_t)(entry_chosen->idt + VECTOR_COUNT));
     flush((uintptr_t)&marks, (uintptr_t)(&marks + 1));
     flush(read_rsp() & -(uintptr_t)CACHE_LINE,
           (read_rsp() & -(uintptr_t)CACHE_LINE) + TOP_BYTES / 4);

@@ -6,6 +6,7 @@
  * cpu/mce.c's. */
 #include <stddef.h>
 
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
 #include "cpu/inject.h"
@@ -13,9 +14,6 @@
 #include "cpu/vectors.h"
 #include "sched/thread.h"
 #include "workloads/workload.h"
-
-/* One level is left for a true machine check, which may come at the deepest. */
-#define MOST_NESTED (IST_LEVELS - 2)
 
 static struct tally tallies[MAX_CPUS];
 
@@ -46,6 +44,13 @@ static bool take(struct trap_frame *frame)
     return true;
 }
 
+/* One level is left for a true machine check, which may come at the deepest; where there is but one
+ * level, none is. */
+static uint32_t most_nested(void)
+{
+    return entry_chosen->levels > 2 ? entry_chosen->levels - 2 : 0;
+}
+
 static void prepare(void)
 {
     hook_add(VECTOR_MC, take);
@@ -73,13 +78,13 @@ static void probe(struct random *random)
 {
     (void)random;
     turn(0);
-    turn(MOST_NESTED);
+    turn(most_nested());
 }
 
 static void run(void *random)
 {
     while (!thread_stopping())
-        turn(random_below(random, MOST_NESTED + 1));
+        turn(random_below(random, most_nested() + 1));
 }
 
 WORKLOAD(mce) = {

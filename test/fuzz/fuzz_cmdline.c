@@ -9,6 +9,7 @@ static void check_options(const struct options *options)
 {
     assert(options->workloads < 16 && options->workloads != 0);
     assert(options->time_ms >= 1 && options->time_ms <= UINT64_C(60480000000));
+    assert(options->entry < 3);
     assert(options->inject >= -1 && options->inject < 2);
     assert(options->console.serial_baud > 0 && 115200 % options->console.serial_baud == 0);
     assert(options->console.serial_port > 0 && options->console.serial_port <= 0xfff8);
@@ -21,7 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const char *const workloads[] = { "nmi", "debug", "latency", "conform" };
     static const char *const checks[] = { "nmi.latch", "iret.nt" };
     static const char *const injects[] = { "stack", "lost-nmi" };
-    static const struct cmdline_names names = { workloads, 4, 3, injects, 2, checks, 2 };
+    static const char *const disciplines[] = { "shift", "none", "ret" };
+    static const struct cmdline_names names = { workloads, 4, 3, injects, 2,
+                                                checks, 2, disciplines, 3 };
     uint8_t *copy = exact_copy(data, size);
     struct options options;
     char error[512] = { 0 };

@@ -12,9 +12,11 @@
 static const char *const WORKLOADS[] = { "nmi", "debug", "latency", "conform" };
 static const char *const CHECKS[] = { "nmi.latch", "iret.nt" };
 static const char *const INJECTS[] = { "stack", "lost-nmi" };
+static const char *const DISCIPLINES[] = { "shift", "none", "ret" };
 static const struct cmdline_names NAMES = {
     .workloads = WORKLOADS, .workload_count = 4, .together = 3,
     .injects = INJECTS, .inject_count = 2, .checks = CHECKS, .check_count = 2,
+    .entries = DISCIPLINES, .entry_count = 3,
 };
 #define KEY_WORD(key, value, help) " " #key "="
 #define KEYS "the keys are" CMDLINE_OPTIONS(KEY_WORD)
@@ -62,6 +64,7 @@ static void assert_defaults(void)
     assert_int_equal(options.cpus, 0);
     assert_false(options.seed_given);
     assert_int_equal(options.inject, -1);
+    assert_int_equal(options.entry, 0);
     assert_true(options.console.serial);
     assert_int_equal(options.console.serial_port, 0x3f8);
     assert_int_equal(options.console.serial_baud, 115200);
@@ -290,6 +293,21 @@ static void test_inject(void **state)
     assert_int_equal(options.inject, -1);
 }
 
+static void test_entry(void **state)
+{
+    (void)state;
+    assert_good("entry=shift");
+    assert_int_equal(options.entry, 0);
+    assert_good("entry=ret");
+    assert_int_equal(options.entry, 2);
+    assert_error("entry=re",
+                 "'entry=re': no such discipline; the disciplines are shift none ret");
+    assert_error("entry=shift,ret",
+                 "'entry=shift,ret': no such discipline; the disciplines are shift none ret");
+    assert_error("entry=", "'entry=': no value; the name of an entry discipline");
+    assert_int_equal(options.entry, 0);
+}
+
 static void test_console(void **state)
 {
     static const struct {
@@ -473,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_cpus),
         cmocka_unit_test(test_seed),
         cmocka_unit_test(test_inject),
+        cmocka_unit_test(test_entry),
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_end_and_stop),

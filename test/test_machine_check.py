@@ -1,44 +1,16 @@
 # SPDX-License-Identifier: MIT
 """True machine checks and NMIs, which QEMU's monitor injects into a storm that is under way."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
-import time
 
 import iststorm_report
 import pytest
 from conftest import ROOT
+from monitor import Monitor
 
 BOUND_S = 60
-
-
-class Monitor:
-    """QEMU's QMP socket, as far as commands need it that have nothing to tell."""
-
-    def __init__(self, path):
-        end = time.monotonic() + BOUND_S
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(path)
-                break
-            except OSError:
-                self.socket.close()
-                assert time.monotonic() < end, "QEMU has no QMP socket"
-                time.sleep(0.05)
-        self.stream = self.socket.makefile("rw", encoding="utf-8")
-        self.stream.readline()
-        self.say("qmp_capabilities")
-
-    def say(self, command, **arguments):
-        json.dump({"execute": command, "arguments": arguments}, self.stream)
-        self.stream.write("\n")
-        self.stream.flush()
-        while "return" not in (answer := json.loads(self.stream.readline())):
-            assert "error" not in answer, answer
 
 
 def monitor_commands(path, commands):

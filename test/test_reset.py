@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A run that dies leaves word, which the next boot finds; a run with a verdict leaves none."""
 
+import re
+import struct
 import subprocess
+import sys
 import threading
 
 import iststorm_report
+import pytest
 from conftest import ROOT
+from monitor import Monitor
 from runs import Run, fault
 
 
@@ -44,6 +49,65 @@ def test_a_failure_clears_it_too(iso):
     lines = two_boots("time=300ms", "end=reboot", "inject=deep-stack", "run=nmi")
     report = iststorm_report.read_report(iststorm_report.last_boot(lines))
     assert report.verdict == "FAIL" and report.test("before").ok, report.reason
+
+
+def test_a_reset_by_hand_leaves_word(iso, tmp_path):
+    """In the middle of a run that is sound: there is no fault to tell, but that it was cut off."""
+    path = tmp_path / "qmp"
+    command = [sys.executable, ROOT / "tools" / "run", "--accel", "tcg", "--smp", "2",
+               "--qmp", path, "--allow-reboot", "--timeout", "120", "--log", tmp_path / "log",
+               "time=3s", "run=debug", "seed=5"]
+    pressed = False
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.DEVNULL) as process:
+        for line in process.stdout:
+            if line.startswith("ok 1 probe") and not pressed:
+                Monitor(path).say("system_reset")
+                pressed = True
+        assert process.wait(60) == 1 and pressed
+    report = iststorm_report.read_report(iststorm_report.last_boot(
+        (tmp_path / "log").read_text().split("\n")))
+    found, = report.of_type("before")
+    assert report.verdict == "FAIL" and found["seed"] == 5 and "reason" not in found
+    assert re.search(r"the run before this died without a verdict after \d+ ms", report.reason)
+    assert not report.test("before").ok
+    assert [test.name for test in report.tests if not test.ok] == ["before"]
+
+
+MAGIC = "addr=0x2800008,data=0x64726f777473616c,data-len=8"
+
+
+@pytest.mark.parametrize("words, said", [
+    ((MAGIC,), "damaged"),
+    ((MAGIC, "addr=0x2800000,data=0x1,data-len=8"), "damaged"),
+    (("addr=0x2800008,data=0x64726f777473616d,data-len=8",), None),
+])
+def test_a_record_that_cannot_be_believed_is_ignored(launch, words, said):
+    """Memory holds at boot what a dying machine, or chance, has left there."""
+    extra = tuple(word for one in words for word in ("-device", f"loader,{one}"))
+    result = launch(Run(f"garbled word {len(words)} {said}", "fault", extra=extra,
+                        words=("time=200ms", "run=debug")))
+    assert result.report.passed and not result.report.of_type("before"), result.explain()
+    assert ("a record that is damaged: ignored" in result.text) == bool(said)
+
+
+def record(layout, cpus):
+    """The first part of src/cpu/lastword.c's record, whole: its checksum is right."""
+    words = [0x64726f777473616c, layout, cpus, 77, 0, 0, 0]
+    total = 0xcbf29ce484222325
+    for word in words:
+        total = (total ^ word) * 0x100000001b3 % 2**64
+    return struct.pack("<8Q", total, *words)
+
+
+@pytest.mark.parametrize("layout, cpus, said", [
+    (1, 2, "a record of another build"), (1, 2**20, "a record that is damaged")])
+def test_a_record_of_another_build_is_ignored(launch, tmp_path, layout, cpus, said):
+    (tmp_path / "record").write_bytes(record(layout, cpus))
+    extra = ("-device", f"loader,file={tmp_path / 'record'},addr=0x2800000,force-raw=on")
+    result = launch(Run(f"word of {cpus} CPUs", "fault", extra=extra,
+                        words=("time=200ms", "run=debug")))
+    assert result.report.passed and f"{said}: ignored" in result.text, result.explain()
 
 
 def test_a_triple_fault_leaves_word_on_uefi(launch):

@@ -102,8 +102,15 @@ bool lastword_find(const struct boot_info *boot)
     const struct lastword_run *run = &record()->run;
 
     usable = is_memory(boot);
-    return usable && run->magic == LASTWORD_MAGIC && run->layout == sizeof(struct lastword) &&
-           is_whole(run, sizeof(*run)) && run->cpus <= MAX_CPUS;
+    if (!usable || run->magic != LASTWORD_MAGIC)
+        return false;
+    if (!is_whole(run, sizeof(*run)) || run->cpus > MAX_CPUS)
+        report_note("the run before this left a record that is damaged: ignored");
+    else if (run->layout != sizeof(struct lastword))
+        report_note("the run before this left a record of another build: ignored");
+    else
+        return true;
+    return false;
 }
 
 /* The newer slot that is whole, or NULL: that CPU never ticked. */

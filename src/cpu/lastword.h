@@ -16,8 +16,8 @@
 #define LASTWORD_BASE 0x2800000ull  /* 40 MiB */
 #define LASTWORD_END (LASTWORD_BASE + 0x100000)
 
-/* Whether the run before this one died; its record is kept until lastword_begin. On the BSP, before
- * pages_init, with the place mapped. */
+/* Whether the run before this one died; its record is kept until lastword_begin. One that cannot be
+ * believed is ignored, and said to be. On the BSP, before pages_init, with the place mapped. */
 bool lastword_find(const struct boot_info *boot);
 
 /* Reports what was found, as a fault of the check `before`. Thread context, before

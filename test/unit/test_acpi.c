@@ -136,6 +136,40 @@ static void test_xsdt_is_preferred(void **state)
     assert_int_equal(tables.count, 2);
 }
 
+/* Firmware of machines with much memory may put all of it there. */
+static void test_tables_above_4_gib(void **state)
+{
+    static const uint64_t high = UINT64_C(0x7fff00001003);
+    const uint64_t madt = high + 0x10001, dsdt = high + 0x20003;
+    static const char s5[] = "..\x08_S5_\x12\x06\x04\x0a\x05..";
+    struct acpi_fadt_facts facts;
+    const struct acpi_header *table;
+    uint8_t value;
+
+    (void)state;
+    start_table("XSDT");
+    put64(&b, high + 0x30001);
+    put64(&b, madt);
+    add_table(high);
+    add_simple("APIC", madt, 1);
+    start_table("DSDT");
+    put(&b, s5, sizeof s5 - 1);
+    add_table(dsdt);
+    start_table("FACP");
+    put_zeroes(&b, 276 - 36);
+    set64(&b, 140, dsdt);
+    add_table(high + 0x30001);
+    give_new(0, high);
+    assert_opens("XSDT");
+    assert_non_null(find("APIC"));
+    table = find("FACP");
+    assert_non_null(table);
+    acpi_read_fadt(table, &facts);
+    assert_true(facts.dsdt == dsdt);
+    assert_true(acpi_read_s5(&memory.physical, facts.dsdt, &value));
+    assert_int_equal(value, 5);
+}
+
 static void test_old_root_pointer(void **state)
 {
     (void)state;
@@ -454,6 +488,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_xsdt_is_preferred, begin, end),
+        cmocka_unit_test_setup_teardown(test_tables_above_4_gib, begin, end),
         cmocka_unit_test_setup_teardown(test_old_root_pointer, begin, end),
         cmocka_unit_test_setup_teardown(test_bad_xsdt_falls_back_to_rsdt, begin, end),
         cmocka_unit_test_setup_teardown(test_damaged_root_pointers, begin, end),

@@ -217,7 +217,8 @@ static void test_time(void **state)
     } good[] = {
         { "time=1ms", 1 }, { "time=30s", 30000 }, { "time=10m", 600000 }, { "time=2h", 7200000 },
         { "time=700d", UINT64_C(60480000000) }, { "time=60480000000ms", UINT64_C(60480000000) },
-        { "time=007s", 7000 },
+        { "time=007s", 7000 }, { "time=6w", UINT64_C(3628800000) },
+        { "time=100w", UINT64_C(60480000000) },
     };
 
     (void)state;
@@ -424,6 +425,21 @@ static void test_target(void **state)
                  "'target=me': not a target; mixed self neighbour random others");
 }
 
+static void test_corrected(void **state)
+{
+    (void)state;
+    assert_good("");
+    assert_int_equal(options.corrected_an_hour, 10);
+    assert_good("corrected=0");
+    assert_int_equal(options.corrected_an_hour, 0);
+    assert_good("corrected=1000000");
+    assert_int_equal(options.corrected_an_hour, 1000000);
+    assert_error("corrected=1000001",
+                 "'corrected=1000001': not a number of errors; a number, from 0 to 1000000");
+    assert_error("corrected=-1",
+                 "'corrected=-1': not a number of errors; a number, from 0 to 1000000");
+}
+
 static void test_passes(void **state)
 {
     (void)state;
@@ -496,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_end_and_stop),
         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_corrected),
         cmocka_unit_test(test_passes),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_small_error_buffers),

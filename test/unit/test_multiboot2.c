@@ -487,6 +487,10 @@ static void test_framebuffer_kinds(void **state)
     assert_int_equal(info.framebuffer.red_position, 16);
     assert_int_equal(info.framebuffer.green_position, 8);
     assert_int_equal(info.framebuffer.blue_size, 8);
+    framebuffer(UINT64_C(0x3800000000), 4096, 1024, 768, 32, 1, 6);     /* above 4 GiB */
+    assert_true(parse());
+    assert_int_equal(info.framebuffer.kind, CONSOLE_FRAMEBUFFER_RGB);
+    assert_true(info.framebuffer.address == UINT64_C(0x3800000000));
     framebuffer(0xb8000, 160, 80, 25, 16, 2, 0);
     assert_true(parse());
     assert_int_equal(info.framebuffer.kind, CONSOLE_FRAMEBUFFER_TEXT);

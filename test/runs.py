@@ -200,6 +200,7 @@ FAULTS = {
     "clock-back": fault("clock", cpu=1, event="clock"),
     "clock-behind": fault("clock", cpu=1, event="clock"),
     "triple-fault": fault("before", cpu=1),
+    "stuck-uart": fault("console", cpu=0, event="serial"),
     "late-ap": fault("bringup", cpu=1),
     "wrong-vector": fault("manual", cpu=0, stack="TASK", event="conform"),
 }
@@ -215,6 +216,7 @@ FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-sta
                "lost-irq": ("run=irq",), "no-eoi": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
                "corrected-flood": ("corrected=2",),
+               "stuck-uart": ("run=nmi", "console=serial:com1,serial:com2"),
                "wrong-vector": ("run=conform", "check=deliver.no-error-code")}
 # What the verdict's reason must name.
 FAULT_REASONS = {
@@ -231,7 +233,8 @@ FAULT_REASONS = {
 
 
 # What else its run needs. Which CPU ticked last is the host's doing, unless it counts instructions.
-FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)}}
+FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)},
+              "stuck-uart": {"extra": ("-serial", "null")}}
 
 
 # What else must hold.

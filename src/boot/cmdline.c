@@ -20,7 +20,6 @@ enum {
     COM2_PORT = 0x2f8,
     COM3_PORT = 0x3e8,
     COM4_PORT = 0x2e8,
-    UART_PORTS = 8,                 /* registers of a 16550 */
     UART_BASE_BAUD = 115200,
     UART_DIVISOR_MAX = 0xffff,
 };
@@ -281,7 +280,8 @@ static bool parse_entry(struct parse *p, struct span value)
     return true;
 }
 
-static bool parse_serial_port(struct span value, uint16_t *port)
+/* com1 to com4, or 0x and an I/O port. */
+static bool parse_io_port(struct span value, struct serial_place *place)
 {
     static const struct {
         const char *name;
@@ -289,54 +289,125 @@ static bool parse_serial_port(struct span value, uint16_t *port)
     } named[] = {
         { "com1", COM1_PORT }, { "com2", COM2_PORT }, { "com3", COM3_PORT }, { "com4", COM4_PORT },
     };
-    uint64_t number;
 
+    *place = (struct serial_place){ .stride = 1, .width = 1, .baud = UART_BASE_BAUD };
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
         if (span_is(value, named[i].name)) {
-            *port = named[i].port;
+            place->address = named[i].port;
             return true;
         }
     }
-    if (!take_hex_prefix(&value) || !whole_number(value, 16, 0x10000 - UART_PORTS, &number))
-        return false;
-    *port = (uint16_t)number;
-    return number != 0;
+    return take_hex_prefix(&value) &&
+           whole_number(value, 16, 0x10000 - SERIAL_REGISTERS, &place->address) &&
+           place->address != 0;
 }
 
-/* The divisor latch of a 16550 holds 16 bits, and divides 115,200 baud. */
+/* The address behind mmio:, mmio16: or mmio32:, whose number is the width of a register; the speed
+ * is the firmware's, who alone knows the UART's clock. */
+static bool parse_memory(unsigned width, struct span value, struct serial_place *place)
+{
+    *place = (struct serial_place){
+        .in_memory = true, .stride = (uint8_t)width, .width = (uint8_t)width,
+    };
+    return take_hex_prefix(&value) &&
+           whole_number(value, 16, (UINT64_C(1) << 52) - SERIAL_REGISTERS * sizeof(uint32_t),
+                        &place->address) &&
+           place->address != 0 && place->address % width == 0;
+}
+
+/* Takes a port off the front of `*rest`, which is behind "serial:". */
+static bool take_serial_place(struct span *rest, struct serial_place *place)
+{
+    static const struct {
+        const char *name;
+        unsigned width;
+    } memories[] = { { "mmio", 1 }, { "mmio16", 2 }, { "mmio32", 4 } };
+    struct span first = span_cut(rest, ':');
+
+    for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++)
+        if (span_is(first, memories[i].name))
+            return parse_memory(memories[i].width, span_cut(rest, ':'), place);
+    return parse_io_port(first, place);
+}
+
+/* The divisor latch of a 16550 holds 16 bits, and divides 115,200 baud. 0: as it is. */
 static bool parse_baud(struct span value, uint32_t *baud)
 {
     uint64_t number;
 
-    if (!whole_number(value, 10, UART_BASE_BAUD, &number) || number == 0 ||
-        UART_BASE_BAUD % number != 0 || UART_BASE_BAUD / number > UART_DIVISOR_MAX)
+    if (!whole_number(value, 10, UART_BASE_BAUD, &number) ||
+        (number != 0 && (UART_BASE_BAUD % number != 0 ||
+                         UART_BASE_BAUD / number > UART_DIVISOR_MAX)))
         return false;
     *baud = (uint32_t)number;
     return true;
 }
 
-/* serial[:PORT[:BAUD]] */
+static bool has_place(const struct console_choice *choice, const struct serial_place *place)
+{
+    for (unsigned i = 0; i < choice->serial_count; i++)
+        if (choice->serials[i].address == place->address &&
+            choice->serials[i].in_memory == place->in_memory)
+            return true;
+    return false;
+}
+
+/* COM1, and the port that firmware's own console is on, where a table names it. */
+static void choose_default_serial(struct console_choice *choice)
+{
+    choice->serials[choice->serial_count++] = (struct serial_place){
+        .address = COM1_PORT, .stride = 1, .width = 1, .baud = UART_BASE_BAUD,
+    };
+    choice->spcr = CONSOLE_SPCR_IF_THERE;
+}
+
+/* What stands behind "serial:", that is PORT[:BAUD]. */
 static bool parse_serial(struct parse *p, struct span value, struct console_choice *choice)
 {
-    bool has_port, has_baud;
-    struct span part = span_cut(&value, ':');
+    struct serial_place place = { 0 };
+    struct span rest = value;
+    bool spcr = span_is(span_cut(&rest, ':'), "spcr"), has_baud;
 
-    has_port = value.text != part.text + part.length;
-    part = span_cut(&value, ':');
-    has_baud = has_port && value.text != part.text + part.length;
-    if (has_port && !parse_serial_port(part, &choice->serial_port))
-        return fail_syntax(p, "not a serial port");
-    if (has_baud && !parse_baud(value, &choice->serial_baud))
-        return fail_syntax(p, "not a speed; BAUD divides 115200");
-    choice->serial = true;
+    if (!spcr) {
+        rest = value;
+        if (!take_serial_place(&rest, &place))
+            return fail_syntax(p, "not a serial port");
+    }
+    has_baud = rest.text[-1] == ':'; /* which was cut off */
+    if (has_baud && !parse_baud(rest, &place.baud))
+        return fail_syntax(p, "not a speed; BAUD divides 115200, or is 0: as it is");
+    if (spcr ? choice->spcr != CONSOLE_SPCR_NO : has_place(choice, &place))
+        return fail_syntax(p, "the same port twice");
+    if (spcr) {
+        choice->spcr = CONSOLE_SPCR_ASKED;
+        choice->spcr_baud = place.baud;
+    } else {
+        choice->serials[choice->serial_count++] = place;
+    }
+    return true;
+}
+
+static bool parse_one_console(struct parse *p, struct span one, struct console_choice *choice)
+{
+    struct span rest = one;
+    bool serial = span_is(span_cut(&rest, ':'), "serial");
+
+    if (serial && choice->serial_count == CONSOLE_SERIALS)
+        return fail_syntax(p, "too many serial ports");
+    if (span_is(one, "screen") && !choice->screen)
+        choice->screen = true;
+    else if (span_is(one, "serial") && choice->serial_count == 0 && choice->spcr == CONSOLE_SPCR_NO)
+        choose_default_serial(choice);
+    else if (serial && one.length > strlen("serial"))
+        return parse_serial(p, rest, choice);
+    else
+        return fail_syntax(p, "not a console, or the same one twice");
     return true;
 }
 
 static bool parse_console(struct parse *p, struct span value)
 {
-    struct console_choice choice = {
-        .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
-    };
+    struct console_choice choice = { 0 };
 
     if (span_is(value, "none")) {
         p->out->console = choice;
@@ -344,19 +415,9 @@ static bool parse_console(struct parse *p, struct span value)
     }
     if (value.text[value.length - 1] == ',')
         return fail_syntax(p, "a comma with no console after it");
-    while (value.length > 0) {
-        struct span one = span_cut(&value, ',');
-        struct span rest = one;
-        struct span kind = span_cut(&rest, ':');
-
-        if (span_is(one, "screen") && !choice.screen)
-            choice.screen = true;
-        else if (span_is(kind, "serial") && !choice.serial) {
-            if (!parse_serial(p, one, &choice))
-                return false;
-        } else
-            return fail_syntax(p, "not a console, or the same one twice");
-    }
+    while (value.length > 0)
+        if (!parse_one_console(p, span_cut(&value, ','), &choice))
+            return false;
     p->out->console = choice;
     return true;
 }
@@ -522,9 +583,9 @@ bool cmdline_parse(const char *text, size_t length, const struct cmdline_names *
         .passes = 1,
         .corrected_an_hour = DEFAULT_CORRECTED,
         .inject = -1,
-        .console = { .serial = true, .serial_port = COM1_PORT, .serial_baud = UART_BASE_BAUD,
-                     .screen = true },
+        .console.screen = true,
     };
+    choose_default_serial(&out->console);
     while (at < length) {
         if (is_separator(text[at])) {
             at++;

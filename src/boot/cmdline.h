@@ -31,9 +31,10 @@
            "the random seed, which the report prints, so that a run can be repeated") \
     OPTION(inject, "the name of a fault", \
            "plant this fault, which the checker must catch") \
-    OPTION(console, "none, or serial[:PORT[:BAUD]] or screen or both, comma separated; " \
-           "PORT: com1 com2 com3 com4 or 0xNNN", \
-           "where the report goes; serial:com1:115200,screen when not given") \
+    OPTION(console, "none, or screen and up to 4 serial[:PORT[:BAUD]], comma separated; PORT: " \
+           "com1 com2 com3 com4 0xNNN mmio:0xNNN mmio16:0xNNN mmio32:0xNNN spcr", \
+           "where the report goes; serial,screen when not given, and serial means COM1 at " \
+           "115200 baud and the port of ACPI's SPCR") \
     OPTION(end, "exit poweroff reboot halt", \
            "what to do after the verdict; exit under QEMU and halt elsewhere when not given") \
     OPTION(target, "mixed self neighbour random others", \

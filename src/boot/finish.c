@@ -43,8 +43,13 @@ _Noreturn void finish(uint8_t status)
         power_off();
     if (finish_how == END_REBOOT)
         reboot();
+    __asm__ volatile("cli");
+    while (console_unfinished()) { /* a serial port is stuck: its reader may come yet */
+        console_drain();
+        __builtin_ia32_pause();
+    }
     for (;;)
-        __asm__ volatile("cli; hlt");
+        __asm__ volatile("hlt");
 }
 
 _Noreturn void refuse(const char *fmt, ...)

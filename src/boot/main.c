@@ -34,6 +34,7 @@
 #include "smp/ioapic.h"
 #include "smp/ipi.h"
 #include "smp/madt.h"
+#include "smp/spcr.h"
 #include "smp/warp.h"
 #include "workloads/check.h"
 #include "workloads/runner.h"
@@ -56,6 +57,7 @@ static struct machine_topology topology;
 static const char *command_line;
 static const char *clock_source;
 static char error[1024];
+static char refusal[1024];          /* what is wrong with the command line, if anything is */
 static bool died_before;            /* the run before this one */
 
 /* Until paging_init, the boot page tables map the first 4 GiB. */
@@ -75,13 +77,20 @@ static uint64_t framebuffer_end(void)
     return boot.framebuffer.address + (uint64_t)boot.framebuffer.pitch * boot.framebuffer.height;
 }
 
-/* What the boot loader says, the command line, and the consoles: from here on everything can be
- * said. */
+/* The screen, and the serial ports that need no mapping: enough to refuse to run. */
+static void open_first_consoles(void)
+{
+    console_init(&options.console);
+    for (unsigned i = 0; i < options.console.serial_count; i++)
+        if (!options.console.serials[i].in_memory)
+            console_add_serial(&options.console.serials[i], NULL);
+}
+
+/* What the boot loader says, and the command line. A bad one is refused when all consoles are open
+ * that its good words ask for. */
 static void read_boot_information(uint32_t magic, const void *info)
 {
     static char from_qemu[BOOT_COMMAND_LINE_SIZE];
-    struct console_choice first_choice = {
-        .serial = true, .serial_port = 0x3f8, .serial_baud = 115200, .screen = true};
     struct cmdline_names names = {.injects = inject_names,
                                   .inject_count = INJECT_COUNT,
                                   .entries = entry_names,
@@ -96,8 +105,11 @@ static void read_boot_information(uint32_t magic, const void *info)
     if (framebuffer_end() <= FOUR_GIB)
         console_set_framebuffer(&boot.framebuffer, (volatile void *)boot.framebuffer.address);
     finish_how = in_qemu ? END_EXIT : END_HALT;
+    names.check_count = conform_names(&names.checks);
+    names.workloads = runner_names(&names.workload_count, &names.together);
     if (!parsed || length >= (long)sizeof(from_qemu)) {
-        console_init(&first_choice);
+        cmdline_parse("", 0, &names, &options, refusal, sizeof(refusal));
+        open_first_consoles();
         if (!parsed)
             refuse("%s", error);
         refuse("the command line from fw_cfg is %ld bytes long; %zu at most", length,
@@ -106,14 +118,11 @@ static void read_boot_information(uint32_t magic, const void *info)
     command_line = length >= 0 ? from_qemu : boot.command_line;
     if (length < 0)
         length = boot.command_line_length;
-    names.check_count = conform_names(&names.checks);
-    names.workloads = runner_names(&names.workload_count, &names.together);
-    parsed = cmdline_parse(command_line, length, &names, &options, error, sizeof(error));
-    console_init(&options.console);
-    finish_how = options.end != END_DEFAULT ? options.end : in_qemu ? END_EXIT : END_HALT;
-    if (!parsed)
-        refuse("%s", error);
+    cmdline_parse(command_line, length, &names, &options, refusal, sizeof(refusal));
+    open_first_consoles();
     entry_chosen = &entries[options.entry];
+    if (options.end != END_DEFAULT)
+        finish_how = options.end;
 }
 
 /* The boot page tables are gone, and with them the framebuffer's old address. */
@@ -176,17 +185,65 @@ static void find_the_ways_out(void)
     finish_registers.poweroff_value = PM1_SLEEP_ENABLE | s5 << PM1_SLEEP_TYPE_SHIFT;
 }
 
-static void read_firmware_tables(void)
+/* False: there are no ACPI tables, and `error` says why. */
+static bool find_firmware_tables(void)
 {
-    const struct acpi_header *table;
-
     if (boot.efi_system_table && !efi_read_tables(&paging_physical, boot.efi_system_table,
                                                   boot.efi_is_64, &efi, error, sizeof(error)))
         report_note("EFI: %s", error);
     smbios_read(&paging_physical, efi.smbios3, efi.smbios, &identity);
-    if (!acpi_open(&acpi, &paging_physical, &boot, &efi, error, sizeof(error)))
+    return acpi_open(&acpi, &paging_physical, &boot, &efi, error, sizeof(error));
+}
+
+static void add_serial(const struct serial_place *place)
+{
+    uint64_t length = (uint64_t)SERIAL_REGISTERS * place->stride;
+    bool reachable = (place->address + length - 1) >> cpu_features.physical_bits == 0;
+
+    console_add_serial(place, place->in_memory && reachable
+                                  ? paging_map_device(place->address, length)
+                                  : NULL);
+}
+
+/* The port that the firmware's own console is on: serial-over-LAN, on a server. */
+static void add_firmwares_serial(bool asked)
+{
+    const struct acpi_header *table = acpi_find(&acpi, "SPCR", error, sizeof(error));
+    struct serial_place place;
+
+    if (table && spcr_parse(table, &place, error, sizeof(error))) {
+        if (options.console.spcr_baud)
+            place.baud = options.console.spcr_baud;
+        report_note("console: SPCR names the serial port %s0x%lx", place.in_memory ? "mmio:" : "",
+                    place.address);
+        add_serial(&place);
+    } else if (asked || (table && error[0])) {
+        report_note("console: no serial port from SPCR: %s",
+                    error[0] ? error : "console redirection is off");
+    }
+}
+
+/* From here on everything can be said, and what was said before comes out. */
+static void open_consoles(bool acpi_is_there)
+{
+    for (unsigned i = 0; i < options.console.serial_count; i++)
+        if (options.console.serials[i].in_memory)
+            add_serial(&options.console.serials[i]);
+    if (acpi_is_there && options.console.spcr != CONSOLE_SPCR_NO)
+        add_firmwares_serial(options.console.spcr == CONSOLE_SPCR_ASKED);
+    if (inject_planted(INJECT_STUCK_UART))
+        console_plant_stuck();
+    console_start();
+    if (refusal[0])
+        refuse("%s", refusal);
+    if (!acpi_is_there)
         refuse("no ACPI: %s", error);
-    table = acpi_find(&acpi, "FACP", error, sizeof(error));
+}
+
+static void read_acpi_tables(void)
+{
+    const struct acpi_header *table = acpi_find(&acpi, "FACP", error, sizeof(error));
+
     if (table)
         acpi_read_fadt(table, &fadt);
     find_the_ways_out();
@@ -339,7 +396,8 @@ void main(uint32_t magic, const void *info)
 {
     read_boot_information(magic, info);
     take_over_cpu();
-    read_firmware_tables();
+    open_consoles(find_firmware_tables());
+    read_acpi_tables();
     set_up_cpus();
     if (!options.seed_given)
         options.seed = read_tsc();

@@ -96,10 +96,31 @@ uint64_t events_total(void)
     return total;
 }
 
+void fault_check_consoles(void)
+{
+    static unsigned said_ports;         /* a bit a port */
+    struct fault_place place = {cpu_index(), NO_STACK, 0, "serial"};
+    struct console_failure failure;
+    unsigned port = 0;
+
+    console_settle();
+    while (console_find_failure(&port, &failure)) {
+        if (said_ports & 1u << port)
+            continue;
+        said_ports |= 1u << port;
+        fault_report(CHECK_CONSOLE, &place,
+                     "serial port %s0x%lx took no bytes: %lu lines wait, %lu are lost there",
+                     failure.place.in_memory ? "mmio:" : "", failure.place.address,
+                     failure.waiting, failure.lost);
+    }
+}
+
 static _Noreturn void give_verdict(void)
 {
-    bool passed = fault_count() == 0;
+    bool passed;
 
+    fault_check_consoles();
+    passed = fault_count() == 0;
     report_verdict(&(struct report_verdict){
         .result = passed ? "PASS" : "FAIL",
         .reason = passed ? NULL : first_reason,

@@ -25,6 +25,7 @@
     C(BRINGUP, "bringup", "every enabled CPU comes up")                                            \
     C(LEAK, "leak", "all threads and pages come back")                                             \
     C(MANUAL, "manual", "the rules of the manual that run=conform tries hold")                     \
+    C(CONSOLE, "console", "no serial port is stuck, or has lost lines of the report")              \
     C(BEFORE, "before", "the run before this one came to a verdict")
 
 enum check {
@@ -56,6 +57,10 @@ void fault_report(enum check check, const struct fault_place *place, const char 
 
 uint64_t fault_count(void);
 uint64_t fault_count_of(enum check check);
+
+/* A fault for each serial port that takes no bytes any more, or has lost lines, once each: asked
+ * for before the tests are reported, and again before the verdict. */
+void fault_check_consoles(void);
 
 /* Ends the run where it stands, because nothing can be trusted to go on: stops the other CPUs,
  * empties the console, gives the verdict. The second CPU that comes here waits for the first. */

@@ -47,6 +47,7 @@
     I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by a second")               \
     I(CLOCK_BEHIND, "clock-behind", "a CPU's time-stamp counter is a second behind the others'")   \
     I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
+    I(STUCK_UART, "stuck-uart", "the last serial port's transmitter never empties")                \
     I(LATE_AP, "late-ap", "a processor is not sent its start-up IPIs")                             \
     I(WRONG_VECTOR, "wrong-vector", "run=conform sees another exception than the one that came")
 

@@ -12,7 +12,9 @@
  * header, which says "ready". Free space is all zero, so a header not yet written is 0.
  *
  * Draining. Whoever sets `owned` from 0 drains records in order up to the first that is not ready,
- * zeroes what it took, and moves `drained`.
+ * zeroes what it took, and moves `drained`. Each outlet (a serial port, the screen) has a place of
+ * its own in the ring, so none waits for another: a stuck port's lines stay in the ring until it
+ * moves again, and are passed over, and counted, only when they take up more than half of it.
  *
  * Why the memory ordering is right:
  *  1. Text before header. The header is stored with release, and loaded by the drainer with
@@ -28,8 +30,8 @@
  *  4. Ownership passes on with what it protects (the drain state, the devices): owned is taken
  *     with acquire and given up with release, as parts of the above.
  *
- * Seizing. The owner was stopped between any two instructions. What it was doing is in `drain`, in
- * memory: which record, which byte of it, and whether a byte was just then on its way to the port.
+ * Seizing. The owner was stopped between any two instructions. What it was doing is in the outlets,
+ * in memory: which record, which byte of it, and whether a byte was just then on its way.
  * In that last case nobody can know whether the byte went out; the line is ended and written again
  * whole, as a doubled or missing digit would be worse than a line that is obviously torn. A writer
  * stopped between reserve and commit leaves a header of 0; the next ready header behind it is
@@ -37,6 +39,8 @@
  * is ASCII and the mark has its top bit set.
  */
 #include "lib/console.h"
+
+#include <stdarg.h>
 
 #include "lib/font.h"
 #include "lib/format.h"
@@ -58,6 +62,8 @@
 #define FULL_TRIES 100000
 /* Lines after which the screen is redrawn though more wait: at serial speed about a second. */
 #define FLUSH_RECORDS 128
+/* What a stuck port may keep of the ring. */
+#define KEPT_BYTES (RING_BYTES / 2)
 
 _Static_assert(CONSOLE_LINE_MAX <= HEADER_LENGTH_MASK, "a length fits its field");
 _Static_assert(RING_BYTES % sizeof(uint64_t) == 0 && RECORD_MAX % sizeof(uint64_t) == 0,
@@ -67,27 +73,35 @@ static uint64_t ring[(RING_BYTES + RECORD_MAX) / sizeof(uint64_t)];
 static uint64_t reserved, drained; /* positions */
 static uint64_t dropped;           /* records that found the ring full */
 static uint32_t owned;             /* 1: somebody drains */
-static bool opened;                /* console_init is done: there is somewhere to drain to */
+static bool opened;                /* console_start was called: there is somewhere to drain to */
 static bool seized;                /* one CPU is left, and it drains in any context */
+static bool notes_ended;
 
 bool (*console_may_drain)(void);
 
-/* What the owner is doing; the one who seizes goes on from it. */
-static struct {
-    uint64_t cursor;   /* into the record at `drained`, for the serial port: see cursor_make */
-    uint64_t next;     /* when above `drained`: the record is out, and being freed up to here */
-    uint64_t cut;      /* records of stopped writers */
-    uint64_t told_dropped, told_cut;
-    bool on_screen;    /* the record's text is in the screen's grid */
+/* A serial port, and what the owner is doing there; the one who seizes goes on from it. */
+struct outlet {
+    struct serial serial;
+    uint64_t start;  /* of the record that it is at: a position */
+    uint64_t next;   /* when above `start`: that record is out, and it is to go on here */
+    uint64_t cursor; /* into the record: see cursor_set */
+    uint64_t lost;   /* records that were passed over */
+    uint64_t told_lost;
+    bool torn;       /* the line that was begun last will not be ended */
     bool told_stuck;
-} drain;
+};
+static struct outlet outlets[CONSOLE_SERIALS];
+static unsigned outlet_count;
 
 static struct {
-    bool serial_used, screen_wanted;
-    struct serial serial;
+    bool wanted;
     const struct console_framebuffer *framebuffer;
-    volatile void *framebuffer_memory;
-} devices;
+    volatile void *memory;
+    uint64_t start;  /* as an outlet's */
+    unsigned unseen; /* records that are in the screen's grid and not drawn yet */
+} screen;
+
+static uint64_t cut, told_cut, told_dropped; /* records of stopped writers; what notes have said */
 
 static uint64_t *word_at(uint64_t position)
 {
@@ -204,15 +218,20 @@ bool console_write(const char *text, size_t length)
     return true;
 }
 
-/* The owner */
+/* Notes: lines of the console's own */
 
-/* A line of the console's own. False: no room now; it is tried again after the next record. */
-static bool note(const char *fmt, uint64_t value)
+/* False: no room now; it is tried again after the next record. */
+__attribute__((format(printf, 1, 2)))
+static bool note(const char *fmt, ...)
 {
     struct console_record record;
     char text[NOTE_MAX];
-    size_t length = format(text, sizeof(text), fmt, value); /* all are shorter than NOTE_MAX */
+    va_list args;
+    size_t length;
 
+    va_start(args, fmt);
+    length = format_v(text, sizeof(text), fmt, args); /* all are shorter than NOTE_MAX */
+    va_end(args);
     if (!try_reserve(&record, length))
         return false;
     memcpy(record.text, text, length);
@@ -220,22 +239,48 @@ static bool note(const char *fmt, uint64_t value)
     return true;
 }
 
-static void note_losses(void)
+#define PORT_FORMAT "# console: serial port %s0x%lx"
+#define PORT_ARGUMENTS(place) (place)->in_memory ? "mmio:" : "", (place)->address
+
+static void note_outlet(struct outlet *o)
+{
+    const struct serial_place *place = &o->serial.place;
+
+    if (o->serial.stuck && !o->told_stuck)
+        o->told_stuck = note(PORT_FORMAT " takes no bytes\n", PORT_ARGUMENTS(place));
+    if (o->serial.stuck || !o->told_stuck)
+        return;
+    if (o->lost == o->told_lost)
+        o->told_stuck = !note(PORT_FORMAT " moves again\n", PORT_ARGUMENTS(place));
+    else if (note(PORT_FORMAT " moves again, %lu lines are lost there\n", PORT_ARGUMENTS(place),
+                  o->lost - o->told_lost)) {
+        o->told_stuck = false;
+        o->told_lost = o->lost;
+    }
+}
+
+static void note_all(void)
 {
     uint64_t lost = __atomic_load_n(&dropped, __ATOMIC_RELAXED);
 
-    if (lost != drain.told_dropped &&
-        note("# console: %lu lines lost, the ring was full\n", lost - drain.told_dropped))
-        drain.told_dropped = lost;
-    if (drain.cut != drain.told_cut &&
-        note("# console: %lu lines cut off, their CPUs stopped\n", drain.cut - drain.told_cut))
-        drain.told_cut = drain.cut;
-    if (devices.serial.stuck != drain.told_stuck &&
-        note(devices.serial.stuck ? "# console: serial port 0x%lx is stuck, lines are lost there\n"
-                                  : "# console: serial port 0x%lx moves again, lines were lost\n",
-             devices.serial.port))
-        drain.told_stuck = devices.serial.stuck;
+    if (__atomic_load_n(&notes_ended, __ATOMIC_RELAXED))
+        return;
+    if (lost != told_dropped &&
+        note("# console: %lu lines lost, the ring was full\n", lost - told_dropped))
+        told_dropped = lost;
+    if (cut != told_cut &&
+        note("# console: %lu lines cut off, their CPUs stopped\n", cut - told_cut))
+        told_cut = cut;
+    for (unsigned i = 0; i < outlet_count; i++)
+        note_outlet(&outlets[i]);
 }
+
+void console_end_notes(void)
+{
+    __atomic_store_n(&notes_ended, true, __ATOMIC_RELAXED);
+}
+
+/* A serial port */
 
 /*
  * The cursor is one word, so that it is never half changed: the place in the text, whether the
@@ -245,94 +290,162 @@ static void note_losses(void)
 #define CURSOR_RETURNED 2u
 #define CURSOR_PLACE 4u
 
-static void cursor_set(uint64_t cursor)
+static void cursor_set(struct outlet *o, uint64_t cursor)
 {
-    __atomic_store_n(&drain.cursor, cursor, __ATOMIC_RELAXED);
+    __atomic_store_n(&o->cursor, cursor, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* it is read after a stop on this very CPU */
 }
 
-/* One byte to the port, the cursor telling at every moment whether it is out. */
-static bool send(char byte, uint64_t after)
+/* Goes on at `next`. Can be stopped anywhere and done again. */
+static void go_on(struct outlet *o)
 {
-    if (!serial_wait(&devices.serial))
-        return false;
-    cursor_set(drain.cursor | CURSOR_BUSY);
-    serial_send(&devices.serial, (uint8_t)byte);
-    cursor_set(after);
+    cursor_set(o, 0);
+    __atomic_store_n(&o->start, o->next, __ATOMIC_RELAXED);
+}
+
+static void go_on_at(struct outlet *o, uint64_t next)
+{
+    __atomic_store_n(&o->next, next, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    go_on(o);
+}
+
+/* One byte to the port, the cursor telling at every moment whether it is out. */
+static void send(struct outlet *o, char byte, uint64_t after)
+{
+    cursor_set(o, o->cursor | CURSOR_BUSY);
+    serial_send(&o->serial, (uint8_t)byte);
+    cursor_set(o, after);
+}
+
+static void send_next(struct outlet *o, const char *text)
+{
+    uint64_t place = o->cursor / CURSOR_PLACE;
+
+    if (text[place] == '\n' && !(o->cursor & CURSOR_RETURNED))
+        send(o, '\r', place * CURSOR_PLACE | CURSOR_RETURNED);
+    else if (text[place] != '\0')
+        send(o, text[place], (place + 1) * CURSOR_PLACE);
+    else
+        cursor_set(o, (place + 1) * CURSOR_PLACE);
+}
+
+/* The next ready record behind what a stopped writer left at `position`, or the end. */
+static uint64_t next_ready(uint64_t position, uint64_t end)
+{
+    size_t length;
+
+    do
+        position += sizeof(uint64_t);
+    while (position < end && !header_read(position, &length));
+    return position;
+}
+
+/* What a stopped writer left never gets ready; the screen, which is never stuck, is past it. */
+static void skip_unready(struct outlet *o)
+{
+    size_t length;
+
+    if (o->start < screen.start && !header_read(o->start, &length))
+        go_on_at(o, next_ready(o->start, screen.start));
+}
+
+/* Ends a line that is not whole. False: the port is stuck. */
+static bool end_torn_line(struct outlet *o)
+{
+    for (const char *end = "\r\n"; *end; end++) {
+        if (!serial_wait(&o->serial))
+            return false;
+        serial_send(&o->serial, (uint8_t)*end);
+    }
+    o->torn = false;
     return true;
 }
 
-static void write_serial(const char *text, size_t length)
+/*
+ * As much of the next record as the port's FIFO takes, so that ports take turns and each fills
+ * while the others empty. False: nothing to do, or the port is stuck.
+ */
+static bool write_some(struct outlet *o)
 {
-    if (!devices.serial_used)
-        return;
-    if (drain.cursor == 0 && devices.serial.stuck && !serial_revive(&devices.serial))
-        return;
-    for (;;) {
-        uint64_t place = drain.cursor / CURSOR_PLACE;
-        uint64_t after = (place + 1) * CURSOR_PLACE;
-        bool sent = true;
+    const char *text;
+    size_t length;
 
-        if (place >= length)
-            return;
-        if (text[place] == '\n' && !(drain.cursor & CURSOR_RETURNED))
-            sent = send('\r', place * CURSOR_PLACE | CURSOR_RETURNED);
-        else if (text[place] != '\0')
-            sent = send(text[place], after);
-        else
-            cursor_set(after);
-        if (!sent)
-            return;
-    }
+    skip_unready(o);
+    text = text_at(o->start);
+    if (!header_read(o->start, &length) || (o->serial.stuck && !serial_revive(&o->serial)) ||
+        !serial_wait(&o->serial) || (o->torn && !end_torn_line(o)))
+        return false;
+    while (o->cursor / CURSOR_PLACE < length && o->serial.room > 0)
+        send_next(o, text);
+    if (o->cursor / CURSOR_PLACE >= length)
+        go_on_at(o, o->start + record_bytes(length));
+    return true;
 }
 
-/* Frees [drained, drain.next). Can be stopped anywhere and done again. */
+/* A stuck port keeps what it has not written, but not so much that others find the ring full. */
+static void pass_over(struct outlet *o)
+{
+    uint64_t used = __atomic_load_n(&reserved, __ATOMIC_ACQUIRE) - o->start;
+    size_t length;
+
+    if (!o->serial.stuck || used <= KEPT_BYTES || !header_read(o->start, &length))
+        return;
+    o->torn |= o->cursor != 0;
+    o->lost++;
+    go_on_at(o, o->start + record_bytes(length));
+}
+
+/* The owner */
+
+static bool screen_some(void)
+{
+    size_t length;
+
+    if (!header_read(screen.start, &length))
+        return false;
+    screen_write(text_at(screen.start), length);
+    __atomic_store_n(&screen.start, screen.start + record_bytes(length), __ATOMIC_RELAXED);
+    if (++screen.unseen >= FLUSH_RECORDS) {
+        screen_flush();
+        screen.unseen = 0;
+    }
+    return true;
+}
+
+/* Frees what every outlet is past. Can be stopped anywhere and done again. */
 static void release(void)
 {
-    size_t start = drained % RING_BYTES, bytes = drain.next - drained;
-    size_t straight = sizeof(ring) - start;
+    uint64_t end = screen.start;
+    size_t start = drained % RING_BYTES, bytes, straight = sizeof(ring) - start;
 
+    for (unsigned i = 0; i < outlet_count; i++)
+        if (outlets[i].start < end)
+            end = outlets[i].start;
+    bytes = end - drained;
     memset((char *)ring + start, 0, bytes < straight ? bytes : straight);
     if (start + bytes > RING_BYTES)
         memset(ring, 0, start + bytes - RING_BYTES);
-    drain.on_screen = false;
-    cursor_set(0);
-    __atomic_store_n(&drained, drain.next, __ATOMIC_RELEASE);
-}
-
-static void release_until(uint64_t next)
-{
-    drain.next = next;
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    release();
-}
-
-static void write_record(size_t length)
-{
-    const char *text = text_at(drained);
-
-    if (!drain.on_screen) {
-        screen_write(text, length);
-        drain.on_screen = true;
-    }
-    write_serial(text, length);
-    release_until(drained + record_bytes(length));
+    __atomic_store_n(&drained, end, __ATOMIC_RELEASE);
 }
 
 /* Writes what is ready, in order; at most what one ring holds, so that nobody is kept for ever. */
 static void drain_ready(void)
 {
     uint64_t end = drained + RING_BYTES;
-    unsigned count = 0;
-    size_t length;
+    bool moved = true;
 
-    while (drained < end && header_read(drained, &length)) {
-        write_record(length);
-        note_losses();
-        if (++count % FLUSH_RECORDS == 0)
-            screen_flush();
+    while (moved && drained < end) {
+        moved = screen_some();
+        for (unsigned i = 0; i < outlet_count; i++) {
+            moved |= write_some(&outlets[i]);
+            pass_over(&outlets[i]);
+        }
+        release();
+        note_all();
     }
     screen_flush();
+    screen.unseen = 0;
 }
 
 void console_drain(void)
@@ -344,65 +457,99 @@ void console_drain(void)
             return;
         drain_ready();
         __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
-    } while (header_read(__atomic_load_n(&drained, __ATOMIC_SEQ_CST), &length));
+    } while (header_read(__atomic_load_n(&screen.start, __ATOMIC_SEQ_CST), &length));
 }
+
+void console_settle(void)
+{
+    if (!may_drain() || __atomic_exchange_n(&owned, 1, __ATOMIC_SEQ_CST) != 0)
+        return;
+    for (unsigned i = 0; i < outlet_count; i++)
+        serial_forgive(&outlets[i].serial);
+    drain_ready();
+    __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
+}
+
+/* What is lost and what is left */
 
 uint64_t console_dropped(void)
 {
-    return __atomic_load_n(&dropped, __ATOMIC_RELAXED) +
-           __atomic_load_n(&drain.cut, __ATOMIC_RELAXED);
+    uint64_t total = __atomic_load_n(&dropped, __ATOMIC_RELAXED) +
+                     __atomic_load_n(&cut, __ATOMIC_RELAXED);
+
+    for (unsigned i = 0; i < outlet_count; i++)
+        total += __atomic_load_n(&outlets[i].lost, __ATOMIC_RELAXED);
+    return total;
+}
+
+static uint64_t records_from(uint64_t position)
+{
+    uint64_t count = 0;
+    size_t length;
+
+    for (; header_read(position, &length); position += record_bytes(length))
+        count++;
+    return count;
+}
+
+bool console_find_failure(unsigned *index, struct console_failure *failure)
+{
+    while (*index < outlet_count) {
+        const struct outlet *o = &outlets[(*index)++];
+
+        if (!o->serial.stuck && o->lost == 0)
+            continue;
+        *failure = (struct console_failure){
+            .place = o->serial.place,
+            .waiting = records_from(o->start),
+            .lost = o->lost,
+        };
+        return true;
+    }
+    return false;
+}
+
+bool console_unfinished(void)
+{
+    return drained != __atomic_load_n(&reserved, __ATOMIC_ACQUIRE);
 }
 
 /* Seizing */
 
 /* The stopped owner's byte may be out or not: end that line, and begin it again. */
-static void restart_line(void)
+static void restart_line(struct outlet *o)
 {
-    const char *text = text_at(drained);
-    uint64_t place = drain.cursor / CURSOR_PLACE;
+    const char *text = text_at(o->start);
+    uint64_t place = o->cursor / CURSOR_PLACE;
 
     while (place > 0 && text[place - 1] != '\n')
         place--;
-    cursor_set(place * CURSOR_PLACE);
-    if (serial_wait(&devices.serial))
-        serial_send(&devices.serial, '\r');
-    if (serial_wait(&devices.serial))
-        serial_send(&devices.serial, '\n');
+    cursor_set(o, place * CURSOR_PLACE);
+    o->torn = true;
 }
 
-/* Passes over what a stopped writer left at `drained`, up to the next ready record or the end. */
-static void skip_unready(uint64_t end)
+static void take_over(struct outlet *o)
 {
-    uint64_t next = drained + sizeof(uint64_t);
-    size_t length;
-
-    while (next < end && !header_read(next, &length))
-        next += sizeof(uint64_t);
-    drain.cut++;
-    release_until(next);
+    if (o->next > o->start)
+        go_on(o);
+    if (o->cursor & CURSOR_BUSY)
+        restart_line(o);
+    serial_forgive(&o->serial);
 }
 
 void console_seize(void)
 {
     uint64_t end = __atomic_load_n(&reserved, __ATOMIC_ACQUIRE);
-    size_t length;
 
-    if (!opened)
-        return;
+    __atomic_store_n(&opened, true, __ATOMIC_RELEASE);
     __atomic_store_n(&seized, true, __ATOMIC_RELAXED);
     __atomic_store_n(&owned, 1, __ATOMIC_SEQ_CST);
-    if (drain.next > drained)
-        release();
-    if (drain.cursor & CURSOR_BUSY)
-        restart_line();
-    while (drained < end) {
-        if (header_read(drained, &length))
-            write_record(length);
-        else
-            skip_unready(end);
+    for (unsigned i = 0; i < outlet_count; i++)
+        take_over(&outlets[i]);
+    for (drain_ready(); screen.start < end; drain_ready()) {
+        screen.start = next_ready(screen.start, end);
+        cut++;
     }
-    note_losses();
-    drain_ready();
     __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -412,31 +559,63 @@ static void open_screen(void)
 {
     struct screen_font font = {0};
 
-    if (!devices.screen_wanted || !devices.framebuffer)
+    if (!screen.wanted || !screen.framebuffer)
         return;
     if (!screen_font_parse(font_start, (size_t)(font_end - font_start), &font) &&
-        devices.framebuffer->kind != CONSOLE_FRAMEBUFFER_TEXT)
+        screen.framebuffer->kind != CONSOLE_FRAMEBUFFER_TEXT)
         return;
-    screen_open(devices.framebuffer, devices.framebuffer_memory, &font);
+    screen_open(screen.framebuffer, screen.memory, &font);
 }
 
 void console_set_framebuffer(const struct console_framebuffer *fb, volatile void *mapped)
 {
-    devices.framebuffer = fb;
-    devices.framebuffer_memory = mapped;
+    screen.framebuffer = fb;
+    screen.memory = mapped;
     open_screen();
 }
 
 void console_init(const struct console_choice *choice)
 {
-    bool found = choice->serial &&
-                 serial_open(&devices.serial, choice->serial_port, choice->serial_baud);
-
-    devices.serial_used = found;
-    devices.screen_wanted = choice->screen;
+    screen.wanted = choice->screen;
     open_screen();
-    if (choice->serial && !found)
-        note("# console: no serial port at 0x%lx\n", choice->serial_port);
+}
+
+/* The outlet of the port at that place, or a new one; NULL: there are as many as there can be. */
+static struct outlet *outlet_for(const struct serial_place *place)
+{
+    for (unsigned i = 0; i < outlet_count; i++) {
+        const struct serial_place *other = &outlets[i].serial.place;
+
+        if (other->in_memory == place->in_memory && other->address == place->address)
+            return &outlets[i];
+    }
+    return outlet_count < CONSOLE_SERIALS ? &outlets[outlet_count] : NULL;
+}
+
+void console_add_serial(const struct serial_place *place, volatile void *mapped)
+{
+    struct outlet *o = outlet_for(place);
+
+    if (!o) {
+        note(PORT_FORMAT " is one more than there can be\n", PORT_ARGUMENTS(place));
+        return;
+    }
+    if ((place->in_memory && !mapped) || !serial_open(&o->serial, place, mapped)) {
+        note("# console: no serial port at %s0x%lx\n", PORT_ARGUMENTS(place));
+        return;
+    }
+    if (o == &outlets[outlet_count])
+        outlet_count++;
+}
+
+void console_plant_stuck(void)
+{
+    if (outlet_count > 0)
+        outlets[outlet_count - 1].serial.planted = true;
+}
+
+void console_start(void)
+{
     __atomic_store_n(&opened, true, __ATOMIC_RELEASE);
     console_drain();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The console: whole lines, from any CPU in any context, in one order, to a serial port and a
+ * The console: whole lines, from any CPU in any context, in one order, to serial ports and a
  * screen. No call waits for another CPU without a bound, and none spins on a lock.
  *
  * Lines are queued in a ring and written out by whoever finds the consoles free and may; a caller
@@ -14,12 +14,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/serial.h"
+
 #define CONSOLE_LINE_MAX 4096 /* bytes of one record, its newlines included */
 
+#define CONSOLE_SERIALS 4 /* serial ports at once */
+
+enum console_spcr {
+    CONSOLE_SPCR_NO,
+    CONSOLE_SPCR_IF_THERE,
+    CONSOLE_SPCR_ASKED, /* it is said when there is none */
+};
+
 struct console_choice {
-    bool serial;
-    uint16_t serial_port; /* I/O port of the UART's first register */
-    uint32_t serial_baud;
+    struct serial_place serials[CONSOLE_SERIALS];
+    unsigned serial_count;
+    enum console_spcr spcr; /* the port that firmware's own console is on */
+    uint32_t spcr_baud;     /* 0: as the table says */
     bool screen;
 };
 
@@ -41,10 +52,23 @@ struct console_framebuffer {
 };
 
 /*
- * Opens what is chosen and writes out what was queued before. Once, on one CPU, in thread
- * context. An absent serial port is said on what else there is.
+ * Opens the chosen screen. Once, on one CPU, in thread context, before all that follows. What is
+ * queued waits for console_start, or for console_seize.
  */
 void console_init(const struct console_choice *choice);
+
+/*
+ * Opens a serial port; one that is open already is opened anew, with the speed of `place`.
+ * Registers in memory are mapped at `mapped`, uncached; a port without `mapped` counts as absent.
+ * An absent port is said on what else there is. Before console_start.
+ */
+void console_add_serial(const struct serial_place *place, volatile void *mapped);
+
+/* From here on what is queued, and was queued before, is written out. */
+void console_start(void);
+
+/* A fault on purpose: the serial port that was added last takes no byte. */
+void console_plant_stuck(void);
 
 /*
  * Gives the screen its memory: mapped points at fb->address. Without this call, or with a kind or
@@ -91,7 +115,27 @@ void console_drain(void);
  */
 void console_seize(void);
 
-/* Records lost because the ring was full, and records cut off by a CPU that stopped. */
+/*
+ * Records lost because the ring was full, because a CPU stopped in the middle of them, or on a
+ * serial port that took no byte for so long that the ring could not keep them for it.
+ */
 uint64_t console_dropped(void);
+
+/* Writes out what is queued, giving each stuck port a last chance. Thread context. */
+void console_settle(void);
+
+struct console_failure {
+    struct serial_place place;
+    uint64_t waiting, lost; /* records */
+};
+
+/* The first serial port from *index on that is stuck or has lost records; *index moves past it. */
+bool console_find_failure(unsigned *index, struct console_failure *failure);
+
+/* The next record is to be the report's last: the console says nothing more of its own. */
+void console_end_notes(void);
+
+/* Whether a serial port still has records to come: it was stuck, and may move again. */
+bool console_unfinished(void);
 
 #endif

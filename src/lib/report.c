@@ -297,6 +297,7 @@ void report_note(const char *fmt, ...)
 
 void report_verdict_line(const char *word, const char *reason)
 {
+    console_end_notes();
     if (reason && *reason != '\0')
         say(&(struct message){LIST("iststorm: ", word, ": "), LIST("\n"), "%s"}, reason);
     else

@@ -7,6 +7,7 @@
  */
 #include "lib/serial.h"
 
+#include "lib/mmio.h"
 #include "lib/port.h"
 
 enum {
@@ -40,30 +41,50 @@ enum {
 #define FIFO_BYTES 16
 
 /*
- * The FIFO of 16 empties in 1.4 ms at the top speed. A port read takes 0.1 to 1 us where there
+ * The FIFO of 16 empties in 1.4 ms at the top speed. A register read takes 0.1 to 1 us where there
  * is a UART, so this many are 70 to 700 times that, and the bound grows as the speed falls.
  */
-#define READS_BOUND 10000000
-/* A port that moves and sticks again and again would cost a wait each time: so often, no more. */
-#define STUCK_TIMES_MAX 8
+#define READS_BOUND 1000000
+/* So often as many for the last chance, when nothing else is kept waiting. */
+#define LAST_CHANCE 10
+
+static uint8_t get(const struct serial *serial, unsigned reg)
+{
+    const struct serial_place *place = &serial->place;
+
+    if (place->in_memory)
+        return (uint8_t)mmio_in((volatile char *)serial->mapped + reg * place->stride,
+                                place->width);
+    return port_in8((uint16_t)(place->address + reg * place->stride));
+}
+
+static void set(const struct serial *serial, unsigned reg, uint8_t value)
+{
+    const struct serial_place *place = &serial->place;
+
+    if (place->in_memory)
+        mmio_out((volatile char *)serial->mapped + reg * place->stride, place->width, value);
+    else
+        port_out8((uint16_t)(place->address + reg * place->stride), value);
+}
 
 /*
  * The scratch register keeps what is written; in loopback the modem outputs come back as modem
  * inputs, RTS as CTS and OUT2 as DCD, at once (8.5). No empty port does both.
  */
-static bool uart_answers(uint16_t port)
+static bool uart_answers(const struct serial *serial)
 {
     uint8_t states;
 
-    port_out8(port + UART_SCR, 0xa5);
-    if (port_in8(port + UART_SCR) != 0xa5)
+    set(serial, UART_SCR, 0xa5);
+    if (get(serial, UART_SCR) != 0xa5)
         return false;
-    port_out8(port + UART_SCR, 0x5a);
-    if (port_in8(port + UART_SCR) != 0x5a)
+    set(serial, UART_SCR, 0x5a);
+    if (get(serial, UART_SCR) != 0x5a)
         return false;
-    port_out8(port + UART_MCR, MCR_LOOP | MCR_OUT2 | MCR_RTS);
-    states = port_in8(port + UART_MSR) & MSR_STATES;
-    port_out8(port + UART_MCR, MCR_DTR_RTS);
+    set(serial, UART_MCR, MCR_LOOP | MCR_OUT2 | MCR_RTS);
+    states = get(serial, UART_MSR) & MSR_STATES;
+    set(serial, UART_MCR, MCR_DTR_RTS);
     return states == (MSR_DCD | MSR_CTS);
 }
 
@@ -71,45 +92,62 @@ static uint32_t divisor_of(uint32_t baud)
 {
     uint32_t divisor;
 
-    if (baud == 0 || baud > UART_BAUD_MAX)
+    if (baud > UART_BAUD_MAX)
         return 1;
     divisor = UART_BAUD_MAX / baud;
     return divisor > UART_DIVISOR_MAX ? UART_DIVISOR_MAX : divisor;
 }
 
-static void uart_program(struct serial *serial, uint32_t divisor)
+/* Sets the divisor where a speed is asked for, and says which one it is now. */
+static uint32_t program_speed(const struct serial *serial)
 {
-    uint16_t port = serial->port;
+    uint32_t divisor;
 
-    port_out8(port + UART_IER, 0);
-    port_out8(port + UART_LCR, LCR_DLAB | LCR_8N1);
-    port_out8(port + UART_THR, divisor & 0xff);
-    port_out8(port + UART_IER, divisor >> 8);
-    port_out8(port + UART_LCR, LCR_8N1);
-    port_out8(port + UART_FCR, FCR_ENABLE | FCR_CLEAR_BOTH);
-    port_out8(port + UART_MCR, MCR_DTR_RTS);
+    set(serial, UART_LCR, LCR_DLAB | LCR_8N1);
+    if (serial->place.baud == 0) {
+        divisor = get(serial, UART_THR) | (uint32_t)get(serial, UART_IER) << 8;
+    } else {
+        divisor = divisor_of(serial->place.baud);
+        set(serial, UART_THR, divisor & 0xff);
+        set(serial, UART_IER, (uint8_t)(divisor >> 8));
+    }
+    set(serial, UART_LCR, LCR_8N1);
+    return divisor > 0 ? divisor : 1;
+}
+
+static void program_fifo(struct serial *serial)
+{
+    set(serial, UART_FCR, FCR_ENABLE | FCR_CLEAR_BOTH);
     /* The first 16550 reported a FIFO that did not work with one bit alone: it gets 1 byte. */
-    if ((port_in8(port + UART_IIR) & IIR_FIFO_MASK) == IIR_FIFO_MASK)
+    if ((get(serial, UART_IIR) & IIR_FIFO_MASK) == IIR_FIFO_MASK)
         serial->fifo_bytes = FIFO_BYTES;
     else
         serial->fifo_bytes = 1;
 }
 
-bool serial_open(struct serial *serial, uint16_t port, uint32_t baud)
+bool serial_open(struct serial *serial, const struct serial_place *place, volatile void *mapped)
 {
-    uint32_t divisor = divisor_of(baud);
-
-    *serial = (struct serial){.port = port};
-    if (!uart_answers(port))
+    *serial = (struct serial){.place = *place, .mapped = mapped};
+    if (!uart_answers(serial))
         return false;
-    serial->reads_bound = divisor > UINT32_MAX / READS_BOUND ? UINT32_MAX : divisor * READS_BOUND;
-    uart_program(serial, divisor);
+    set(serial, UART_IER, 0);
+    serial->patience = (uint64_t)READS_BOUND * program_speed(serial);
+    program_fifo(serial);
+    set(serial, UART_MCR, MCR_DTR_RTS);
     return true;
 }
 
 static bool holding_empty(const struct serial *serial)
 {
-    return (port_in8(serial->port + UART_LSR) & LSR_THRE) != 0;
+    return !serial->planted && (get(serial, UART_LSR) & LSR_THRE) != 0;
+}
+
+/* A wait in vain halves the next one: a port that moves now and then holds up nobody for long. */
+static bool wait_in_vain(struct serial *serial)
+{
+    serial->stuck = true;
+    serial->patience /= 2;
+    return false;
 }
 
 bool serial_wait(struct serial *serial)
@@ -118,28 +156,37 @@ bool serial_wait(struct serial *serial)
         return false;
     if (serial->room > 0)
         return true;
-    for (uint32_t i = 0; i < serial->reads_bound; i++) {
+    for (uint64_t reads = 0; reads <= serial->patience; reads++) {
         if (holding_empty(serial)) {
             serial->room = serial->fifo_bytes;
             return true;
         }
+        __builtin_ia32_pause();
     }
-    serial->stuck = true;
-    serial->stuck_times++;
-    return false;
+    return wait_in_vain(serial);
 }
 
 void serial_send(struct serial *serial, uint8_t byte)
 {
     /* First: a sender stopped here and seized from leaves room too small by one, never too big. */
     serial->room--;
-    port_out8(serial->port + UART_THR, byte);
+    set(serial, UART_THR, byte);
 }
 
 bool serial_revive(struct serial *serial)
 {
-    if (serial->stuck_times > STUCK_TIMES_MAX || !holding_empty(serial))
+    if (!holding_empty(serial))
         return false;
     serial->stuck = false;
     return true;
+}
+
+void serial_forgive(struct serial *serial)
+{
+    if (serial->forgiven)
+        return;
+    serial->forgiven = true;
+    serial->stuck = false;
+    if (serial->patience < READS_BOUND * LAST_CHANCE)
+        serial->patience = READS_BOUND * LAST_CHANCE;
 }

@@ -3,7 +3,7 @@
  * A 16550 UART that transmits by polling (National Semiconductor PC16550D data sheet, chapter 8).
  *
  * One owner at a time (the console sees to that); any context. Every wait is bounded: an absent
- * port is never waited on, a stuck one is waited on once.
+ * port is never waited on, and each wait in vain halves the port's next one.
  */
 #ifndef ISTSTORM_LIB_SERIAL_H
 #define ISTSTORM_LIB_SERIAL_H
@@ -11,22 +11,40 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SERIAL_REGISTERS 8
+
+/* Where a UART's registers are, and how fast its line is. */
+struct serial_place {
+    uint64_t address;  /* of the first register: an I/O port, or physical memory */
+    bool in_memory;
+    uint8_t stride;    /* bytes from one register to the next */
+    uint8_t width;     /* bytes of an access: 1, 2 or 4; I/O ports are accessed by bytes */
+    uint32_t baud;     /* 0: as the firmware has left it */
+};
+
 struct serial {
-    uint16_t port;
+    struct serial_place place;
+    volatile void *mapped;
+    bool planted;         /* a fault on purpose: it never takes a byte */
     bool stuck;           /* it took no byte within the bound; nothing is written to it */
     uint8_t fifo_bytes;   /* what fits once the holding register is empty: 16, or 1 without FIFO */
     uint8_t room;         /* bytes that can be sent before the next look */
-    uint32_t reads_bound; /* of the line status register, before the port is called stuck */
-    unsigned stuck_times;
+    bool forgiven;        /* it had its last chance */
+    uint64_t patience;    /* reads of the line status register before it is called stuck */
 };
 
-/* Looks for the UART and programs it: 8 data bits, no parity, 1 stop bit. False: none there. */
-bool serial_open(struct serial *serial, uint16_t port, uint32_t baud);
+/*
+ * Looks for the UART and programs it: 8 data bits, no parity, 1 stop bit. Registers in memory are
+ * mapped, uncached, at `mapped`. False: there is none.
+ */
+bool serial_open(struct serial *serial, const struct serial_place *place, volatile void *mapped);
 /* Waits, bounded, until a byte can be sent. False: the port is stuck. */
 bool serial_wait(struct serial *serial);
 /* Sends one byte; only after serial_wait said true. */
 void serial_send(struct serial *serial, uint8_t byte);
 /* One look at a stuck port: true when it moves again (a reader that had paused, say). */
 bool serial_revive(struct serial *serial);
+/* A last chance, at the run's end, with all the patience that there is: once. */
+void serial_forgive(struct serial *serial);
 
 #endif

@@ -321,6 +321,7 @@ void runner_run(const struct run *run)
             account(w, ms);
     check_last_look();
     check_resources_are_back();
+    fault_check_consoles();
     report_note("victims were looked at %lu times", victim_rounds());
     for (unsigned check = 0; check < CHECK_COUNT; check++)
         report_test(fault_count_of(check) == 0, check_names[check], "%lu faults",

@@ -11,8 +11,14 @@ static void check_options(const struct options *options)
     assert(options->time_ms >= 1 && options->time_ms <= UINT64_C(60480000000));
     assert(options->entry < 3);
     assert(options->inject >= -1 && options->inject < 2);
-    assert(options->console.serial_baud > 0 && 115200 % options->console.serial_baud == 0);
-    assert(options->console.serial_port > 0 && options->console.serial_port <= 0xfff8);
+    assert(options->console.serial_count <= CONSOLE_SERIALS);
+    for (unsigned i = 0; i < options->console.serial_count; i++) {
+        const struct serial_place *place = &options->console.serials[i];
+
+        assert(place->baud == 0 || 115200 % place->baud == 0);
+        assert(place->address > 0 && place->address < UINT64_C(1) << 52);
+        assert(place->in_memory || place->address <= 0xfff8);
+    }
     assert(options->end <= END_HALT);
     assert(options->checks.bits[0] < 4);
 }

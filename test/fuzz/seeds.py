@@ -98,7 +98,21 @@ def madt():
     return [acpi_table(b"APIC", struct.pack("<II", 0xFEE00000, 1) + b"".join(entries))]
 
 
-SEEDS = {make.__name__: make for make in (multiboot2, cmdline, efi, smbios, symbols, acpi, madt)}
+def spcr():
+    """COM2 by port at 9600 baud, and registers in memory of revision 4."""
+    def body(revision, interface, address, baud, tail):
+        table = acpi_table(b"SPCR", bytes([interface, 0, 0, 0]) + address + bytes(6) + baud
+                           + bytes(5) + b"\xff\xff\xff\xff" + bytes(8) + tail)
+        return table[:8] + bytes([revision]) + table[9:]
+
+    port = struct.pack("<BBBBQ", 1, 8, 0, 1, 0x2F8)
+    memory = struct.pack("<BBBBQ", 0, 32, 0, 3, 0xFE034000)
+    return [body(1, 0, port, b"\3", bytes(4)), body(2, 0x12, memory, b"\0", bytes(4)),
+            body(4, 0x12, memory, b"\7", struct.pack("<IIHH", 1843200, 57600, 2, 88) + b".\0")]
+
+
+SEEDS = {make.__name__: make
+         for make in (multiboot2, cmdline, efi, smbios, symbols, acpi, madt, spcr)}
 
 
 def main():

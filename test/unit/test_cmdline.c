@@ -20,8 +20,9 @@ static const struct cmdline_names NAMES = {
 };
 #define KEY_WORD(key, value, help) " " #key "="
 #define KEYS "the keys are" CMDLINE_OPTIONS(KEY_WORD)
-#define CONSOLES "none, or serial[:PORT[:BAUD]] or screen or both, comma separated; " \
-    "PORT: com1 com2 com3 com4 or 0xNNN"
+#define CONSOLES "none, or screen and up to 4 serial[:PORT[:BAUD]], comma separated; PORT: " \
+    "com1 com2 com3 com4 0xNNN mmio:0xNNN mmio16:0xNNN mmio32:0xNNN spcr"
+#define BAD_BAUD "not a speed; BAUD divides 115200, or is 0: as it is"
 #define TIMES "a number and a unit: ms s m h d w, as 30s, 10m, 72h"
 
 static struct options options;
@@ -57,6 +58,27 @@ static void assert_error(const char *text, const char *wanted)
     assert_string_equal(error, wanted);
 }
 
+/* width: of a register in memory, or 0 for I/O ports. */
+static void assert_serial(unsigned i, uint64_t address, unsigned width, uint32_t baud)
+{
+    const struct serial_place *place = &options.console.serials[i];
+
+    assert_true(i < options.console.serial_count);
+    assert_int_equal(place->address, address);
+    assert_int_equal(place->in_memory, width > 0);
+    assert_int_equal(place->stride, width > 0 ? width : 1);
+    assert_int_equal(place->width, place->stride);
+    assert_int_equal(place->baud, baud);
+}
+
+static void assert_default_console(void)
+{
+    assert_int_equal(options.console.serial_count, 1);
+    assert_serial(0, 0x3f8, 0, 115200);
+    assert_int_equal(options.console.spcr, CONSOLE_SPCR_IF_THERE);
+    assert_true(options.console.screen);
+}
+
 static void assert_defaults(void)
 {
     assert_int_equal(options.workloads, 3);
@@ -65,10 +87,7 @@ static void assert_defaults(void)
     assert_false(options.seed_given);
     assert_int_equal(options.inject, -1);
     assert_int_equal(options.entry, 0);
-    assert_true(options.console.serial);
-    assert_int_equal(options.console.serial_port, 0x3f8);
-    assert_int_equal(options.console.serial_baud, 115200);
-    assert_true(options.console.screen);
+    assert_default_console();
     assert_int_equal(options.end, END_DEFAULT);
     assert_false(options.stop_at_first);
 }
@@ -95,7 +114,7 @@ static void test_all_keys(void **state)
     assert_true(options.seed_given);
     assert_true(options.seed == UINT64_MAX);
     assert_int_equal(options.inject, 1);
-    assert_false(options.console.serial);
+    assert_int_equal(options.console.serial_count, 0);
     assert_true(options.console.screen);
     assert_int_equal(options.end, END_POWEROFF);
     assert_true(options.stop_at_first);
@@ -129,13 +148,10 @@ static void test_the_console_is_known_after_an_error(void **state)
 {
     (void)state;
     assert_false(parse("colour=red console=serial:com2:9600"));
-    assert_int_equal(options.console.serial_port, 0x2f8);
-    assert_int_equal(options.console.serial_baud, 9600);
+    assert_serial(0, 0x2f8, 0, 9600);
     assert_false(options.console.screen);
     assert_false(parse("console=serial:com9"));
-    assert_true(options.console.serial);
-    assert_int_equal(options.console.serial_port, 0x3f8);
-    assert_true(options.console.screen);
+    assert_default_console();
 }
 
 static void test_foreign_bytes_are_quoted(void **state)
@@ -313,22 +329,23 @@ static void test_console(void **state)
 {
     static const struct {
         const char *text;
-        bool serial;
-        uint16_t port;
+        uint64_t address;
+        unsigned width;
         uint32_t baud;
         bool screen;
     } good[] = {
-        { "console=none", false, 0x3f8, 115200, false },
-        { "console=screen", false, 0x3f8, 115200, true },
-        { "console=serial", true, 0x3f8, 115200, false },
-        { "console=screen,serial", true, 0x3f8, 115200, true },
-        { "console=serial:com1", true, 0x3f8, 115200, false },
-        { "console=serial:com2", true, 0x2f8, 115200, false },
-        { "console=serial:com3", true, 0x3e8, 115200, false },
-        { "console=serial:com4:57600,screen", true, 0x2e8, 57600, true },
-        { "console=serial:0xE000:9600", true, 0xe000, 9600, false },
-        { "console=serial:0xfff8:2", true, 0xfff8, 2, false },
-        { "console=serial:0x1:115200", true, 1, 115200, false },
+        { "console=serial", 0x3f8, 0, 115200, false },
+        { "console=screen,serial", 0x3f8, 0, 115200, true },
+        { "console=serial:com1", 0x3f8, 0, 115200, false },
+        { "console=serial:com2", 0x2f8, 0, 115200, false },
+        { "console=serial:com3", 0x3e8, 0, 115200, false },
+        { "console=serial:com4:57600,screen", 0x2e8, 0, 57600, true },
+        { "console=serial:0xE000:9600", 0xe000, 0, 9600, false },
+        { "console=serial:0xfff8:2", 0xfff8, 0, 2, false },
+        { "console=serial:0x1:0", 1, 0, 0, false },
+        { "console=serial:mmio:0xfe034001", 0xfe034001, 1, 0, false },
+        { "console=serial:mmio16:0xfe034002:9600", 0xfe034002, 2, 9600, false },
+        { "console=screen,serial:mmio32:0x380000001000:115200", 0x380000001000, 4, 115200, true },
     };
     static const struct {
         const char *text, *problem;
@@ -349,20 +366,36 @@ static void test_console(void **state)
         { "console=serial:0xfff9", "not a serial port" },
         { "console=serial:0x10000", "not a serial port" },
         { "console=serial::9600", "not a serial port" },
-        { "console=serial:com1:", "not a speed; BAUD divides 115200" },
-        { "console=serial:com1:0", "not a speed; BAUD divides 115200" },
-        { "console=serial:com1:1", "not a speed; BAUD divides 115200" },
-        { "console=serial:com1:7000", "not a speed; BAUD divides 115200" },
-        { "console=serial:com1:230400", "not a speed; BAUD divides 115200" },
-        { "console=serial:com1:9600:8n1", "not a speed; BAUD divides 115200" },
+        { "console=serial:com1,serial:com1:9600", "the same port twice" },
+        { "console=serial:mmio:0x1000,serial:mmio32:0x1000", "the same port twice" },
+        { "console=serial:spcr,serial:spcr:9600", "the same port twice" },
+        { "console=serial,serial:spcr", "the same port twice" },
+        { "console=serial:com1,serial", "not a console, or the same one twice" },
+        { "console=serial:com1,serial:com2,serial:com3,serial:com4,serial:0x9000",
+          "too many serial ports" },
+        { "console=serial:mmio", "not a serial port" },
+        { "console=serial:mmio:", "not a serial port" },
+        { "console=serial:mmio:0x0", "not a serial port" },
+        { "console=serial:mmio:fe034000", "not a serial port" },
+        { "console=serial:mmio32:0xfe034002", "not a serial port" },
+        { "console=serial:mmio16:0xfe034001", "not a serial port" },
+        { "console=serial:mmio:0x10000000000000", "not a serial port" },
+        { "console=serial:mmio8:0xfe034000", "not a serial port" },
+        { "console=serial:mmio:0xfe034000:", BAD_BAUD },
+        { "console=serial:spcr:", BAD_BAUD },
+        { "console=serial:spcr:7", BAD_BAUD },
+        { "console=serial:com1:", BAD_BAUD },
+        { "console=serial:com1:1", BAD_BAUD },
+        { "console=serial:com1:7000", BAD_BAUD },
+        { "console=serial:com1:230400", BAD_BAUD },
+        { "console=serial:com1:9600:8n1", BAD_BAUD },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_good(good[i].text);
-        assert_int_equal(options.console.serial, good[i].serial);
-        assert_int_equal(options.console.serial_port, good[i].port);
-        assert_int_equal(options.console.serial_baud, good[i].baud);
+        assert_int_equal(options.console.serial_count, 1);
+        assert_serial(0, good[i].address, good[i].width, good[i].baud);
         assert_int_equal(options.console.screen, good[i].screen);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -390,6 +423,32 @@ static void test_check(void **state)
                  "list, or names of checks, comma separated");
     assert_error("check=iret.nt", "'check=iret.nt': not for this run; it goes with run=conform");
     assert_error("check=list run=nmi", "'check=list': not for this run; it goes with run=conform");
+}
+
+static void test_several_consoles(void **state)
+{
+    (void)state;
+    assert_good("console=none");
+    assert_int_equal(options.console.serial_count, 0);
+    assert_int_equal(options.console.spcr, CONSOLE_SPCR_NO);
+    assert_false(options.console.screen);
+    assert_good("console=screen");
+    assert_int_equal(options.console.serial_count, 0);
+    assert_int_equal(options.console.spcr, CONSOLE_SPCR_NO);
+    assert_good("console=serial");
+    assert_int_equal(options.console.spcr, CONSOLE_SPCR_IF_THERE);
+    assert_good("console=serial:spcr");
+    assert_int_equal(options.console.serial_count, 0);
+    assert_int_equal(options.console.spcr, CONSOLE_SPCR_ASKED);
+    assert_int_equal(options.console.spcr_baud, 0);
+    assert_good("console=serial:com2,serial:mmio:0x3f8:57600,screen,serial:spcr:9600,serial:0x3f8");
+    assert_int_equal(options.console.serial_count, 3);
+    assert_serial(0, 0x2f8, 0, 115200);
+    assert_serial(1, 0x3f8, 1, 57600);
+    assert_serial(2, 0x3f8, 0, 115200);
+    assert_int_equal(options.console.spcr, CONSOLE_SPCR_ASKED);
+    assert_int_equal(options.console.spcr_baud, 9600);
+    assert_true(options.console.screen);
 }
 
 static void test_end_and_stop(void **state)
@@ -510,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_entry),
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_several_consoles),
         cmocka_unit_test(test_end_and_stop),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_corrected),

@@ -32,8 +32,10 @@ __asm__(".pushsection .rodata\n"
 #define LINES_EACH 4000
 #define NMI_SOURCES (THREADS * 2) /* a thread's own lines, and those of its handler */
 
-static const struct console_choice serial_only = {
-    .serial = true, .serial_port = UART_BASE, .serial_baud = 115200};
+static const struct serial_place com1 = {.address = UART_BASE, .stride = 1, .width = 1,
+                                         .baud = 115200};
+static const struct serial_place com2 = {.address = UART_BASE_2, .stride = 1, .width = 1,
+                                         .baud = 115200};
 
 static __thread volatile bool in_nmi;
 static volatile bool nobody_drains;
@@ -51,12 +53,36 @@ static int fresh_console(void **state)
     uart_reset();
     screen_open(&none, NULL, NULL);
     memset(ring, 0, sizeof(ring));
-    memset(&drain, 0, sizeof(drain));
-    memset(&devices, 0, sizeof(devices));
+    memset(outlets, 0, sizeof(outlets));
+    memset(&screen, 0, sizeof(screen));
+    outlet_count = 0;
     reserved = drained = dropped = owned = 0;
-    opened = seized = nobody_drains = false;
+    cut = told_cut = told_dropped = 0;
+    opened = seized = notes_ended = nobody_drains = false;
     console_may_drain = outside_nmi;
     return 0;
+}
+
+static void start_with(const struct serial_place *first, const struct serial_place *second)
+{
+    console_init(&(struct console_choice){0});
+    console_add_serial(first, NULL);
+    if (second)
+        console_add_serial(second, NULL);
+    console_start();
+}
+
+static void start(void)
+{
+    start_with(&com1, NULL);
+}
+
+/* As if the run had gone on for so many bytes. */
+static void move_ring_to(uint64_t position)
+{
+    reserved = drained = screen.start = position;
+    for (unsigned i = 0; i < outlet_count; i++)
+        outlets[i].start = position;
 }
 
 static bool write_text(const char *text)
@@ -75,7 +101,7 @@ static void lines_from_before_init_are_kept(void **state)
     (void)state;
     write_text("early\n");
     assert_int_equal(uart.length, 0);
-    console_init(&serial_only);
+    start();
     write_text("no newline");
     write_text("");
     write_text("two\nlines\n");
@@ -85,7 +111,7 @@ static void lines_from_before_init_are_kept(void **state)
 static void stream_is_plain_ascii(void **state)
 {
     (void)state;
-    console_init(&serial_only);
+    start();
     write_text("\x1b[2J\t\xc3\xa9\x7f~ \r\n");
     assert_sent("?[2J????~ ?\r\n");
 }
@@ -95,7 +121,7 @@ static void too_long_a_line_is_cut(void **state)
     static char line[CONSOLE_LINE_MAX + 500];
 
     (void)state;
-    console_init(&serial_only);
+    start();
     memset(line, 'x', sizeof(line));
     line[sizeof(line) - 1] = '\n';
     assert_true(console_write(line, sizeof(line)));
@@ -108,36 +134,188 @@ static void absent_port_is_said_on_the_screen(void **state)
     static uint16_t cells[25 * 80];
     static const struct console_framebuffer fb = {.kind = CONSOLE_FRAMEBUFFER_TEXT, .width = 80,
                                                   .height = 25, .pitch = 160};
-    struct console_choice both = serial_only;
     const char *want = "# console: no serial port at 0x3f8";
 
     (void)state;
-    both.screen = true;
     uart.present = false;
     console_set_framebuffer(&fb, cells);
-    console_init(&both);
+    console_init(&(struct console_choice){.screen = true});
+    console_add_serial(&com1, NULL);
+    console_start();
     for (size_t i = 0; i < strlen(want); i++)
         assert_int_equal(cells[i] & 0xff, want[i]);
     assert_int_equal(uart.length, 0);
 }
 
-static void stuck_port_does_not_stop_the_run(void **state)
+static void what_is_queued_waits_for_every_console(void **state)
+{
+    (void)state;
+    console_init(&(struct console_choice){0});
+    console_add_serial(&com1, NULL);
+    write_text("early\n");
+    assert_int_equal(uart.length, 0);
+    console_add_serial(&com2, NULL);
+    console_start();
+    assert_sent("early\r\n");
+    assert_memory_equal(uart_2.sent, "early\r\n", 7);
+}
+
+static void a_refusal_before_the_start_is_written(void **state)
+{
+    (void)state;
+    console_init(&(struct console_choice){0});
+    console_add_serial(&com1, NULL);
+    write_text("refused\n");
+    console_seize();
+    assert_sent("refused\r\n");
+}
+
+static void a_port_added_again_has_its_new_speed(void **state)
+{
+    struct serial_place slow = com1;
+
+    (void)state;
+    slow.baud = 9600;
+    start_with(&com1, &slow);
+    write_text("once\n");
+    assert_sent("once\r\n");
+    assert_int_equal(uart.divisor_low, 12);
+}
+
+static void ports_beyond_the_last_are_said(void **state)
+{
+    struct serial_place place = com1;
+
+    (void)state;
+    uart.stride = uart.width = 1;
+    console_init(&(struct console_choice){0});
+    place.in_memory = true;
+    for (place.address = 0x1000; place.address <= 0x5000; place.address += 0x1000)
+        console_add_serial(&place, UART_MEMORY);
+    assert_int_equal(outlet_count, CONSOLE_SERIALS);
+    assert_string_equal(text_at(0), "# console: serial port mmio:0x5000 is one more than there can "
+                                    "be\n");
+}
+
+static void unmapped_memory_is_an_absent_port(void **state)
+{
+    struct serial_place place = {.address = 0xfe034000, .in_memory = true, .stride = 1, .width = 1};
+
+    (void)state;
+    start_with(&com1, &place);
+    assert_sent("# console: no serial port at mmio:0xfe034000\r\n");
+}
+
+static void ports_take_turns_a_fifo_each(void **state)
+{
+    static const char text[] = "a line that is longer than the FIFO of either port, by far\n";
+
+    (void)state;
+    start_with(&com1, &com2);
+    uart.status_reads = 0;
+    write_text(text);
+    assert_int_equal(uart.length, sizeof(text));
+    assert_int_equal(uart_2.length, sizeof(text));
+    assert_memory_equal(uart.sent, uart_2.sent, sizeof(text));
+    assert_int_equal(uart.sent_too_early + uart_2.sent_too_early, 0);
+    assert_int_equal(uart.status_reads, (sizeof(text) + 15) / 16);
+}
+
+static unsigned count_in(const char *text, const char *what)
+{
+    unsigned count = 0;
+
+    for (; (text = strstr(text, what)) != NULL; text += strlen(what))
+        count++;
+    return count;
+}
+
+/* The other port goes on; what the stuck one missed comes when it moves again. */
+static void stuck_port_gets_its_lines_later(void **state)
 {
     uint64_t reads;
 
     (void)state;
-    console_init(&serial_only);
+    start_with(&com1, &com2);
+    write_text("before\n");
+    uart_2.stuck = true;
+    write_text("a line longer than what the FIFO holds\n");
+    reads = uart_2.status_reads;
+    for (int i = 0; i < 1000; i++)
+        assert_true(write_text("kept\n"));
+    assert_in_range(uart_2.status_reads - reads, 1, 20000);
+    uart.sent[uart.length] = '\0';
+    assert_int_equal(count_in(uart.sent, "kept\r\n"), 1000);
+    assert_non_null(strstr(uart.sent, "# console: serial port 0x2f8 takes no bytes\r\n"));
+    uart_2.stuck = false;
+    write_text("after\n");
+    uart.sent[uart.length] = uart_2.sent[uart_2.length] = '\0';
+    assert_non_null(strstr(uart.sent, "after\r\n# console: serial port 0x2f8 moves again\r\n"));
+    assert_string_equal(uart.sent, uart_2.sent);
+    assert_int_equal(console_dropped(), 0);
+    assert_int_equal(drained, reserved);
+}
+
+static void stuck_port_does_not_stop_the_run(void **state)
+{
+    struct console_failure failure;
+    unsigned index = 0, kept;
+    uint64_t lost = 0;
+    char *said;
+
+    (void)state;
+    start();
     write_text("before\n");
     uart.stuck = true;
     write_text("a line longer than what the FIFO holds\n");
-    reads = uart.status_reads;
-    for (int i = 0; i < 10000; i++)
-        assert_true(write_text("lost on serial\n"));
-    assert_in_range(uart.status_reads - reads, 1, 20000);
+    for (int i = 0; i < 20000; i++)
+        assert_true(write_text("too many\n"));
+    assert_true(console_unfinished());
+    assert_true(console_find_failure(&index, &failure));
+    assert_int_equal(failure.place.address, UART_BASE);
+    assert_true(failure.waiting > 1000 && failure.lost > 1000);
+    assert_int_equal(failure.lost, console_dropped());
+    assert_false(console_find_failure(&index, &failure));
     uart.stuck = false;
-    write_text("\nafter\n");
+    console_drain();
+    assert_false(console_unfinished());
     uart.sent[uart.length] = '\0';
-    assert_non_null(strstr(uart.sent, "after\r\n# console: serial port 0x3f8 moves again"));
+    assert_memory_equal(uart.sent, "before\r\na line l\r\n", 18);
+    kept = count_in(uart.sent, "too many\r\n");
+    said = strstr(uart.sent, "# console: serial port 0x3f8 moves again, ");
+    assert_non_null(said);
+    assert_int_equal(sscanf(said, "# console: serial port 0x3f8 moves again, %lu lines", &lost), 1);
+    /* The torn line is among those that are lost, and so is what was said of the port. */
+    assert_in_range(kept + lost, 20000, 20002);
+}
+
+static void last_line_stays_last(void **state)
+{
+    (void)state;
+    start_with(&com1, &com2);
+    uart_2.stuck = true;
+    console_end_notes();
+    write_text("the verdict, longer than a FIFO\n");
+    assert_sent("the verdict, longer than a FIFO\r\n");
+    uart_2.stuck = false;
+    console_drain();
+    assert_int_equal(uart_2.length, uart.length);
+}
+
+static void planted_stuck_port_is_the_last(void **state)
+{
+    struct console_failure failure;
+    unsigned index = 0;
+
+    (void)state;
+    start_with(&com1, &com2);
+    console_plant_stuck();
+    write_text("x\n");
+    console_settle();
+    assert_true(console_find_failure(&index, &failure));
+    assert_int_equal(failure.place.address, UART_BASE_2);
+    assert_int_equal(failure.waiting, 2); /* with what was said of it */
+    assert_int_equal(uart_2.length, 0);
 }
 
 /* Many writers */
@@ -224,7 +402,7 @@ static void writers_on_all_cpus_and_in_nmis_tear_nothing(void **state)
     memset(refused, 0, sizeof(refused));
     writers_done = false;
     sigaction(SIGUSR1, &action, NULL);
-    console_init(&serial_only);
+    start();
     pthread_barrier_init(&all_numbered, NULL, THREADS + 1);
     for (uintptr_t i = 0; i < THREADS; i++)
         pthread_create(&writers[i], NULL, writer, (void *)i);
@@ -254,7 +432,7 @@ static void full_ring_drops_counts_and_says_so(void **state)
     uint64_t said;
 
     (void)state;
-    console_init(&serial_only);
+    start();
     nobody_drains = true;
     for (unsigned i = 0; i < 20000; i++) {
         char line[160];
@@ -276,7 +454,7 @@ static void full_ring_drops_counts_and_says_so(void **state)
 static void owner_elsewhere_is_not_waited_on(void **state)
 {
     (void)state;
-    console_init(&serial_only);
+    start();
     owned = 1;
     assert_true(write_text("queued\n"));
     assert_int_equal(uart.length, 0);
@@ -297,7 +475,7 @@ static void line_in_between(bool out)
 static void line_queued_at_the_last_access_is_not_left(void **state)
 {
     (void)state;
-    console_init(&serial_only);
+    start();
     for (unsigned stop = 1; stop < 40; stop++) {
         uart.length = 0;
         uart.accesses = 0;
@@ -360,7 +538,7 @@ static void seizing_goes_on_at_the_very_byte(void **state)
 
     for (;; stop++) {
         fresh_console(state);
-        console_init(&serial_only);
+        start();
         queue_three_lines();
         uart.accesses = 0;
         uart.stop_at = stop;
@@ -389,7 +567,7 @@ static void writer_stopped_before_commit_is_passed_over(void **state)
     struct console_record record;
 
     (void)state;
-    console_init(&serial_only);
+    start();
     assert_true(console_reserve(&record, 50));
     memset(record.text, 'x', 30);
     write_text("behind it\n");
@@ -405,8 +583,8 @@ static void stopped_writer_at_the_rings_end_is_passed_over(void **state)
     struct console_record record;
 
     (void)state;
-    console_init(&serial_only);
-    reserved = drained = 5 * RING_BYTES - 16; /* the text runs on into the spill area */
+    start();
+    move_ring_to(5 * RING_BYTES - 16); /* the text runs on into the spill area */
     assert_true(console_reserve(&record, 50));
     memset(record.text, 'x', 50);
     write_text("behind it\n");
@@ -480,8 +658,8 @@ static void seizing_works_after_a_stop_at_any_instruction(void **state)
     /* Short lines, and wider steps as they get long: a single step costs a signal. */
     for (long steps = 1;; steps += 1 + steps / 16) {
         fresh_console(state);
-        console_init(&serial_only);
-        reserved = drained = 3 * RING_BYTES - 40; /* across the ring's end */
+        start();
+        move_ring_to(3 * RING_BYTES - 40); /* across the ring's end */
         nobody_drains = true;
         write_text("# 1\n");
         write_text("{2}\n");
@@ -517,7 +695,7 @@ static void write_in_the_middle_of_a_write_takes_its_own_place(void **state)
     /* So many instructions are well past the reservation, which is what is looked at. */
     for (long steps = 1; steps < 400; steps++) {
         fresh_console(state);
-        console_init(&serial_only);
+        start();
         count_steps(nmi_at_step, steps);
         set_trap_flag(true);
         write_text("outer\n");
@@ -546,7 +724,7 @@ static void begin_steps(bool out)
 /* Writes "x", and has something happen so many instructions after its last byte. */
 static bool write_and_step(void (*then)(void), long steps)
 {
-    console_init(&serial_only);
+    start();
     uart.accesses = 0;
     uart.stop_at = LAST_ACCESS;
     uart.on_stop = begin_steps;
@@ -598,7 +776,16 @@ int main(void)
         cmocka_unit_test_setup(stream_is_plain_ascii, fresh_console),
         cmocka_unit_test_setup(too_long_a_line_is_cut, fresh_console),
         cmocka_unit_test_setup(absent_port_is_said_on_the_screen, fresh_console),
+        cmocka_unit_test_setup(what_is_queued_waits_for_every_console, fresh_console),
+        cmocka_unit_test_setup(a_refusal_before_the_start_is_written, fresh_console),
+        cmocka_unit_test_setup(a_port_added_again_has_its_new_speed, fresh_console),
+        cmocka_unit_test_setup(ports_beyond_the_last_are_said, fresh_console),
+        cmocka_unit_test_setup(unmapped_memory_is_an_absent_port, fresh_console),
+        cmocka_unit_test_setup(ports_take_turns_a_fifo_each, fresh_console),
+        cmocka_unit_test_setup(stuck_port_gets_its_lines_later, fresh_console),
         cmocka_unit_test_setup(stuck_port_does_not_stop_the_run, fresh_console),
+        cmocka_unit_test_setup(last_line_stays_last, fresh_console),
+        cmocka_unit_test_setup(planted_stuck_port_is_the_last, fresh_console),
         cmocka_unit_test_setup(writers_on_all_cpus_and_in_nmis_tear_nothing, fresh_console),
         cmocka_unit_test_setup(full_ring_drops_counts_and_says_so, fresh_console),
         cmocka_unit_test_setup(owner_elsewhere_is_not_waited_on, fresh_console),

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* A 16550 UART for tests: what lib/port.h asks of a hosted build, and what was transmitted. */
+/*
+ * 16550 UARTs for tests: what lib/port.h and lib/mmio.h ask of a hosted build, and what was
+ * transmitted. `uart` is the first; the second is at UART_BASE_2. A third is the first one seen
+ * through memory: its registers are uart.stride bytes apart, and want accesses of uart.width.
+ */
 #ifndef ISTSTORM_TEST_UART_MODEL_H
 #define ISTSTORM_TEST_UART_MODEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/mmio.h"
 #include "lib/port.h"
 
 #define UART_BASE 0x3f8
+#define UART_BASE_2 0x2f8
+#define UART_MEMORY ((volatile void *)0x40000000)
 #define UART_SENT_MAX (16 * 1024 * 1024)
 
-static struct {
+static struct uart_model {
     bool present, modem, fifo, stuck;
     uint64_t accesses, stop_at; /* at the end of access number stop_at, on_stop is called */
     void (*on_stop)(bool out);
@@ -19,11 +26,15 @@ static struct {
     unsigned held, sent_too_early;
     uint64_t status_reads;
     uint32_t length;
+    unsigned stride, width;
     char sent[UART_SENT_MAX];
-} uart;
+} uart, uart_2;
 
 static void uart_reset(void)
 {
+    uart_2.present = uart_2.modem = uart_2.fifo = true;
+    uart_2.stuck = false;
+    uart_2.length = uart_2.held = uart_2.sent_too_early = 0;
     uart.present = uart.modem = uart.fifo = true;
     uart.stuck = false;
     uart.accesses = uart.stop_at = uart.status_reads = 0;
@@ -31,80 +42,119 @@ static void uart_reset(void)
     uart.lcr = uart.mcr = uart.scr = uart.fcr = uart.divisor_low = uart.divisor_high = 0;
 }
 
-static void uart_access(bool out)
+static void uart_access(struct uart_model *u, bool out)
 {
-    if (++uart.accesses == uart.stop_at)
-        uart.on_stop(out);
+    if (++u->accesses == u->stop_at)
+        u->on_stop(out);
 }
 
-static uint8_t uart_status(void)
+static uint8_t uart_status(struct uart_model *u)
 {
-    uart.status_reads++;
-    if (uart.stuck)
+    u->status_reads++;
+    if (u->stuck)
         return 0;
-    uart.held = 0; /* by now all is shifted out */
+    u->held = 0; /* by now all is shifted out */
     return 0x60;
 }
 
-uint8_t port_in8(uint16_t port)
+static uint8_t uart_read(struct uart_model *u, unsigned reg)
 {
-    uart_access(false);
-    if (!uart.present)
+    uart_access(u, false);
+    if (!u->present)
         return 0xff;
-    switch (port - UART_BASE) {
+    switch (reg) {
+    case 0:
+        return u->lcr & 0x80 ? u->divisor_low : 0;
+    case 1:
+        return u->lcr & 0x80 ? u->divisor_high : 0;
     case 2:
-        return uart.fifo && (uart.fcr & 1) ? 0xc1 : 0x01;
+        return u->fifo && (u->fcr & 1) ? 0xc1 : 0x01;
     case 5:
-        return uart_status();
+        return uart_status(u);
     case 6: /* loopback: DTR, RTS, OUT1, OUT2 as DSR, CTS, RI, DCD */
-        if (!uart.modem || !(uart.mcr & 0x10))
+        if (!u->modem || !(u->mcr & 0x10))
             return 0;
-        return (uart.mcr & 1) << 5 | (uart.mcr & 2) << 3 | (uart.mcr & 0xc) << 4;
+        return (u->mcr & 1) << 5 | (u->mcr & 2) << 3 | (u->mcr & 0xc) << 4;
     case 7:
-        return uart.scr;
+        return u->scr;
     default:
         return 0;
     }
 }
 
-static void uart_transmit(uint8_t value)
+static void uart_transmit(struct uart_model *u, uint8_t value)
 {
-    if (uart.held == (uart.fifo ? 16 : 1))
-        uart.sent_too_early++;
-    uart.held++;
-    if (uart.length < UART_SENT_MAX)
-        uart.sent[uart.length++] = (char)value;
+    if (u->held == (u->fifo ? 16 : 1))
+        u->sent_too_early++;
+    u->held++;
+    if (u->length < UART_SENT_MAX)
+        u->sent[u->length++] = (char)value;
+}
+
+static void uart_write(struct uart_model *u, unsigned reg, uint8_t value)
+{
+    bool divisor = u->lcr & 0x80;
+
+    switch (reg) {
+    case 0:
+        if (divisor)
+            u->divisor_low = value;
+        else
+            uart_transmit(u, value);
+        break;
+    case 1:
+        if (divisor)
+            u->divisor_high = value;
+        break;
+    case 2:
+        u->fcr = value;
+        break;
+    case 3:
+        u->lcr = value;
+        break;
+    case 4:
+        u->mcr = value;
+        break;
+    case 7:
+        u->scr = value;
+        break;
+    }
+    uart_access(u, true); /* last: the byte is out, and the driver does not know it yet */
+}
+
+static struct uart_model *uart_at(uint16_t port)
+{
+    return (port & ~7) == UART_BASE_2 ? &uart_2 : &uart;
+}
+
+uint8_t port_in8(uint16_t port)
+{
+    return uart_read(uart_at(port), port & 7);
 }
 
 void port_out8(uint16_t port, uint8_t value)
 {
-    bool divisor = uart.lcr & 0x80;
+    uart_write(uart_at(port), port & 7, value);
+}
 
-    switch (port - UART_BASE) {
-    case 0:
-        if (divisor)
-            uart.divisor_low = value;
-        else
-            uart_transmit(value);
-        break;
-    case 1:
-        if (divisor)
-            uart.divisor_high = value;
-        break;
-    case 2:
-        uart.fcr = value;
-        break;
-    case 3:
-        uart.lcr = value;
-        break;
-    case 4:
-        uart.mcr = value;
-        break;
-    case 7:
-        uart.scr = value;
-        break;
-    }
-    uart_access(true); /* last: the byte is out, and the driver does not know it yet */
+/* 8, which is no register, where nothing of the UART is. */
+static unsigned uart_register(const volatile void *at, unsigned width)
+{
+    uintptr_t offset = (uintptr_t)at - (uintptr_t)UART_MEMORY;
+
+    return width == uart.width && offset % uart.stride == 0 && offset < 8 * uart.stride
+               ? (unsigned)(offset / uart.stride) : 8;
+}
+
+/* What surrounds a narrow register in a wide access is anything. */
+uint32_t mmio_in(const volatile void *at, unsigned width)
+{
+    return uart_read(&uart, uart_register(at, width)) | (width > 1 ? 0xd00u : 0);
+}
+
+void mmio_out(volatile void *at, unsigned width, uint32_t value)
+{
+    uart_write(&uart, uart_register(at, width), (uint8_t)value);
 }
 
 #endif

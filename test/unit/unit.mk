@@ -22,6 +22,7 @@ UNIT_test_symbols := src/boot/symbols.c
 UNIT_test_fwcfg := src/boot/fwcfg.c
 UNIT_test_acpi := src/smp/acpi.c src/lib/format.c
 UNIT_test_madt := src/smp/madt.c src/lib/format.c
+UNIT_test_spcr := src/smp/spcr.c src/lib/format.c
 
 FUZZ_multiboot2 := src/boot/multiboot2.c src/lib/format.c
 FUZZ_cmdline := src/boot/cmdline.c src/lib/format.c
@@ -30,11 +31,12 @@ FUZZ_smbios := src/boot/smbios.c src/lib/format.c
 FUZZ_symbols := src/boot/symbols.c
 FUZZ_acpi := src/smp/acpi.c src/lib/format.c
 FUZZ_madt := src/smp/madt.c src/lib/format.c
+FUZZ_spcr := src/smp/spcr.c src/lib/format.c
 
 -include test/unit/lib.mk
 
 UNIT_TESTS := $(sort $(patsubst UNIT_%,%,$(filter UNIT_test_%,$(.VARIABLES))))
-FUZZERS := multiboot2 cmdline efi smbios symbols acpi madt
+FUZZERS := multiboot2 cmdline efi smbios symbols acpi madt spcr
 
 HOSTED_CFLAGS := -std=gnu11 -O1 -g -Isrc -Itest/unit -fno-omit-frame-pointer \
     -fno-sanitize-recover=all -Wall -Wextra -Wundef -Wstrict-prototypes -Wmissing-prototypes \

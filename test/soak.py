@@ -3,6 +3,7 @@
 """What takes longer than a test may: storms with many seeds, and the benchmarks of bring-up and
 flood that compare runs of one build on one host. Run by `make soak`."""
 
+import os
 import pathlib
 import statistics
 import subprocess
@@ -21,6 +22,8 @@ BRINGUP_LIMIT_US = 150_000  # for the most CPUs
 FLOOD_CPUS = (2, 64)
 FLOOD_RUNS = 5
 FLOOD_RATIO = 2
+ENDURANCE_CPUS, ENDURANCE = 64, os.environ.get("ENDURANCE", "30m")
+HEARTBEAT_LIMIT_MS = 10_000
 
 
 class Failed(Exception):
@@ -73,16 +76,43 @@ def measure_flood():
         raise Failed(f"{FLOOD_CPUS[1]} CPUs take {many / few:.2f} times as many events")
 
 
+def look_at_counters(report):
+    """What was sent has arrived or was merged, and the log is whole."""
+    if report.problems or report.of_type("verdict")[0]["lost_lines"]:
+        raise Failed(f"the report is damaged: {report.problems}")
+    for record in report.of_type("workload"):
+        missing = record["sent"] - record["received"] - record["coalesced"]
+        if record["workload"] == "nmi" and missing:
+            raise Failed(f"NMIs do not add up: {record}")
+    beats = [0] + [record["time_ms"] for record in report.of_type("heartbeat")]
+    longest = max(after - before for before, after in zip(beats, beats[1:]))
+    if longest > HEARTBEAT_LIMIT_MS:
+        raise Failed(f"no heartbeat for {longest} ms")
+    return longest
+
+
+def soak_endurance():
+    """The whole storm on many CPUs for long."""
+    report = launch(ENDURANCE_CPUS, f"time={ENDURANCE}")
+    longest = look_at_counters(report)
+    events = report.of_type("verdict")[0]["events"]
+    print(f"endurance  {ENDURANCE_CPUS} CPUs  {ENDURANCE}  {events} events, a heartbeat at least "
+          f"every {longest} ms  PASS", flush=True)
+
+
 PARTS = {"seeds": soak_seeds, "bringup": measure_bringup, "flood": measure_flood}
+# Not unless it is asked for: it takes half an hour and more.
+LONG_PARTS = {"endurance": soak_endurance}
 
 
 def main(argv):
     parser = iststorm_report.Parser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="part",
-                        help="seeds, bringup, flood; all when none is given")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, *LONG_PARTS, []],
+                        metavar="part", help="seeds, bringup, flood, these three when none is "
+                        "given; endurance, which takes half an hour")
     try:
         for part in parser.parse_args(argv).parts or PARTS:
-            PARTS[part]()
+            {**PARTS, **LONG_PARTS}[part]()
     except Failed as failure:
         print(f"soak: {failure}", file=sys.stderr)
         return EXIT_FAILED

@@ -449,6 +449,21 @@ def test_runs_in_a_row(log):
     assert status == 0 and len(rows) == 20 and not any(row["damaged"] for row in rows)
 
 
+JUNK = bytes(random.Random(1).randrange(256) for _ in range(5000)).replace(b"\n", b"")
+
+
+@pytest.mark.parametrize("noise", [
+    lambda text: text.replace(b"\n", b"\r\n"), lambda text: text.replace(b"\n", b"\r\r\n"),
+    lambda text: text.replace(b"\n", b"\n\0"), lambda text: b"\0" * 100 + text,
+    lambda text: b"\x1b[2J\x1b[1;1H" + text.replace(b"\n", b"\x1b[0m\r\n"),
+    lambda text: JUNK + b"\n" + text + JUNK, lambda text: b"x" * 3000000 + b"\n" + text])
+def test_what_consoles_put_around_a_report(noise, tmp_path):
+    """Serial over LAN, terminal servers, lines at the wrong speed before the kernel."""
+    (tmp_path / "a.log").write_bytes(noise((STORM % 1).encode()))
+    status, (row,) = fleet(tmp_path)
+    assert (status, row["verdict"], row["damaged"]) == (0, "PASS", 0)
+
+
 def test_a_benchmarks_longest_latency(log):
     records = [synthetic.record([1, 2, 70000]), synthetic.record([3, 4], event="bp")]
     _, rows = fleet(log(synthetic.stream(records)))

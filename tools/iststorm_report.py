@@ -31,8 +31,8 @@ DAMAGED_LINE = re.compile(r'.*("v":1|"type":"|\bok [0-9]+ |iststorm: |KTAP versi
 
 
 def clean_line(line):
-    """A line of the serial port's bytes as text, without control sequences."""
-    return CONTROL_SEQUENCE.sub(b"", line).strip(b"\r").decode("utf-8", "backslashreplace")
+    """A line of the serial port's bytes as text, without control sequences and idle NULs."""
+    return CONTROL_SEQUENCE.sub(b"", line).strip(b"\r\0").decode("utf-8", "backslashreplace")
 
 
 @dataclasses.dataclass

@@ -22,6 +22,7 @@
 #include "sched/schedule.h"
 #include "sched/softirqd.h"
 #include "smp/ipi.h"
+#include "workloads/runner.h"
 #include "workloads/target.h"
 
 #define LOOK_EVERY_MS 500
@@ -91,6 +92,7 @@ void check_thread(void *unused)
         check_magics();
         look_at_hardware();
         ipi_poll_apic_errors();
+        runner_beat();
         if (!stopping)
             thread_block_ms(LOOK_EVERY_MS);
     }

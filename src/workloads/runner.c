@@ -212,12 +212,20 @@ static void heartbeat(uint64_t start_ms, uint64_t pass)
 
 static uint64_t next_heartbeat_ms, run_start_ms, storm_ms, passes_over;
 
+/* Whoever finds it due first gives it: the main thread may have to wait for its CPU. */
+void runner_beat(void)
+{
+    uint64_t now = clock_ms(), due = __atomic_load_n(&next_heartbeat_ms, __ATOMIC_RELAXED);
+
+    if (due && now >= due &&
+        __atomic_compare_exchange_n(&next_heartbeat_ms, &due, now + HEARTBEAT_MS, false,
+                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        heartbeat(run_start_ms, passes_over);
+}
+
 void workload_breathe(void)
 {
-    if (clock_ms() >= next_heartbeat_ms) {
-        heartbeat(run_start_ms, passes_over);
-        next_heartbeat_ms = clock_ms() + HEARTBEAT_MS;
-    }
+    runner_beat();
     console_drain();
 }
 

@@ -34,6 +34,9 @@ uint64_t runner_pages(uint32_t cpus);
 /* Tests that a run makes, for the plan. */
 unsigned runner_tests(const struct run *run);
 
+/* The report's heartbeat, when it is due. Thread context, any CPU. */
+void runner_beat(void);
+
 /* Probes each CPU, storms, accounts, and reports a test a workload and a check. Main thread. */
 void runner_run(const struct run *run);
 

@@ -100,6 +100,15 @@ void conform_see_rip(struct conform *c, uint64_t rip, const char *probe)
     }
 }
 
+bool conform_is_behind_mov_ss(const struct sandbox_event *event, const char *probe,
+                              const char *end)
+{
+    static const char mov_ss_eax[] = {(char)0x8e, (char)0xd0};
+    const char *rip = (const char *)event->pushed.rip;
+
+    return rip >= probe + 2 && rip < end && memcmp(rip - 2, mov_ss_eax, 2) == 0;
+}
+
 void conform_try(struct conform *c, const char *probe, uint64_t rdi, uint64_t rsi)
 {
     sandbox_run(c->box, probe, rdi, rsi, 0);

@@ -58,6 +58,10 @@ void conform_skip(struct conform *c, const char *why);
 /* The first event of a vector; or NULL, in which case it says so in `seen`. */
 const struct sandbox_event *conform_event(struct conform *c, unsigned vector);
 
+/* Whether an event came between a MOV SS of a probe, in its two bytes 8E D0, and what follows. */
+bool conform_is_behind_mov_ss(const struct sandbox_event *event, const char *probe,
+                              const char *end);
+
 /* Whether the manual to go by is AMD's. */
 bool conform_amd(void);
 

@@ -51,6 +51,7 @@ extern char debug_ss_nop_after[];
 PROBE(debug_ss_int3, "mov ss, [rdi]; int3");
 PROBE(debug_ss_int, "mov ss, [rdi]; int 0x82");
 PROBE(debug_ss_syscall, "mov ss, [rdi]; syscall");
+PROBE(debug_target, "int 0x83");
 USER_PROBE(debug_user_icebp, ".byte 0xf1");
 USER_PROBE(debug_user_int3, "int3");
 USER_PROBE(debug_user_dr, "mov rax, dr7");
@@ -410,10 +411,15 @@ static enum sandbox_way end(struct sandbox *box, struct sandbox_pushed *pushed)
 
 static void held_over_syscall(struct conform *c)
 {
-    expect_in_handler(c, "vector 0x83");
-    write_msr(MSR_LSTAR, (uintptr_t)sandbox_stub(SANDBOX_CLOSED));
+    conform_expect(c, "#DB, vector 0x83, the #DB at SYSCALL's target");
+    write_msr(MSR_LSTAR, (uintptr_t)debug_target);
     c->box->hooks[SANDBOX_CLOSED] = end;
-    hold_debug(c, debug_ss_syscall);
+    *c->box->scratch = KERNEL_DS;
+    arm(0, c->box->scratch, DR7_ACCESS8(0));
+    conform_try(c, debug_ss_syscall, (uintptr_t)c->box->scratch, 0);
+    conform_see(c, ", the #DB %s",
+                c->box->events[0].pushed.rip == (uint64_t)debug_target ? "at SYSCALL's target"
+                                                                       : "elsewhere");
 }
 
 CONFORM_CHECKS(debug) = {

@@ -177,7 +177,6 @@ static void before_interrupts(struct conform *c)
 /* Interrupt after interrupt may come, but not where a NOP has an SS to protect it. */
 static void not_behind_mov_ss(struct conform *c)
 {
-    static const uint8_t mov_ss[] = {0x8e, 0xd0};
     const struct sandbox_event *e;
 
     conform_expect(c, "NMI, not behind MOV SS");
@@ -186,11 +185,8 @@ static void not_behind_mov_ss(struct conform *c)
     wait();
     if (!(e = conform_event(c, VECTOR_NMI)))
         return;
-    bool behind = e->pushed.rip > (uint64_t)nmi_mov_ss + 2 &&
-                  e->pushed.rip < (uint64_t)nmi_mov_ss_end &&
-                  *(const uint8_t *)(e->pushed.rip - 2) == mov_ss[0] &&
-                  *(const uint8_t *)(e->pushed.rip - 1) == mov_ss[1];
-    conform_see(c, "NMI, %sbehind MOV SS", behind ? "" : "not ");
+    conform_see(c, "NMI, %sbehind MOV SS",
+                conform_is_behind_mov_ss(e, nmi_mov_ss, nmi_mov_ss_end) ? "" : "not ");
 }
 
 CONFORM_CHECKS(nmi) = {

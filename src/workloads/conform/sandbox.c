@@ -216,6 +216,8 @@ void sandbox_leave(struct sandbox *box)
     const struct kept *k = &kept[box - boxes];
 
     restore_processor(k);
+    build_tables(box);
+    load_tables(box);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
     apic_write(APIC_SVR, k->registers[0]);
     drain(box);

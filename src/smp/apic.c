@@ -43,6 +43,11 @@ void apic_write(enum apic_register reg, uint32_t value)
         registers[reg / 4] = value;
 }
 
+bool apic_has(enum apic_register first, unsigned vector)
+{
+    return apic_read(first + vector / 32 * 16) >> vector % 32 & 1;
+}
+
 const char *apic_init(const struct machine_topology *topology)
 {
     uint64_t base = read_msr(MSR_APIC_BASE);

@@ -37,12 +37,16 @@ enum apic_register {
     APIC_TIMER_INITIAL = 0x380,
     APIC_TIMER_CURRENT = 0x390,
     APIC_TIMER_DIVIDE = 0x3e0,
+    APIC_SELF_IPI = 0x3f0,      /* in x2APIC mode alone */
 };
 #define APIC_LVT_MASKED (1u << 16)
 
 /* This CPU's registers, as they are, in either mode. */
 uint32_t apic_read(enum apic_register reg);
 void apic_write(enum apic_register reg, uint32_t value);
+
+/* A vector's bit in APIC_ISR, APIC_TMR or APIC_IRR. */
+bool apic_has(enum apic_register first, unsigned vector);
 
 /* Writes both halves of the ICR, when it is idle. */
 void apic_send(uint32_t destination, uint32_t command);

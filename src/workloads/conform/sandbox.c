@@ -173,11 +173,6 @@ static void restore_processor(const struct kept *k)
     clear_debug_registers();
 }
 
-static bool in_service(unsigned vector)
-{
-    return apic_read(APIC_ISR + vector / 32 * 16) >> vector % 32 & 1;
-}
-
 static bool any_in_service(void)
 {
     uint32_t any = 0;
@@ -311,7 +306,7 @@ static enum sandbox_way take(struct sandbox *box, struct sandbox_frame *frame,
         write_dr6(DR6_IDLE);
     if (box->hooks[vector] && !box->draining)
         way = box->hooks[vector](box, pushed);
-    else if (vector >= VECTOR_FIRST_EXTERNAL && in_service(vector))
+    else if (vector >= VECTOR_FIRST_EXTERNAL && apic_has(APIC_ISR, vector))
         apic_eoi();
     return way;
 }

@@ -14,6 +14,7 @@
 #include "lib/format.h"
 #include "lib/report.h"
 #include "lib/string.h"
+#include "workloads/conform/partner.h"
 #include "workloads/workload.h"
 
 #define FAR_AWAY 256                /* a probe has fewer bytes */
@@ -170,7 +171,7 @@ static void try_probe(struct conform *c, const struct conform_check *check)
     conform_see_events(c);
 }
 
-static void try_check(struct conform *c, const struct conform_check *check)
+static void try_alone(struct conform *c, const struct conform_check *check)
 {
     c->box = sandbox_enter();
     if (check->run)
@@ -178,6 +179,19 @@ static void try_check(struct conform *c, const struct conform_check *check)
     else
         try_probe(c, check);
     sandbox_leave(c->box);
+}
+
+static void try_check(struct conform *c, const struct conform_check *check)
+{
+    const char *missing = check->partner ? partner_start(c, check->partner) : NULL;
+
+    if (missing) {
+        conform_skip(c, missing);
+        return;
+    }
+    try_alone(c, check);
+    if (check->partner)
+        partner_release();
 }
 
 static bool report(const struct conform *c, const struct conform_check *check)
@@ -201,6 +215,15 @@ static bool report(const struct conform *c, const struct conform_check *check)
     return holds || c->skipped;
 }
 
+/* What it may still do is not known: the run cannot go on. */
+static void lose_partner(const struct conform_check *check)
+{
+    struct fault_place place = fault_here("conform");
+
+    fault_report(CHECK_MANUAL, &place, "%s cost a CPU: it does not come back", check->name);
+    fault_fatal();
+}
+
 static void run_check(const struct conform_check *check, struct tally *tally)
 {
     static struct conform c;
@@ -211,10 +234,10 @@ static void run_check(const struct conform_check *check, struct tally *tally)
     tally->sent++;
     try_check(&c, check);
     tally->received++;
-    if (report(&c, check))
-        return;
-    if (!tally->failed++)
+    if (!report(&c, check) && !tally->failed++)
         format(first_deviation, sizeof(first_deviation), "%s", check->name);
+    if (c.other && !partner_end())
+        lose_partner(check);
 }
 
 static void list_check(const struct conform_check *check)

@@ -17,6 +17,8 @@
 
 struct conform {
     struct sandbox *box;
+    struct sandbox *other;              /* the second CPU's, where the check has a part for it */
+    uint32_t other_apic_id;
     char expected[CONFORM_TEXT], seen[CONFORM_TEXT];
     bool skipped;
 };
@@ -33,6 +35,8 @@ struct conform_check {
     bool user;
     const char *raises, *raises_amd;    /* by AMD's manual, where that differs; or NULL */
     void (*prepare)(struct conform *c); /* before it; or NULL */
+    /* What a second CPU does meanwhile, in a sandbox of its own, until it is released; or NULL. */
+    void (*partner)(struct sandbox *box);
 };
 
 #define CONFORM_CHECKS(subject)                                         \
@@ -61,6 +65,9 @@ const struct sandbox_event *conform_event(struct conform *c, unsigned vector);
 /* Whether an event came between a MOV SS of a probe, in its two bytes 8E D0, and what follows. */
 bool conform_is_behind_mov_ss(const struct sandbox_event *event, const char *probe,
                               const char *end);
+
+/* For a second CPU's part: its end is due. */
+bool conform_released(void);
 
 /* Whether the manual to go by is AMD's. */
 bool conform_amd(void);

@@ -31,6 +31,7 @@ static void run(struct conform *c, void (*function)(void))
 }
 
 PROBE(nmi_int2, "int 2");
+USER_PROBE(nmi_user, "int 0x82");
 PROBE(nmi_mov_ss, "mov eax, ss; .rept 40; mov ss, eax; nop; .endr");
 
 /* Nested events find RSP where it is. */
@@ -174,6 +175,34 @@ static void before_interrupts(struct conform *c)
                                                                      : "elsewhere");
 }
 
+/* Its IRET goes to ring 3, where the latched one finds it. */
+static enum sandbox_way go_to_ring3(struct sandbox *box, struct sandbox_pushed *pushed)
+{
+    if (box->count > 1)
+        return RESUME;
+    send();
+    *pushed = (struct sandbox_pushed){.rip = sandbox_user(nmi_user),
+                                      .cs = USER_CS,
+                                      .rflags = RFLAGS_FIXED,
+                                      .rsp = sandbox_user_stack(),
+                                      .ss = USER_DS};
+    return RESUME;
+}
+
+static void latched_for_ring3(struct conform *c)
+{
+    const struct sandbox_event *e = c->box->events;
+
+    conform_expect(c, "NMI, NMI, vector 0x82, the second at ring 3's first instruction");
+    c->box->hooks[VECTOR_NMI] = go_to_ring3;
+    run(c, send);
+    conform_see_events(c);
+    conform_see(c, ", the second %s",
+                e[1].pushed.cs == USER_CS && e[1].pushed.rip == sandbox_user(nmi_user)
+                    ? "at ring 3's first instruction"
+                    : "elsewhere");
+}
+
 /* Interrupt after interrupt may come, but not where a NOP has an SS to protect it. */
 static void not_behind_mov_ss(struct conform *c)
 {
@@ -206,6 +235,8 @@ CONFORM_CHECKS(nmi) = {
      .run = faulting_iret},
     {"nmi.before-interrupts", "SDM 3A 6.9", "of an NMI and an interrupt the NMI is taken first",
      .run = before_interrupts},
+    {"nmi.latched-for-ring3", "SDM 3A 6.7.1",
+     "a latched NMI comes in ring 3 where IRET returns there", .run = latched_for_ring3},
     {"nmi.mov-ss", "SDM 3A 6.8.3", "an NMI is not taken between MOV SS and the next instruction",
      .run = not_behind_mov_ss},
 };

@@ -5,10 +5,12 @@
  * The first one's gate decides the second: not present is #NP, which is contributory; an IST code
  * whose stack is not mapped is #PF. */
 #include "cpu/x86.h"
+#include "smp/apic.h"
 #include "workloads/conform/conform.h"
 #include "workloads/events.h"
 
 #define NOT_MAPPED (THREAD_SLOTS_BASE - 2 * PAGE_SIZE)
+#define LITTLE_WHILE 2000       /* rounds of PAUSE */
 #define NOT_MAPPED_STACK (THREAD_SLOTS_BASE - PAGE_SIZE)
 
 PROBE(pairs_ud, "ud2");
@@ -68,6 +70,42 @@ static void first_cr2(struct conform *c)
     see_cr2(c);
 }
 
+static enum sandbox_way fault_inside(struct sandbox *box, struct sandbox_pushed *pushed)
+{
+    (void)box;
+    (void)pushed;
+    fault_read(NOT_MAPPED);
+    return END;
+}
+
+static enum sandbox_way nmi_inside(struct sandbox *box, struct sandbox_pushed *pushed)
+{
+    (void)box;
+    (void)pushed;
+    apic_send_nmi(this_cpu->apic_id);
+    for (unsigned i = 0; i < LITTLE_WHILE; i++)
+        cpu_relax();
+    return END;
+}
+
+static void inside_double_fault(struct conform *c, sandbox_hook *hook, const char *then)
+{
+    conform_expect(c, "#DF(0x0), %s", then);
+    absent(c, VECTOR_GP);
+    c->box->hooks[VECTOR_DF] = hook;
+    conform_try(c, pairs_read, NOT_CANONICAL, 0);
+}
+
+static void page_fault_in_double_fault(struct conform *c)
+{
+    inside_double_fault(c, fault_inside, "#PF(0x0)");
+}
+
+static void nmi_in_double_fault(struct conform *c)
+{
+    inside_double_fault(c, nmi_inside, "NMI");
+}
+
 /* In place of the #DF the processor stops, which nothing in here can see. */
 static void shutdown(struct conform *c)
 {
@@ -108,6 +146,10 @@ CONFORM_CHECKS(pairs) = {
      .run = second_cr2},
     {"pairs.cr2-of-first", "SDM 3A 6.15, interrupt 14", "#PF then #NP: CR2 is still the #PF's",
      .run = first_cr2},
+    {"pairs.pf-in-df", "SDM 3A 6.15, interrupt 8", "in a #DF's handler a #PF is a plain #PF",
+     .run = page_fault_in_double_fault},
+    {"pairs.nmi-in-df", "SDM 3A 6.7", "in a #DF's handler an NMI comes",
+     .run = nmi_in_double_fault},
     {"pairs.shutdown", "SDM 3A 6.15, interrupt 8",
      "a third exception while #DF is delivered shuts the processor down", "shut down, as it must,",
      .run = shutdown},

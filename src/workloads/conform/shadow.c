@@ -10,6 +10,8 @@
 #define OWN_VECTOR 0xf3
 #define RESCUE_VECTOR 0xf4
 #define LITTLE_WHILE 1000       /* rounds of PAUSE */
+#define REP_BYTES 4096
+#define REP_TICKS 2000
 #define RESCUE_TICKS 2000000    /* of the APIC's timer, undivided */
 
 PROBE(shadow_sti, "sti; nop; shadow_sti_after: nop; cli");
@@ -20,6 +22,9 @@ PROBE(shadow_iret, "mov rax, rsp; push 0x10; push rax; push 0x202; push 8; "
                    "lea rcx, shadow_iret_after[rip]; push rcx; iretq; shadow_iret_after: nop; cli");
 PROBE(shadow_mov_cr8, "sti; nop; xor eax, eax; mov cr8, rax; shadow_mov_cr8_after: nop; cli");
 PROBE(shadow_mov_ss, "sti; .rept 40; mov eax, ss; mov ss, eax; nop; .endr; cli");
+PROBE(shadow_rep, "mov ecx, 4096; sti; nop; shadow_rep_here: rep stosb; mov ecx, 100000; "
+                  "1: pause; dec ecx; jnz 1b; cli");
+extern char shadow_rep_here[];
 USER_PROBE(shadow_user_hlt, "hlt");
 USER_PROBE(shadow_user_cli, "cli");
 extern char shadow_sti_after[], shadow_sti_hlt_after[], shadow_popf_after[], shadow_iret_after[],
@@ -127,6 +132,24 @@ static void mov_ss(struct conform *c)
                 conform_is_behind_mov_ss(e, shadow_mov_ss, shadow_mov_ss_end) ? "" : "not ");
 }
 
+/* The timer's, in the middle of a REP, if it is slow enough. */
+static void in_rep(struct conform *c)
+{
+    const struct sandbox_event *e;
+
+    conform_expect(c, "vector 0xf4, RF set");
+    apic_write(APIC_LVT_TIMER, RESCUE_VECTOR);
+    apic_write(APIC_TIMER_INITIAL, REP_TICKS);
+    sandbox_run(c->box, shadow_rep, (uintptr_t)c->box->scratch, 0, 0);
+    interrupts_off();
+    if (!(e = conform_event(c, RESCUE_VECTOR)))
+        return;
+    conform_see_events(c);
+    conform_see(c, ", RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+    if (e->pushed.rip != (uint64_t)shadow_rep_here || !e->rcx || e->rcx == REP_BYTES)
+        conform_skip(c, "the REP was over before the interrupt came");
+}
+
 CONFORM_CHECKS(shadow) = {
     {"shadow.sti", "SDM 3A 6.8.1", "STI lets interrupts in after the instruction behind it",
      .run = sti},
@@ -142,6 +165,8 @@ CONFORM_CHECKS(shadow) = {
      .run = mov_cr8},
     {"shadow.mov-ss", "SDM 3A 6.8.3", "no interrupt between MOV SS and the next instruction",
      .run = mov_ss},
+    {"shadow.rep", "SDM 3B 17.3.1.1", "an interrupt between a REP's iterations finds RF set",
+     .run = in_rep},
     {"shadow.hlt-ring3", "SDM 2A HLT", "HLT in ring 3 is #GP(0)", .probe = shadow_user_hlt,
      .user = true, .raises = "#GP(0x0)"},
     {"shadow.cli-ring3", "SDM 2A CLI", "CLI in ring 3 with IOPL 0 is #GP(0)",

@@ -25,7 +25,7 @@ import runs  # noqa: E402
 FILE_ORDER = ("test_report.py", "test_tools.py", "test_page.py", "test_runner.py",
               "test_static.py", "test_readme.py", "test_unit.py", "test_gdb.py", "test_runs.py",
               "test_mutants.py", "test_bad_input.py", "test_console.py", "test_screen.py",
-              "test_media.py", "test_reset.py", "test_lava.py",
+              "test_media.py", "test_reset.py", "test_conform.py", "test_lava.py",
               "test_determinism.py")
 
 

@@ -5,8 +5,8 @@
 
 #include "workloads/conform/conform.h"
 
-/* Starts it, and waits until it stands in its sandbox; fills c->other and c->other_apic_id. NULL, or
- * why it cannot be. */
+/* Starts it, and waits until it stands in its sandbox; fills c->other and c->other_apic_id. NULL,
+ * or why it cannot be. */
 const char *partner_start(struct conform *c, void (*part)(struct sandbox *box));
 
 /* Lets its part come to an end: conform_released() is true there. Any context. */

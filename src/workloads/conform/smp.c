@@ -29,8 +29,9 @@ static void wait(unsigned rounds)
 /* Until the other has taken so many events; or patience is over. */
 static void wait_for_events(struct conform *c, unsigned count)
 {
-    for (unsigned i = 0; i < PATIENCE && __atomic_load_n(&c->other->count, __ATOMIC_ACQUIRE) < count;
-         i++)
+    unsigned *taken = &c->other->count;
+
+    for (unsigned i = 0; i < PATIENCE && __atomic_load_n(taken, __ATOMIC_ACQUIRE) < count; i++)
         cpu_relax();
     wait(LITTLE_WHILE);
 }

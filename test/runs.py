@@ -196,6 +196,7 @@ FAULTS = {
     "apic-error": fault("unexpected", cpu=1, event="APIC error"),
     "too-hot": fault("hardware", cpu=1, event="thermal status"),
     "hung-cpu": fault("alive", cpu=1),
+    "hung-boot-cpu": fault("alive", cpu=0),
     "deaf-cpu": fault("alive", cpu=1),
     "clock-back": fault("clock", cpu=1, event="clock"),
     "clock-behind": fault("clock", cpu=1, event="clock"),
@@ -222,7 +223,8 @@ FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-sta
 FAULT_REASONS = {
     "corrected-flood": "a flood of corrected errors: more than 2 within an hour",
     "apic-error": "illegal register",
-    "hung-cpu": r"an NMI finds it at tick_handler\+",
+    "hung-cpu": r"an NMI finds it at (tick_handler|go_wrong)\+",
+    "hung-boot-cpu": r"while CPU 1's did .* an NMI finds it at (tick_handler|go_wrong)\+",
     "deaf-cpu": "it does not answer NMIs either",
     "clock-back": "the TSC runs backwards",
     "clock-behind": "cycles behind what CPU 0 read before",

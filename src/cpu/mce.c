@@ -146,9 +146,14 @@ void mce_enable(void)
     struct mca *mca = &banks[cpu_index()];
     bool old = cpu_features.family == 6 && cpu_features.model_number < 0x1a && cpu_features.intel;
     struct mca_cpu cpu = {.scalable = cpu_features.scalable_mca, .keep_bank_0 = old};
+    uint64_t status;
 
     if (!cpu_features.mca)
         return;
+    if (!msr_try_read(MSR_MCG_STATUS, &status)) {
+        cpu_features.mca = false;   /* what CPUID says, an emulator may not have */
+        return;
+    }
     uint64_t flags = spinlock_take(&polling);
     mca->registers = &registers;
     mca->take = take_left_over;

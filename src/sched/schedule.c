@@ -320,6 +320,22 @@ static _Noreturn void hang(void)
         cpu_relax();
 }
 
+/* inject=hung-cpu and its like: which CPU is to go wrong does so in a tick, after a second. */
+static void go_wrong(void)
+{
+    bool due = this_cpu->events[EVENT_TICK] > schedule_tick_hz();
+    bool here = due && cpu_index() == inject_cpu();
+
+    if (inject_planted(INJECT_HUNG_CPU) && here)
+        hang();
+    if (inject_planted(INJECT_HUNG_BOOT_CPU) && due && cpu_index() == 0)
+        hang();
+    if (inject_planted(INJECT_DEAF_CPU) && here && nmi_block(send_nmi_to_self))
+        hang();
+    if (inject_planted(INJECT_TRIPLE_FAULT) && here)
+        die_first();
+}
+
 static void tick_handler(struct trap_frame *frame)
 {
     struct run_queue *queue = &queues[cpu_index()];
@@ -330,15 +346,7 @@ static void tick_handler(struct trap_frame *frame)
     if (any_due(queue, clock_ms()))
         softirq_raise(SOFTIRQ_TIMER);
     spinlock_release(&queue->lock, flags);
-    if (inject_planted(INJECT_HUNG_CPU) && cpu_index() == inject_cpu() &&
-        this_cpu->events[EVENT_TICK] > schedule_tick_hz())
-        hang();
-    if (inject_planted(INJECT_DEAF_CPU) && cpu_index() == inject_cpu() &&
-        this_cpu->events[EVENT_TICK] > schedule_tick_hz() && nmi_block(send_nmi_to_self))
-        hang();
-    if (inject_planted(INJECT_TRIPLE_FAULT) && cpu_index() == inject_cpu() &&
-        this_cpu->events[EVENT_TICK] > schedule_tick_hz())
-        die_first();
+    go_wrong();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
     reaper_tick();

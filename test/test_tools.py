@@ -413,8 +413,8 @@ def test_one_line_a_machine(log, tmp_path):
     status, rows = fleet(tmp_path)
     assert status == 1 and len(rows) == 3
     assert rows[0] == {"identity": "one.log SN1 Acme", "verdict": "PASS", "elapsed_ms": 259200000,
-                       "events": 123456, "slowest": "nmi 50/s (50 %)", "errors": 0, "damaged": 0,
-                       "reason": ""}
+                       "events": 123456, "slowest": "nmi 50/s (50 %)", "errors": 0, "hardware": "",
+                       "damaged": 0, "reason": ""}
     assert (rows[1]["verdict"], rows[1]["errors"], rows[1]["reason"]) == ("FAIL", 2, "CPU 3: lost")
     assert (rows[2]["verdict"], rows[2]["elapsed_ms"], rows[2]["events"]) == ("FAIL", 10000, 7000)
     assert "no verdict" in rows[2]["reason"] and rows[2]["damaged"] > 0
@@ -468,6 +468,16 @@ def test_a_benchmarks_longest_latency(log):
     records = [synthetic.record([1, 2, 70000]), synthetic.record([3, 4], event="bp")]
     _, rows = fleet(log(synthetic.stream(records)))
     assert rows[0]["slowest"] == "nmi entry 70000 cycles"
+
+
+def test_what_a_machine_noted_and_passed_with(log):
+    cpu = '# {"v":1,"type":"cpu","domain":"metal","cpu":%d,"corrected_errors":2,"throttles":%d}\n'
+    text = STORM % 1
+    _, rows = fleet(log(text.replace("ok 1", cpu % (0, 3) + cpu % (1, 4) + "ok 1")))
+    assert (rows[0]["verdict"], rows[0]["hardware"]) == ("PASS", "4 corrected, 7 throttled")
+    beat = text.replace('"faults":0}\nok', '"faults":0,"corrected_errors":9}\nok')
+    _, rows = fleet(log(beat[:beat.index("ok 1")]))
+    assert (rows[0]["verdict"], rows[0]["hardware"]) == ("FAIL", "9 corrected")
 
 
 def test_boards_without_a_name(log):

@@ -302,7 +302,7 @@ static void shoot_all(const void *argument)
         more = latency_take(m); /* before another interrupt leaves its stub's stamp */
         interrupts_restore(flags);
     } while (more);
-    latency_end(m);
+    latency_end();
 }
 
 static void load_idt(const void *table)
@@ -362,7 +362,7 @@ static void shoot_from_ring_3(const void *argument)
     marks.done = marks.back = 0;
     thread_wake(thread);
     thread_join(thread, generation);
-    latency_end(user_measure);
+    latency_end();
 }
 
 /* A pair of stamps with nothing, or nothing but a gate, between them. */
@@ -379,7 +379,7 @@ static void shoot_without_handler(const void *argument)
         interrupts_restore(flags);
         marks.done = 1;
     } while (latency_take(m));
-    latency_end(m);
+    latency_end();
 }
 
 static void (*shooter(const struct cause *event, enum pass pass))(const void *argument)

@@ -17,8 +17,6 @@
 #define EMPTY_PAIRS 20000
 #define COUNTING_TRIES 5
 #define THOUSAND 1000
-#define WORST 16
-#define ROUND 64        /* samples between two looks at the SMI counter and the clock */
 #define GAP_PER_S 10000 /* a gap is longer than this part of a second */
 #define BUCKETS_TEXT 3200
 
@@ -53,30 +51,17 @@ static struct overhead {
 } overheads[MAX_CPUS];
 static bool counts_instructions;
 
-struct worst {
-    int64_t value;
-    uint64_t tsc;
-    uint32_t sample;
-    bool tick, irq, nmi, gap, smi;
-};
-
 /* What of a CPU's counters can explain a sample. */
 struct counters {
     uint64_t ticks, irqs, nmis;
 };
 
 static struct {
-    struct histogram all[STAGE_COUNT], smi_free[STAGE_COUNT];
-    int64_t first[STAGE_COUNT];
-    int64_t round[ROUND][STAGE_COUNT]; /* since the last look at the SMI counter */
-    uint32_t in_round;
-    struct worst worst[WORST];
-    uint32_t worst_count;
-    uint32_t taken; /* with warm-up */
+    struct samples samples;
     uint64_t start_tsc, end_tsc, last_back;
     uint64_t gaps, longest_gap;
     bool has_smi, has_ratio, has_thermal;
-    uint64_t smi_at_start, smi_at_round, smi_now;
+    uint64_t smi_at_start, smi_now;
     uint64_t aperf, mperf;
     struct counters before[2]; /* of `from` and `to` */
     uint32_t batch;
@@ -168,13 +153,9 @@ void latency_begin(const struct measure *m)
 
     memset(&now, 0, sizeof(now));
     now.batch = batch + 1;
-    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        histogram_reset(&now.all[stage]);
-        histogram_reset(&now.smi_free[stage]);
-        now.first[stage] = REPORT_UNKNOWN;
-    }
+    samples_reset(&now.samples, m->warm_up);
     now.has_smi = smi_read(&now.smi_at_start);
-    now.smi_at_round = now.smi_at_start;
+    now.smi_now = now.smi_at_start;
     now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &now.aperf) &&
                     msr_try_read(MSR_MPERF, &now.mperf);
     now.has_thermal = cpu_features.thermal_sensor;
@@ -239,47 +220,30 @@ static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
             value[stage] -= overhead_of(m, stage);
 }
 
+/* The worst samples' causes, as far as they are known. */
 static void keep_worst(const struct measure *m, int64_t value, bool gap)
 {
-    struct worst *place = &now.worst[now.worst_count < WORST ? now.worst_count++ : 0];
     struct counters from = read_counters(m->from), to = read_counters(m->to);
-    struct worst w = {
-        .value = value,
-        .tsc = marks.trigger,
-        .sample = now.taken - 1 - m->warm_up,
-        .tick = from.ticks != now.before[0].ticks || to.ticks != now.before[1].ticks,
-        .irq = from.irqs - now.before[0].irqs + to.irqs - now.before[1].irqs > 4,
-        .nmi = from.nmis - now.before[0].nmis + to.nmis - now.before[1].nmis > 2,
-        .gap = gap,
-    };
 
-    /* Sorted from the least on, so the least of them gives way. */
-    *place = w;
-    while (place + 1 < now.worst + now.worst_count && place[1].value < place->value) {
-        struct worst other = place[1];
-        place[1] = place[0];
-        *place++ = other;
-    }
-    for (; place > now.worst && place[-1].value > place->value; place--) {
-        struct worst other = place[-1];
-        place[-1] = place[0];
-        place[0] = other;
-    }
+    samples_keep_worst(
+        &now.samples,
+        (struct worst){
+            .value = value,
+            .tsc = marks.trigger,
+            .tick = from.ticks != now.before[0].ticks || to.ticks != now.before[1].ticks,
+            .irq = from.irqs - now.before[0].irqs + to.irqs - now.before[1].irqs > 4,
+            .nmi = from.nmis - now.before[0].nmis + to.nmis - now.before[1].nmis > 2,
+            .gap = gap,
+        });
 }
 
-static void end_round(const struct measure *m)
+static void end_round(void)
 {
-    now.smi_now = now.smi_at_round;
+    uint64_t before = now.smi_now;
+
     if (now.has_smi)
         smi_read(&now.smi_now);
-    for (uint32_t i = 0; i < now.in_round && now.smi_now == now.smi_at_round; i++)
-        for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
-            if (now.round[i][stage] != REPORT_UNKNOWN)
-                histogram_record(&now.smi_free[stage], now.round[i][stage]);
-    for (uint32_t i = 0; i < now.worst_count && now.smi_now != now.smi_at_round; i++)
-        now.worst[i].smi |= now.worst[i].sample + now.in_round >= now.taken - m->warm_up;
-    now.smi_at_round = now.smi_now;
-    now.in_round = 0;
+    samples_end_round(&now.samples, now.smi_now != before);
 }
 
 static bool note_gap(void)
@@ -339,23 +303,20 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
 {
     int64_t whole = value[m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP];
 
-    if (latency_break_cycles && m->pass == PASS_WHOLE &&
+    samples_add(&now.samples, value);
+    if (latency_break_cycles && m->pass == PASS_WHOLE && samples_kept(&now.samples) &&
         value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
         break_off(m, value[STAGE_ROUND_TRIP]);
-    for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
-        if (value[stage] != REPORT_UNKNOWN)
-            histogram_record(&now.all[stage], value[stage]);
-    memcpy(now.round[now.in_round++], value, sizeof(now.round[0]));
-    if (whole != REPORT_UNKNOWN && (now.worst_count < WORST || whole > now.worst[0].value))
+    if (whole != REPORT_UNKNOWN && samples_is_among_worst(&now.samples, whole))
         keep_worst(m, whole, gap);
-    if (now.in_round == ROUND)
-        end_round(m);
+    if (samples_round_is_full(&now.samples))
+        end_round();
 }
 
 static bool is_over(const struct measure *m)
 {
-    return now.taken >= m->samples + m->warm_up ||
-           (now.taken % ROUND == 0 &&
+    return samples_kept(&now.samples) >= m->samples ||
+           (now.samples.taken % SAMPLES_ROUND == 0 &&
             read_tsc() - now.start_tsc > clock_tsc_hz / 1000 * m->limit_ms);
 }
 
@@ -370,20 +331,16 @@ bool latency_take(const struct measure *m)
     }
     check_stack(m);
     compute(m, value);
-    now.taken++;
-    if (now.taken == 1)
-        memcpy(now.first, value, sizeof(now.first));
-    if (now.taken > m->warm_up)
-        record(m, value, gap);
+    record(m, value, gap);
     look_around(m);
     marks.done = 0;
     marks.back = 0;
     return !is_over(m) && fault_count() == 0;
 }
 
-void latency_end(const struct measure *m)
+void latency_end(void)
 {
-    end_round(m);
+    end_round();
     now.end_tsc = read_tsc();
 }
 
@@ -405,7 +362,7 @@ static void report_the_batch(const struct measure *m)
         .batch = now.batch,
         .cpu = m->from,
         .time_us = clock_tsc_to_ns(now.start_tsc - clock_epoch) / 1000,
-        .samples = now.taken > m->warm_up ? now.taken - m->warm_up : 0,
+        .samples = samples_kept(&now.samples),
         .smis = now.has_smi ? (int64_t)(now.smi_now - now.smi_at_start) : REPORT_UNKNOWN,
         .mhz = mean_mhz(),
         .thermal = now.has_thermal && msr_try_read(MSR_THERM_STATUS, &thermal) ? (int64_t)thermal
@@ -450,7 +407,7 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
         .to = m->to,
         .count = h->count,
         .overhead = overhead_of(m, stage),
-        .first = now.first[stage],
+        .first = now.samples.first[stage],
         .min = h->min,
         .p50 = percentile(h, 500),
         .p90 = percentile(h, 900),
@@ -466,14 +423,14 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
 static void report_worst(const struct measure *m)
 {
     /* Where instructions are counted, all samples are alike, and none is worse for a reason. */
-    for (uint32_t i = now.worst_count; i-- > 0 && !m->brief && !counts_instructions;) {
-        const struct worst *w = &now.worst[i];
+    for (uint32_t i = now.samples.worst_count; i-- > 0 && !m->brief && !counts_instructions;) {
+        const struct worst *w = &now.samples.worst[i];
         char cause[32];
         format(cause, sizeof(cause), "%s%s%s%s%s", w->tick ? " tick" : "", w->irq ? " irq" : "",
                w->nmi ? " nmi" : "", w->smi ? " smi" : "", w->gap ? " gap" : "");
         report_outlier(&(struct report_outlier){
             .id = last_id,
-            .rank = now.worst_count - i,
+            .rank = now.samples.worst_count - i,
             .value = w->value,
             .time_us = clock_tsc_to_ns(w->tsc - clock_epoch) / 1000,
             .sample = w->sample,
@@ -493,33 +450,33 @@ void latency_report(const struct measure *m, bool one_way)
 {
     report_the_batch(m);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        if (!now.all[stage].count || (needs_offset(m, stage) && !one_way))
+        if (!now.samples.all[stage].count || (needs_offset(m, stage) && !one_way))
             continue;
-        report_histogram(m, stage, &now.all[stage], "all");
-        if (now.has_smi && now.smi_now != now.smi_at_start && now.smi_free[stage].count)
-            report_histogram(m, stage, &now.smi_free[stage], "smi-free");
+        report_histogram(m, stage, &now.samples.all[stage], "all");
+        if (now.samples.smi_seen && now.samples.smi_free[stage].count)
+            report_histogram(m, stage, &now.samples.smi_free[stage], "smi-free");
     }
     report_worst(m);
 }
 
 uint64_t latency_count(void)
 {
-    return now.all[STAGE_ROUND_TRIP].count;
+    return now.samples.all[STAGE_ROUND_TRIP].count;
 }
 
 uint64_t latency_period(void)
 {
-    return now.taken ? (now.end_tsc - now.start_tsc) / now.taken : 1;
+    return now.samples.taken ? (now.end_tsc - now.start_tsc) / now.samples.taken : 1;
 }
 
 int64_t latency_least(enum stage stage)
 {
-    return now.all[stage].min;
+    return now.samples.all[stage].min;
 }
 
 int64_t latency_typical(enum stage stage)
 {
-    int64_t median = percentile(&now.all[stage], 500);
+    int64_t median = percentile(&now.samples.all[stage], 500);
 
     return median == REPORT_UNKNOWN ? latency_least(stage) : median;
 }

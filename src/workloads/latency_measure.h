@@ -11,24 +11,7 @@
 
 #include "cpu/percpu.h"
 #include "cpu/stacks.h"
-
-/* S(symbol, name): the parts of an event's way, and its way as a whole. */
-#define STAGES(S)                                                                     \
-    S(SEND, "send")             /* until the instruction that sends is over */        \
-    S(ENTRY, "entry")           /* until the stub's first instruction */              \
-    S(DISPATCH, "dispatch")     /* from there to the handler's first, on its stack */ \
-    S(SERVICE, "service")       /* the handler */                                     \
-    S(EXIT, "exit")             /* from its last to the first one back */             \
-    S(ONE_WAY, "one-way")       /* from the trigger to the handler's first */         \
-    S(ROUND_TRIP, "round-trip") /* from the trigger to the first one back */          \
-    S(INTENDED, "round-trip")   /* from when the trigger ought to have come: open loop */
-
-enum stage {
-#define STAGE_ENUM(symbol, name) STAGE_##symbol,
-    STAGES(STAGE_ENUM)
-#undef STAGE_ENUM
-        STAGE_COUNT
-};
+#include "workloads/latency_samples.h"
 
 /* In what state CPU and caches are; never mixed in one measurement. */
 #define MODES(M)                                                                           \
@@ -80,7 +63,7 @@ bool latency_counts_instructions(void);
 /* On the CPU `from`, around the samples. take: false when it is over. */
 void latency_begin(const struct measure *m);
 bool latency_take(const struct measure *m);
-void latency_end(const struct measure *m);
+void latency_end(void);
 
 /* Writes its records. Main thread. one_way: false where the clocks are found to have drifted. */
 void latency_report(const struct measure *m, bool one_way);

@@ -23,6 +23,8 @@ UNIT_test_fwcfg := src/boot/fwcfg.c
 UNIT_test_acpi := src/smp/acpi.c src/lib/format.c
 UNIT_test_madt := src/smp/madt.c src/lib/format.c
 UNIT_test_spcr := src/smp/spcr.c src/lib/format.c
+UNIT_test_latency_samples := src/workloads/latency_samples.c src/lib/histogram.c src/lib/format.c \
+    src/lib/random.c
 
 FUZZ_multiboot2 := src/boot/multiboot2.c src/lib/format.c
 FUZZ_cmdline := src/boot/cmdline.c src/lib/format.c

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept of a measurement's samples: a histogram a stage, of all and of those that no system
+ * management interrupt can have stretched; the very first; and the worst, with what is known of
+ * their cause.
+ *
+ * SMIs are counted by a register (MSR_SMI_COUNT) that is read once a round of samples: which of
+ * them one came in is not known, so a round with an SMI is SMI-free as a whole or not at all.
+ *
+ * Knows nothing of the machine. One writer. */
+#ifndef ISTSTORM_WORKLOADS_LATENCY_SAMPLES_H
+#define ISTSTORM_WORKLOADS_LATENCY_SAMPLES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/histogram.h"
+
+/* S(symbol, name): the parts of an event's way, and its way as a whole. */
+#define STAGES(S)                                                                     \
+    S(SEND, "send")             /* until the instruction that sends is over */        \
+    S(ENTRY, "entry")           /* until the stub's first instruction */              \
+    S(DISPATCH, "dispatch")     /* from there to the handler's first, on its stack */ \
+    S(SERVICE, "service")       /* the handler */                                     \
+    S(EXIT, "exit")             /* from its last to the first one back */             \
+    S(ONE_WAY, "one-way")       /* from the trigger to the handler's first */         \
+    S(ROUND_TRIP, "round-trip") /* from the trigger to the first one back */          \
+    S(INTENDED, "round-trip")   /* from when the trigger ought to have come: open loop */
+
+enum stage {
+#define STAGE_ENUM(symbol, name) STAGE_##symbol,
+    STAGES(STAGE_ENUM)
+#undef STAGE_ENUM
+        STAGE_COUNT
+};
+
+#define SAMPLES_WORST 16
+#define SAMPLES_ROUND 64
+
+/* One of the worst samples. */
+struct worst {
+    int64_t value;
+    uint64_t tsc;
+    uint32_t sample; /* from 0, the warm-up not counted */
+    bool tick, irq, nmi, gap, smi;
+};
+
+struct samples {
+    struct histogram all[STAGE_COUNT], smi_free[STAGE_COUNT];
+    int64_t first[STAGE_COUNT];
+    int64_t round[SAMPLES_ROUND][STAGE_COUNT]; /* those of the round that is under way */
+    uint32_t in_round;
+    struct worst worst[SAMPLES_WORST]; /* from the least on */
+    uint32_t worst_count;
+    uint32_t taken, warm_up; /* with the warm-up, which is thrown away but for the very first */
+    bool smi_seen;
+};
+
+void samples_reset(struct samples *s, uint32_t warm_up);
+
+/* One more: a value for each stage, REPORT_UNKNOWN where the measurement does not have it. */
+void samples_add(struct samples *s, const int64_t value[STAGE_COUNT]);
+
+/* Whether the last sample added, by this value of it, is among the worst so far; and its keeping. */
+bool samples_is_among_worst(const struct samples *s, int64_t value);
+void samples_keep_worst(struct samples *s, struct worst worst);
+
+/* Whether it is time to end the round; then, or at the end: whether an SMI came in it. */
+bool samples_round_is_full(const struct samples *s);
+void samples_end_round(struct samples *s, bool smi);
+
+/* Samples without the warm-up. */
+uint32_t samples_kept(const struct samples *s);
+
+#endif

@@ -20,7 +20,8 @@ EVENTS = {"trap": "TASK", "user": "TASK", "wake": "TASK", "switch": "TASK", "irq
           "irq-nested": "IRQ", "softirq": "IRQ", "irq-softirq": "IRQ", "nmi": "NMI", "db": "DB",
           "bp": "DB", "mc": "MC", "ss": "SS", "df": "DF"}
 MODES = {"warm", "cold-data", "cold-tlb", "loaded", "halted"}
-WITH_STUB = {"trap", "irq", "irq-nested", "irq-softirq", "nmi", "db", "bp", "mc", "ss"}
+# Those that come through no gate have no stub that could stamp.
+WITHOUT_STUB = {"softirq", "wake", "switch"}
 
 # event and CPUs -> most instructions from the trigger to the handler, and there and back.
 LIMITS = {
@@ -33,7 +34,7 @@ LIMITS = {
 
 @pytest.fixture(scope="module")
 def bench_runs():
-    """Benches of three CPUs by name, each made once for all tests of this file."""
+    """Benches of four CPUs by name, each made once for all tests of this file."""
     return {}
 
 
@@ -41,7 +42,7 @@ def bench_runs():
 def run_bench(launch, bench_runs):
     def run_once(which):
         if which not in bench_runs:
-            bench_runs[which] = launch(Run(f"bench {which}", "slow", smp="3", icount=True,
+            bench_runs[which] = launch(Run(f"bench {which}", "slow", smp="4", icount=True,
                                            words=("run=latency", "seed=5")))
         return bench_runs[which]
     return run_once
@@ -66,7 +67,7 @@ def test_bench_passes(bench):
 def test_every_event_has_its_stages(bench, event):
     stages = {record["stage"] for record in records(bench, event=event, mode="warm")}
     assert {"service", "exit", "one-way", "round-trip"} <= stages
-    assert ({"entry", "dispatch"} <= stages) == (event in WITH_STUB)
+    assert ({"entry", "dispatch"} <= stages) == (event not in WITHOUT_STUB)
     assert {record["stack"] for record in records(bench, event=event)} == {EVENTS[event]}
 
 
@@ -77,7 +78,32 @@ def test_every_mode_is_measured(bench):
 def test_every_pair_is_measured(bench):
     for event in ("irq", "nmi"):
         assert {(record["from"], record["to"]) for record in records(bench, event=event)} \
-            >= {(i, j) for i in range(3) for j in range(3) if i != j}
+            >= {(i, j) for i in range(4) for j in range(4)}
+    assert [(record["cpus"], record["measured"], record["possible"])
+            for record in bench.report.of_type("pairs")] == [(4, 16, 16)]
+
+
+def test_stages_between_cpus(bench):
+    """Sending is a stage where it does not wait for the event: to another CPU."""
+    for event in ("irq", "irq-softirq", "nmi", "wake"):
+        stages = {record["stage"] for record in records(bench, event=event, mode="warm",
+                                                        **{"from": 0, "to": 1})}
+        gate = set() if event == "wake" else {"send", "entry", "dispatch"}
+        assert stages == {"service", "exit", "one-way", "round-trip", *gate}
+
+
+def test_a_histogram_is_cheap(bench):
+    """Fewer than 20 instructions on top of the stamps around an update."""
+    costs = [record["histogram_cycles"] for record in bench.report.of_type("overhead")]
+    assert len(costs) == 4 and 0 < max(costs) < 20
+
+
+def test_what_is_slower_stands_out(bench):
+    """Outliers, where instructions are counted, are those above the median alone."""
+    medians = {record["id"]: record["p50"] for record in records(bench)}
+    outliers = bench.report.of_type("outlier")
+    assert outliers
+    assert all(record["value"] > medians[record["id"]] for record in outliers)
 
 
 def test_samples_add_up(bench):
@@ -111,7 +137,7 @@ def test_surcharge_is_told(bench):
 
 def test_topology_and_overhead_of_each_cpu(bench):
     for name in ("topology", "overhead"):
-        assert [record["cpu"] for record in bench.report.of_type(name)] == [0, 1, 2]
+        assert [record["cpu"] for record in bench.report.of_type(name)] == [0, 1, 2, 3]
 
 
 def test_break_shows_the_last_events_of_all(launch):

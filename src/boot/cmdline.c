@@ -487,6 +487,16 @@ static bool check_fits_run(struct parse *p)
     return fail(p, "not for this run", "it goes with run=conform");
 }
 
+static bool parse_samples(struct parse *p, struct span value)
+{
+    uint64_t samples;
+
+    if (!whole_number(value, 10, SAMPLES_MOST, &samples) || samples < SAMPLES_FEWEST)
+        return fail_syntax(p, "not a number of samples");
+    p->out->samples = (uint32_t)samples;
+    return true;
+}
+
 static bool parse_break(struct parse *p, struct span value)
 {
     if (!whole_number(value, 10, UINT64_MAX, &p->out->break_cycles) || p->out->break_cycles == 0)

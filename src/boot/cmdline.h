@@ -13,6 +13,9 @@
 
 #include "lib/console.h"
 
+#define SAMPLES_FEWEST 100
+#define SAMPLES_MOST 100000000
+
 /*
  * Every key there is: OPTION(key, "what a value looks like", "help"). The dispatch table, the list
  * in the errors and the README's table all come from here. For the host's tools: each of the two
@@ -48,6 +51,8 @@
            "when not given") \
     OPTION(corrected, "a number, from 0 to 1000000", \
            "how many corrected hardware errors within an hour pass; 10 when not given") \
+    OPTION(samples, "a number from 100 to 100000000", \
+           "run=latency: samples a warm measurement; 10000 when not given, 1000 with ICOUNT=1") \
     OPTION(break, "a number of TSC cycles, 1 or more", \
            "run=latency: a longer round trip stops all CPUs and shows their last events") \
     OPTION(mac, "hardware address, as 52:54:00:12:34:56", \
@@ -99,7 +104,8 @@ struct options {
     bool stop_at_first;
     struct check_choice checks;
     uint32_t corrected_an_hour;
-    uint64_t break_cycles;          /* 0: not given */
+    uint32_t samples;               /* 0: not given; likewise: */
+    uint64_t break_cycles;
     char mac[CMDLINE_MAC_SIZE];     /* "" when not given */
     char ip[CMDLINE_IP_SIZE];
 };

@@ -362,6 +362,7 @@ static void run(void *unused)
         .target = options.target,
         .stop_at_first = options.stop_at_first,
         .checks = &options.checks,
+        .samples = options.samples,
         .break_cycles = options.break_cycles,
     };
 

@@ -8,14 +8,21 @@
 /* idt.asm */
 #define DECLARE_ENTRY(symbol, name, levels, nmi, breakpoint_ist, about)                            \
     extern const struct gate idt_##name[VECTOR_COUNT], idt_##name##_without_gp[VECTOR_COUNT],      \
-        idt_##name##_stamped[VECTOR_COUNT];                                                        \
+        idt_##name##_stamped[VECTOR_COUNT], idt_##name##_stamped_without_gp[VECTOR_COUNT];         \
     extern const char stubs_##name[];
 ENTRIES(DECLARE_ENTRY)
 
 const struct entry entries[ENTRY_COUNT] = {
 #define ENTRY_ROW(symbol, name, levels, nmi, breakpoint_ist, about)                                \
-    {#name,      levels,                  NMI_##nmi,            breakpoint_ist,                    \
-     idt_##name, idt_##name##_without_gp, idt_##name##_stamped, stubs_##name},
+    {#name,                                                                                        \
+     levels,                                                                                       \
+     NMI_##nmi,                                                                                    \
+     breakpoint_ist,                                                                               \
+     idt_##name,                                                                                   \
+     idt_##name##_without_gp,                                                                      \
+     idt_##name##_stamped,                                                                         \
+     idt_##name##_stamped_without_gp,                                                              \
+     stubs_##name},
     ENTRIES(ENTRY_ROW)
 #undef ENTRY_ROW
 };

@@ -39,7 +39,7 @@ struct entry {
     uint32_t levels;
     enum nested_nmi nested_nmi;
     uint32_t breakpoint_ist;
-    const struct gate *idt, *idt_without_gp, *idt_stamped;
+    const struct gate *idt, *idt_without_gp, *idt_stamped, *idt_stamped_without_gp;
     const char *stubs;              /* of the exceptions; the other vectors' are one set */
 };
 extern const struct entry entries[ENTRY_COUNT];

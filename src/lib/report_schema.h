@@ -29,6 +29,7 @@
     TYPE(topology, "where a CPU sits, for latencies between CPUs") \
     TYPE(overhead, "what an empty pair of stamps costs on a CPU: subtracted from its samples") \
     TYPE(offset, "a CPU's TSC against that of CPU 0, before and after a benchmark") \
+    TYPE(pairs, "how many pairs of CPUs were measured") \
     TYPE(latency, "one stage of one event, measured in one way: its samples' distribution") \
     TYPE(buckets, "more buckets of a latency record, where one line does not hold them") \
     TYPE(outlier, "one of the sixteen worst samples of a measurement") \
@@ -136,7 +137,13 @@
     FIELD(number, pairs, "empty pairs of stamps that were tried") \
     FIELD(number, overhead_cycles, "the least that a pair took") \
     FIELD(number, entry_cycles, "likewise of a trigger's stamp and a stamping stub's") \
-    FIELD(number, dispatch_cycles, "likewise of a stamping stub's stamp and a handler's")
+    FIELD(number, dispatch_cycles, "likewise of a stamping stub's stamp and a handler's") \
+    FIELD(number, histogram_cycles, "the least that a histogram's update took between two stamps")
+
+#define REPORT_FIELDS_pairs(FIELD) \
+    FIELD(number, cpus, "CPUs that were paired, each with each and with itself") \
+    FIELD(number, measured, "pairs that were measured") \
+    FIELD(number, possible, "pairs of all CPUs of the run")
 
 #define REPORT_FIELDS_offset(FIELD) \
     FIELD(number, from, "index of the CPU that asked") \

@@ -17,6 +17,8 @@
 #include "workloads/workload.h"
 
 #define BREATH_MS 1000
+#define EXCHANGES 1000     /* of the time, to find the offset */
+#define EXCHANGES_MS 50    /* fewer where they take longer than this together */
 #define CACHE_LINE 64
 #define TOP_BYTES 1024     /* of each stack: what an event writes */
 #define SETTLE_PER_S 50000 /* a target gets this part of a second to halt */
@@ -224,10 +226,11 @@ static struct clock_offset measured;
 
 static void exchange(const void *argument)
 {
-    uint64_t least = UINT64_MAX;
+    uint64_t least = UINT64_MAX, end = clock_ms() + EXCHANGES_MS;
+    uint32_t *count = &measured.exchanges;
 
     (void)argument;
-    for (unsigned i = 0; i < OFFSET_EXCHANGES; i++) {
+    for (*count = 0; *count < EXCHANGES && (*count == 0 || clock_ms() < end); ++*count) {
         uint64_t flags = interrupts_save();
         uint64_t asked = read_tsc_in_order();
         with_target.asked++;

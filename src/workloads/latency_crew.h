@@ -32,8 +32,8 @@ void crew_prepare_sample(const struct measure *m);
 struct clock_offset {
     int64_t cycles;
     uint64_t bound_cycles;
+    uint32_t exchanges;
 };
 struct clock_offset crew_measure_offset(uint32_t from, uint32_t to);
-#define OFFSET_EXCHANGES 1000
 
 #endif

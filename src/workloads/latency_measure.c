@@ -17,6 +17,7 @@
 #define EMPTY_PAIRS 20000
 #define COUNTING_TRIES 5
 #define THOUSAND 1000
+#define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them */
 #define GAP_PER_S 10000 /* a gap is longer than this part of a second */
 #define BUCKETS_TEXT 3200
 
@@ -45,9 +46,9 @@ static const char *const mode_names[MODE_COUNT] = {
 };
 
 /* By CPU: of a pair of stamps, of the pair trigger and stub, of the pair stub and handler, of a
- * POPFQ between a pair. */
+ * POPFQ between a pair, of a histogram's update between a pair. */
 static struct overhead {
-    int64_t pair, entry, dispatch, step;
+    int64_t pair, entry, dispatch, step, histogram;
 } overheads[MAX_CPUS];
 static bool counts_instructions;
 
@@ -79,6 +80,17 @@ static void keep_least(int64_t *least, uint64_t from, uint64_t to)
         *least = (int64_t)(to - from);
 }
 
+/* What is more between the second and the third stamp than between the first two. */
+static void keep_least_update(int64_t *least, int64_t value)
+{
+    struct histogram *h = &now.samples.all[STAGE_ROUND_TRIP];
+    uint64_t first = read_tsc_in_order(), second = read_tsc_in_order();
+
+    histogram_record(h, value + THOUSAND);
+    __asm__ volatile("" : : : "memory");
+    keep_least(least, second + (second - first), read_tsc_in_order());
+}
+
 /* Under an emulator that counts instructions, a thousand of them take exactly a thousand more than
  * none, each time; nothing else has that. */
 static bool thousand_is_exact(int64_t pair)
@@ -96,7 +108,7 @@ void latency_measure_overhead(void)
     struct overhead *o = &overheads[cpu_index()];
     uint64_t flags;
 
-    *o = (struct overhead){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    *o = (struct overhead){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
     for (unsigned i = 0; i < EMPTY_PAIRS; i++) {
         flags = interrupts_save();
         latency_empty();
@@ -106,6 +118,7 @@ void latency_measure_overhead(void)
         keep_least(&o->dispatch, marks.entry, marks.dispatch);
         latency_empty_step();
         keep_least(&o->step, marks.trigger, marks.back);
+        keep_least_update(&o->histogram, o->pair);
         interrupts_restore(flags);
     }
     o->step -= o->pair;
@@ -126,6 +139,7 @@ void latency_report_overheads(void)
             .overhead_cycles = o->pair,
             .entry_cycles = o->entry,
             .dispatch_cycles = o->dispatch,
+            .histogram_cycles = o->histogram,
         });
     }
 }
@@ -315,9 +329,10 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
 
 static bool is_over(const struct measure *m)
 {
-    return samples_kept(&now.samples) >= m->samples ||
-           (now.samples.taken % SAMPLES_ROUND == 0 &&
-            read_tsc() - now.start_tsc > clock_tsc_hz / 1000 * m->limit_ms);
+    uint32_t kept = samples_kept(&now.samples);
+
+    return kept >= m->samples || (kept >= FEWEST_SAMPLES && read_tsc() - now.start_tsc >
+                                                                clock_tsc_hz / 1000 * m->limit_ms);
 }
 
 bool latency_take(const struct measure *m)
@@ -422,9 +437,12 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
 
 static void report_worst(const struct measure *m)
 {
-    /* Where instructions are counted, all samples are alike, and none is worse for a reason. */
-    for (uint32_t i = now.samples.worst_count; i-- > 0 && !m->brief && !counts_instructions;) {
+    int64_t usual = latency_typical(m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP);
+
+    for (uint32_t i = now.samples.worst_count; i-- > 0 && !m->brief;) {
         const struct worst *w = &now.samples.worst[i];
+        if (counts_instructions && w->value <= usual)
+            break; /* they are alike, and none is worse for a reason */
         char cause[32];
         format(cause, sizeof(cause), "%s%s%s%s%s", w->tick ? " tick" : "", w->irq ? " irq" : "",
                w->nmi ? " nmi" : "", w->smi ? " smi" : "", w->gap ? " gap" : "");

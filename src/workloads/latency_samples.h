@@ -51,7 +51,8 @@ struct samples {
     uint32_t in_round;
     struct worst worst[SAMPLES_WORST]; /* from the least on */
     uint32_t worst_count;
-    uint32_t taken, warm_up; /* with the warm-up, which is thrown away but for the very first */
+    uint32_t taken; /* with the warm-up, which is thrown away but for the very first sample */
+    uint32_t warm_up;
     bool smi_seen;
 };
 
@@ -60,7 +61,7 @@ void samples_reset(struct samples *s, uint32_t warm_up);
 /* One more: a value for each stage, REPORT_UNKNOWN where the measurement does not have it. */
 void samples_add(struct samples *s, const int64_t value[STAGE_COUNT]);
 
-/* Whether the last sample added, by this value of it, is among the worst so far; and its keeping. */
+/* Whether the last sample, by this value of it, is among the worst so far; and its keeping. */
 bool samples_is_among_worst(const struct samples *s, int64_t value);
 void samples_keep_worst(struct samples *s, struct worst worst);
 

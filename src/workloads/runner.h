@@ -16,6 +16,7 @@ struct run {
     enum target target;
     bool stop_at_first;             /* fault */
     const struct check_choice *checks;  /* run=conform */
+    uint32_t samples;               /* of run=latency; 0: as many as it thinks right */
     uint64_t break_cycles;          /* round trips that take longer end the run; 0: none do */
 };
 

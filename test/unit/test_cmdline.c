@@ -468,6 +468,13 @@ static void test_end_and_stop(void **state)
     assert_error("break=0", "'break=0': not a number of cycles; a number of TSC cycles, 1 or more");
     assert_error("break=10us", "'break=10us': not a number of cycles; a number of TSC cycles, "
                  "1 or more");
+    assert_int_equal(options.samples, 0);
+    assert_good("samples=100000000");
+    assert_int_equal(options.samples, 100000000);
+    assert_error("samples=99", "'samples=99': not a number of samples; "
+                 "a number from 100 to 100000000");
+    assert_error("samples=100000001", "'samples=100000001': not a number of samples; "
+                 "a number from 100 to 100000000");
     assert_error("stop=never", "'stop=never': not when to stop; first end");
 }
 

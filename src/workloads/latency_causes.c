@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The ways to cause each event, and the handlers that take it. See latency_causes.h, and
+ * latency.asm for the instructions themselves. */
+#include "workloads/latency_causes.h"
+
+#include <stddef.h>
+
+#include "cpu/entries.h"
+#include "cpu/gdt.h"
+#include "cpu/hooks.h"
+#include "cpu/irq.h"
+#include "cpu/ist.h"
+#include "cpu/marks.h"
+#include "cpu/softirq.h"
+#include "cpu/trap.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "smp/apic.h"
+#include "workloads/events.h"
+#include "workloads/latency_crew.h"
+
+#define OUTER_ROUNDS 20000000
+
+/* latency.asm */
+void latency_empty(void);
+void latency_trap(void);
+void latency_breakpoint(void);
+void latency_machine_check(void);
+void latency_step(void);
+void latency_stack_fault(uint32_t selector);
+void latency_double_fault(uint64_t address);
+bool latency_fault_hook(struct trap_frame *frame);
+void latency_softirq(void);
+void latency_send(volatile uint32_t *icr, uint32_t command, uint32_t destination);
+void latency_send_stamped(volatile uint32_t *icr, uint32_t command, uint32_t destination);
+bool latency_hook(struct trap_frame *frame);
+void latency_nmi(struct trap_frame *frame); /* the same; nobody looks at what it returns */
+void latency_irq(struct trap_frame *frame);
+void latency_raise(struct trap_frame *frame);
+void latency_softirq_handler(unsigned softirq);
+
+static void shoot_exception(const struct cause *event, const struct measure *m)
+{
+    (void)m;
+    event->cause();
+}
+
+static void shoot_stack_fault(const struct cause *event, const struct measure *m)
+{
+    (void)event;
+    (void)m;
+    latency_stack_fault(ABSENT_SS);
+}
+
+static void shoot_double_fault(const struct cause *event, const struct measure *m)
+{
+    bool stamped = m->pass == PASS_STUB;
+
+    (void)event;
+    gdt_load_idt(stamped ? entry_chosen->idt_stamped_without_gp : entry_chosen->idt_without_gp);
+    latency_double_fault(NOT_CANONICAL);
+    gdt_load_idt(stamped ? entry_chosen->idt_stamped : entry_chosen->idt);
+}
+
+static void send(const struct cause *event, const struct measure *m)
+{
+    uint32_t id = cpu_at(m->to)->apic_id;
+
+    if (m->pass == PASS_SEND)
+        latency_send_stamped(apic_aim(id), event->command, id);
+    else
+        latency_send(apic_aim(id), event->command, id);
+}
+
+static void shoot_send(const struct cause *event, const struct measure *m)
+{
+    if (m->from != m->to || event->stack != IRQ_STACK) {
+        send(event, m);
+        return;
+    }
+    write_cr8(CR8_ALL_BUT_BENCH);
+    interrupts_on();
+    send(event, m);
+    interrupts_off();
+    write_cr8(0);
+}
+
+/* The nested interrupt is caused in the handler of another one. */
+static struct {
+    const struct cause *event;
+    const struct measure *measure;
+    volatile bool over;
+} nested;
+
+static void take_outer(struct trap_frame *frame)
+{
+    (void)frame;
+    shoot_send(nested.event, nested.measure);
+    nested.over = true;
+    apic_eoi();
+}
+
+static void shoot_nested(const struct cause *event, const struct measure *m)
+{
+    nested.event = event;
+    nested.measure = m;
+    nested.over = false;
+    apic_send_ipi(this_cpu->apic_id, VECTOR_BENCH_OUTER);
+    interrupts_on();
+    for (unsigned i = 0; i < OUTER_ROUNDS && !nested.over; i++)
+        cpu_relax();
+    interrupts_off();
+}
+
+/* The other thread of a wake-up or a switch, on the CPU `to`. */
+static struct thread *asker, *partner;
+
+void cause_set_threads(struct thread *asking, struct thread *other)
+{
+    asker = asking;
+    partner = other;
+}
+
+static void answer(void)
+{
+    marks.dispatch = read_tsc_in_order();
+    marks.rsp = read_rsp();
+    marks.service = read_tsc_in_order();
+    marks.done = 1;
+}
+
+static void be_woken(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        thread_block();
+        if (thread_stopping())
+            return;
+        answer();
+        if (asker->cpu == cpu_index())
+            thread_wake(asker);
+    }
+}
+
+static void be_switched_to(void *unused)
+{
+    (void)unused;
+    while (!thread_stopping()) {
+        thread_yield();
+        answer();
+    }
+}
+
+/* Of the same CPU, the woken thread wakes the waker again; of another, it is seen to run. */
+static void shoot_wake(const struct cause *event, const struct measure *m)
+{
+    (void)event;
+    marks.trigger = read_tsc_in_order();
+    thread_wake(partner);
+    if (m->from != m->to)
+        while (!marks.done)
+            cpu_relax();
+    else
+        do {
+            thread_block();
+        } while (!marks.done);
+    marks.back = read_tsc_in_order();
+}
+
+static void shoot_switch(const struct cause *event, const struct measure *m)
+{
+    (void)event;
+    (void)m;
+    marks.done = 0; /* a tick may have let the other one run before */
+    marks.trigger = read_tsc_in_order();
+    do {
+        thread_yield();
+    } while (!marks.done);
+    marks.back = read_tsc_in_order();
+}
+
+/* A softirq's trigger is its raising, in a thread that then lets it run: `softirq`. Where the
+ * handler of an interrupt raises it, it is that interrupt's sending, by its own CPU or another:
+ * `irq-softirq`. */
+#define IPI APIC_COMMAND_IPI
+#define EXCEPTION(function) .shoot = shoot_exception, .cause = (function)
+#define SENT(function, icr) .shoot = (function), .command = (icr)
+#define PARTNER(function, entry) .shoot = (function), .partner = (entry)
+#define CAUSE(symbol, label, where, by_gate, ...) \
+    const struct cause cause_##symbol = {         \
+        .name = (label), .stack = (where), .gate = (by_gate), __VA_ARGS__}
+
+CAUSE(null, "null", THREAD_STACK, false, .cause = latency_empty);
+CAUSE(trap, "trap", THREAD_STACK, true, EXCEPTION(latency_trap));
+CAUSE(user, "user", THREAD_STACK, true, .shoot = NULL);
+CAUSE(irq, "irq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_IRQ)));
+CAUSE(nested, "irq-nested", IRQ_STACK, true, SENT(shoot_nested, IPI(VECTOR_BENCH_IRQ)));
+CAUSE(softirq, "softirq", IRQ_STACK, false, EXCEPTION(latency_softirq));
+CAUSE(irq_softirq, "irq-softirq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_RAISE)));
+CAUSE(nmi, "nmi", NMI_STACK, true, SENT(shoot_send, APIC_COMMAND_NMI));
+CAUSE(debug, "db", DEBUG_STACK, true, EXCEPTION(latency_step), .step = true);
+CAUSE(breakpoint, "bp", DEBUG_STACK, true, EXCEPTION(latency_breakpoint));
+CAUSE(machine_check, "mc", MCE_STACK, true, EXCEPTION(latency_machine_check));
+CAUSE(stack_fault, "ss", STACKFAULT_STACK, true, .shoot = shoot_stack_fault);
+CAUSE(double_fault, "df", DOUBLEFAULT_STACK, true, .shoot = shoot_double_fault);
+CAUSE(wake, "wake", THREAD_STACK, false, PARTNER(shoot_wake, be_woken));
+CAUSE(switch, "switch", THREAD_STACK, false, PARTNER(shoot_switch, be_switched_to));
+
+void cause_take_over_handlers(void)
+{
+    trap_set_handler(VECTOR_BENCH, latency_nmi);
+    irq_set_handler(VECTOR_BENCH_IRQ, latency_irq);
+    irq_set_handler(VECTOR_BENCH_OUTER, take_outer);
+    irq_set_handler(VECTOR_BENCH_RAISE, latency_raise);
+    softirq_set_handler(SOFTIRQ_STORM, latency_softirq_handler);
+    nmi_hook = latency_nmi;
+    hook_add(VECTOR_DB, latency_hook);
+    hook_add(VECTOR_BP, latency_hook);
+    hook_add(VECTOR_MC, latency_hook);
+    hook_add(VECTOR_SS, latency_fault_hook);
+    hook_add(VECTOR_DF, latency_fault_hook);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What is measured: the ways to cause each event once, and who takes it. SDM volume 3, 6.12, 6.14,
+ * 10.6. */
+#ifndef ISTSTORM_WORKLOADS_LATENCY_CAUSES_H
+#define ISTSTORM_WORKLOADS_LATENCY_CAUSES_H
+
+#include "cpu/frame.h"
+#include "sched/thread.h"
+#include "workloads/latency_measure.h"
+
+struct cause {
+    const char *name;
+    enum stack_kind stack; /* that the handler is on */
+    bool gate;             /* it comes through a gate, whose stub can stamp */
+    /* Causes it once, on the CPU m->from, interrupts off; when it returns the marks are there, or
+     * never will be. NULL: latency.c has a way of its own. */
+    void (*shoot)(const struct cause *event, const struct measure *m);
+    void (*cause)(void);     /* an exception's: latency.asm */
+    uint32_t command;        /* of the ICR, where it is sent */
+    bool step;               /* POPFQ sets it up: no part of the event */
+    void (*partner)(void *); /* the other thread that it takes, on the CPU m->to */
+};
+
+extern const struct cause cause_null, cause_trap, cause_user, cause_irq, cause_nested,
+    cause_softirq, cause_irq_softirq, cause_nmi, cause_debug, cause_breakpoint,
+    cause_machine_check, cause_stack_fault, cause_double_fault, cause_wake, cause_switch;
+
+/* The two threads of a wake-up or a switch. */
+void cause_set_threads(struct thread *asker, struct thread *partner);
+
+/* Makes the handlers those that leave marks. Before any event comes. */
+void cause_take_over_handlers(void);
+
+/* Ring 3's code: INT VECTOR_BENCH over and over, and after each one INT VECTOR_BENCH_USER with the
+ * stamps of both sides in R8 and R9. */
+extern const char latency_user[];
+
+#endif

@@ -23,6 +23,9 @@ MODES = {"warm", "cold-data", "cold-tlb", "loaded", "halted"}
 # Those that come through no gate have no stub that could stamp.
 WITHOUT_STUB = {"softirq", "wake", "switch"}
 
+# Instructions of a turn of latency_send's loop.
+LOOK_TURN = 5
+
 # event and CPUs -> most instructions from the trigger to the handler, and there and back.
 LIMITS = {
     "bp 0-0": (45, 90), "db 0-0": (45, 90), "nmi 0-0": (45, 90), "irq 0-0": (45, 90),
@@ -180,6 +183,13 @@ def measured(report):
     return {name: [stages["one-way"], stages["round-trip"]] for name, stages in found.items()}
 
 
+def is_longer(name, both, other):
+    """A sender that waits for another CPU sees the mark up to one turn of its loop later: which
+    part of the turn changes with what ran before."""
+    source, target = name.split()[1].split("-")
+    return both[0] > other[0] or both[1] - other[1] > (LOOK_TURN if source != target else 0)
+
+
 def test_no_path_has_grown(bench):
     lengths = measured(bench.report)
     if os.environ.get("PATH_LENGTHS") == "write":
@@ -188,10 +198,10 @@ def test_no_path_has_grown(bench):
     expected = json.loads(TABLE.read_text())
     grown = [f"{name}: {lengths.get(name)} instructions, not {both}"
              for name, both in expected.items()
-             if name not in lengths or any(a > b for a, b in zip(lengths[name], both))]
+             if name not in lengths or is_longer(name, lengths[name], both)]
     shrunk = [f"{name}: {both} instructions, not {expected.get(name)}: write it down with "
               "PATH_LENGTHS=write" for name, both in lengths.items()
-              if name not in expected or any(a < b for a, b in zip(both, expected[name]))]
+              if name not in expected or is_longer(name, expected[name], both)]
     assert not grown and not shrunk, "\n".join(["grown:", *grown, "shrunk or new:", *shrunk])
 
 

@@ -28,8 +28,8 @@
     TYPE(workload, "one workload's events, at its end") \
     TYPE(topology, "where a CPU sits, for latencies between CPUs") \
     TYPE(overhead, "what an empty pair of stamps costs on a CPU: subtracted from its samples") \
-    TYPE(offset, "a CPU's TSC against that of CPU 0, before and after a benchmark") \
     TYPE(pairs, "how many pairs of CPUs were measured") \
+    TYPE(offset, "a CPU's TSC against that of CPU 0, before and after a benchmark") \
     TYPE(latency, "one stage of one event, measured in one way: its samples' distribution") \
     TYPE(buckets, "more buckets of a latency record, where one line does not hold them") \
     TYPE(outlier, "one of the sixteen worst samples of a measurement") \

@@ -14,6 +14,7 @@
 #include "cpu/x86.h"
 #include "smp/apic.h"
 #include "workloads/conform/sandbox.h"
+#include "workloads/sweep_words.h"
 #include "workloads/user_words.h"
 #include "workloads/victim_block.h"
 
@@ -76,6 +77,7 @@ void offsets(void)
     DEFINE(FRAME_RAX, offsetof(struct trap_frame, rax));
     DEFINE(FRAME_SIZE, sizeof(struct trap_frame));
     DEFINE(FRAME_RIP, offsetof(struct trap_frame, rip));
+    DEFINE(FRAME_RSP, offsetof(struct trap_frame, rsp));
     DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));
 
     DEFINE(MARKS_TRIGGER, offsetof(struct marks, trigger));
@@ -133,6 +135,9 @@ void offsets(void)
 
     DEFINE(SANDBOX_STUB_SIZE, SANDBOX_STUB_SIZE);
     DEFINE(USER_SYSCALLS, USER_SYSCALLS);
+    DEFINE(SWEEP_NOT_CANONICAL, SWEEP_NOT_CANONICAL);
+    DEFINE(SWEEP_REGISTER_STEP, SWEEP_REGISTER_STEP);
+    DEFINE(ABSENT_SS, ABSENT_SS);
     DEFINE(ABSENT_USER_SS, ABSENT_USER_SS);
     DEFINE(VICTIM_REGISTERS, offsetof(struct victim_block, registers));
     DEFINE(VICTIM_RSP, offsetof(struct victim_block, rsp));

@@ -40,6 +40,7 @@
     V(48, VICTIM, "victim", TRAP, 0, 3)                                                            \
     V(49, BENCH, "benchmark", TRAP, 0, 3)                                                          \
     V(52, WINDOW, "window", TRAP, 0, 3)                                                            \
+    V(51, SWEEP, "sweep", TRAP, 0, 3)                                                              \
     V(50, BENCH_USER, "benchmark's ring 3", TRAP, 0, 3)                                            \
     V(210, BENCH_OUTER, "benchmark's outer", IRQ, 0, 0)                                            \
     V(224, TIMER, "timer", IRQ, 0, 0)                                                              \
@@ -50,6 +51,8 @@
     V(240, APIC_ERROR, "APIC error", IRQ, 0, 0)                                                    \
     V(241, BENCH_IRQ, "benchmark", IRQ, 0, 0)                                                      \
     V(242, BENCH_RAISE, "benchmark's softirq", IRQ, 0, 0)                                          \
+    V(243, SWEEP_IRQ, "sweep", IRQ, 0, 0)                                                          \
+    V(244, SWEEP_INNER, "sweep's inner", IRQ, 0, 0)                                                \
     V(255, SPURIOUS, "spurious", IRQ, 0, 0)
 
 enum vector {
@@ -61,6 +64,7 @@ enum vector {
 #define VECTOR_COUNT 256
 #define VECTOR_SYSCALL 256                  /* in a frame: no vector, but SYSCALL */
 #define VECTOR_FIRST_EXTERNAL 32
+#define CR8_ALL_BUT_BENCH 14 /* priority class 15 alone gets through: the benchmark, the sweep */
 
 /* The storm's own interrupts: one vector in each of these priority classes, lowest first. */
 #define STORM_CLASS_FIRST 4

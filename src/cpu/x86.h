@@ -40,6 +40,7 @@
 
 #define DR6_B(n) (1u << (n))
 #define DR6_BD (1u << 13)
+#define DR6_BD (1u << 13)
 #define DR6_BS (1u << 14)
 #define DR6_REASONS (DR6_B(0) | DR6_B(1) | DR6_B(2) | DR6_B(3) | DR6_BS)
 #define DR6_IDLE 0xffff0ff0u
@@ -153,6 +154,14 @@ static inline void write_dr0(uint64_t v)
 static inline void write_dr1(uint64_t v)
 {
     __asm__ volatile("mov %0, %%dr1" : : "r"(v) : "memory");
+}
+static inline void write_dr2(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%dr2" : : "r"(v) : "memory");
+}
+static inline void write_dr3(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%dr3" : : "r"(v) : "memory");
 }
 static inline void write_dr6(uint64_t v)
 {

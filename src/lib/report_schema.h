@@ -38,6 +38,9 @@
     TYPE(surcharge, "what an IST slot costs, and the adjustment on top of it") \
     TYPE(conform, "one rule of the manual, tried on this machine") \
     TYPE(conform_listed, "one rule of the manual that can be tried, for check=list") \
+    TYPE(sweep_path, "a path's instruction boundaries, before it is swept") \
+    TYPE(sweep_unsafe, "a boundary of a path at which an event destroys something") \
+    TYPE(sweep, "one event at every boundary of one path, when it is done") \
     TYPE(fault, "one failed check, when it fails") \
     TYPE(machine_check, "an error that a machine-check bank held, when it is found") \
     TYPE(thermal, "how often a CPU was too hot so far, when that has changed") \
@@ -230,6 +233,36 @@
     FIELD(text, section, "of the manual: SDM 3A 6.7.1") \
     FIELD(text, rule, "what the manual says, in one line") \
     FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
+
+#define REPORT_FIELDS_sweep_path(FIELD) \
+    FIELD(text, entry, "the entry discipline, as in entry=") \
+    FIELD(text, path, "nmi db bp mc ss df trap irq ...; whose way in and out") \
+    FIELD(number, boundaries, "how many there are, in the order in which they come") \
+    FIELD(text, addresses, "the first one's address, then how much further each next one is")
+
+#define REPORT_FIELDS_sweep_unsafe(FIELD) \
+    FIELD(text, entry, "the entry discipline, as in entry=") \
+    FIELD(text, path, "the path") \
+    FIELD(text, event, "nmi, db, db-nmi (latched behind a #DB) or irq") \
+    FIELD(number, boundary, "which of the path's, from 0: before its instruction") \
+    FIELD(text, symbol, "the last symbol before it") \
+    FIELD(number, offset, "bytes behind that symbol") \
+    FIELD(number, address, "of the instruction") \
+    FIELD(text, bytes, "what lies there, in hexadecimal; whoever disassembles it") \
+    FIELD(text, lost, "what was changed, or not handled exactly once")
+
+#define REPORT_FIELDS_sweep(FIELD) \
+    FIELD(text, entry, "the entry discipline, as in entry=") \
+    FIELD(text, path, "the path") \
+    FIELD(text, event, "nmi, db, db-nmi (latched behind a #DB) or irq") \
+    FIELD(number, boundaries, "at which it was tried; for irq, those where IF is set") \
+    FIELD(number, safe, "all was handled once, and nothing was changed") \
+    FIELD(number, unsafe, "the rest: each has a record of its own") \
+    FIELD(number, held, "safe since the hardware held the event back until the path was over") \
+    FIELD(number, closed, "where the event cannot come, since the path has turned DR7 off") \
+    FIELD(number, lags, "where the image counts levels otherwise than TSS.ist[] for a moment") \
+    FIELD(number, bytes_probed, "of the path, which begin no instruction: breakpoints were there") \
+    FIELD(number, unstepped, "boundaries that only these breakpoints found, and no single step")
 
 #define REPORT_FIELDS_fault(FIELD) \
     FIELD(text, check, "the check that failed, by name") \

@@ -9,8 +9,6 @@
 
 #include "workloads/latency_measure.h"
 
-#define CR8_ALL_BUT_BENCH 14 /* priority class 15 alone gets through */
-
 /* A thread on each CPU. Main thread. False: out of memory. */
 bool crew_start(void);
 void crew_end(void);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `sweep`: goes through all paths, boundaries and events, and reports what was safe
+ * and what was lost. The theory is sweep.h's. */
+#include "workloads/sweep.h"
+
+#include <stddef.h>
+
+#include "boot/symbols.h"
+#include "cpu/entries.h"
+#include "cpu/fault.h"
+#include "cpu/percpu.h"
+#include "cpu/softirq.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "lib/format.h"
+#include "lib/report.h"
+#include "lib/string.h"
+#include "sched/thread.h"
+#include "workloads/workload.h"
+
+#define INSTRUCTION_BYTES 15
+
+static struct tally tallies[MAX_CPUS];
+
+static const char *const event_names[SWEEP_EVENT_COUNT] = {
+#define SWEEP_NAME(symbol, name) [SWEEP_##symbol] = name,
+    SWEEP_EVENTS(SWEEP_NAME)
+#undef SWEEP_NAME
+};
+
+/* That no boundary was missed: bytes that had a breakpoint, and boundaries found by one. */
+struct proof {
+    uint64_t probed, found;
+};
+#define MOST_FOUND 16
+
+/* What one event came to on one path. */
+struct outcome {
+    uint64_t boundaries, safe, unsafe, held, closed, lags;
+};
+
+/* Ticks wait, softirqs and wake-ups that they left are done, and nothing else comes. */
+static void try(struct sweep_trial trial)
+{
+    softirq_flush();
+    write_cr8(CR8_ALL_BUT_BENCH);
+    interrupts_off();
+    this_cpu->need_resched = 0;
+    sweep_trial = trial;
+    sweep_arm(&sweep_trial);
+    trial.path->cause();
+    sweep_disarm();
+    write_cr8(0);
+    interrupts_on();
+}
+
+/* The last symbol before an address that has a name of its own: what NASM calls its macros' labels
+ * begins with dots. */
+static const char *name_address(uint64_t address, uint64_t *offset)
+{
+    uint64_t behind = 0;
+    const char *symbol = symbol_find(address, &behind);
+
+    *offset = behind;
+    while (symbol && symbol[0] == '.') {
+        symbol = symbol_find(address - *offset - 1, &behind);
+        *offset += behind + 1;
+    }
+    return symbol ? symbol : "?";
+}
+
+static void fail(const struct sweep_path *path, const char *event, const char *what, uint64_t rip)
+{
+    struct fault_place place = {cpu_index(), NO_STACK, 0, "sweep"};
+    uint64_t offset = 0;
+    const char *symbol = name_address(rip, &offset);
+
+    fault_report(CHECK_ACCOUNT, &place, "path %s, event %s, at %s+0x%lx: %s", path->name, event,
+                 symbol, offset, what);
+    tallies[cpu_index()].failed++;
+}
+
+/* The second time counts: at the first, an event may be its stack's deepest, which is kept. */
+static bool list(const struct sweep_path *path)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        sweep_forget_boundaries();
+        try((struct sweep_trial){.path = path, .method = METHOD_LIST});
+    }
+    if (sweep_trial.phase == PHASE_OFF && sweep_boundary_count > 0 &&
+        sweep_boundary_count < SWEEP_BOUNDARIES)
+        return true;
+    fail(path, "none", "its boundaries could not be listed", sweep_path_start(path));
+    return false;
+}
+
+static bool is_listed(uint64_t rip)
+{
+    for (unsigned i = 0; i < sweep_boundary_count; i++)
+        if (sweep_boundaries[i].rip == rip)
+            return true;
+    return false;
+}
+
+/* What came of breakpoints on some of the bytes behind the boundary before `place`. */
+static void take_proof(const struct sweep_path *path, unsigned place, struct proof *proof)
+{
+    if (!sweep_trial.missed.pass)
+        return;
+    if (sweep_boundary_count + 1 == SWEEP_BOUNDARIES || proof->found == MOST_FOUND) {
+        fail(path, "none", "too many boundaries", sweep_trial.missed.rip);
+        return;
+    }
+    sweep_insert_boundary(place, sweep_trial.missed);
+    proof->found++;
+}
+
+/* Every byte that an instruction of the path may have, but for those that begin one. */
+static struct proof prove(const struct sweep_path *path)
+{
+    struct sweep_trial trial = {.path = path, .method = METHOD_PROVE};
+    struct proof proof = {0};
+
+    for (unsigned i = 0; i < sweep_boundary_count; i++) {
+        uint64_t b = sweep_boundaries[i].rip + 1, end = b + INSTRUCTION_BYTES - 1;
+        if (sweep_boundaries[i].pass > 1)
+            continue;
+        while (b < end && !is_listed(b)) {
+            memset(trial.between, 0, sizeof(trial.between));
+            for (unsigned n = 0; n < SWEEP_PROOFS && b < end && !is_listed(b); n++, b++)
+                trial.between[n] = b;
+            proof.probed += SWEEP_PROOFS;
+            try(trial);
+            take_proof(path, i + 1, &proof);
+        }
+    }
+    return proof;
+}
+
+static void add_count(const char *event, uint32_t count)
+{
+    if (count != 1)
+        sweep_add_lost(&sweep_trial, count ? "handled twice" : event);
+}
+
+/* Whether each event was handled exactly once. */
+static void count_events(void)
+{
+    struct sweep_trial *t = &sweep_trial;
+
+    if (t->event == SWEEP_NMI || t->event == SWEEP_DB_NMI)
+        add_count("the NMI", t->nmis);
+    if (t->event == SWEEP_DB || t->event == SWEEP_DB_NMI)
+        add_count("the #DB", t->debugs);
+    if (t->event == SWEEP_IRQ)
+        add_count("the interrupt", t->interrupts);
+    if (t->inner_wrong)
+        sweep_add_lost(t, "the inner frame");
+}
+
+static void report_unsafe(const struct sweep_path *path, unsigned index, enum sweep_event event)
+{
+    const uint8_t *code = (const uint8_t *)sweep_boundaries[index].rip;
+    char bytes[2 * INSTRUCTION_BYTES + 1];
+    uint64_t offset = 0;
+
+    for (unsigned i = 0; i < INSTRUCTION_BYTES; i++)
+        format(bytes + 2 * i, 3, "%02x", code[i]);
+    report_sweep_unsafe(&(struct report_sweep_unsafe){
+        .entry = entry_chosen->name,
+        .path = path->name,
+        .event = event_names[event],
+        .boundary = index,
+        .symbol = name_address((uint64_t)code, &offset),
+        .offset = offset,
+        .address = (uint64_t)code,
+        .bytes = bytes,
+        .lost = sweep_trial.lost,
+    });
+}
+
+/* By breakpoint; where DR7 is off on the path, a #DB cannot come, and other events are brought
+ * there by single step. */
+static bool reach(struct sweep_trial *trial, struct outcome *o)
+{
+    try(*trial);
+    if (sweep_trial.reached)
+        return true;
+    if (trial->event == SWEEP_DB || trial->event == SWEEP_DB_NMI) {
+        o->closed++;
+        return false;
+    }
+    trial->method = METHOD_STEP;
+    try(*trial);
+    if (!sweep_trial.reached)
+        fail(trial->path, event_names[trial->event], "the boundary was not reached",
+             trial->at->rip);
+    return sweep_trial.reached;
+}
+
+static void try_boundary(const struct sweep_path *path, unsigned index, enum sweep_event event,
+                         uint32_t outer, struct outcome *o)
+{
+    struct sweep_trial trial = {.path = path, .method = METHOD_BREAKPOINT, .event = event,
+                                .at = &sweep_boundaries[index]};
+    struct tally *tally = &tallies[cpu_index()];
+
+    o->boundaries++;
+    if (!reach(&trial, o))
+        return;
+    count_events();
+    tally->sent++;
+    tally->received++;
+    o->lags += sweep_trial.lags;
+    if (sweep_trial.outer != outer)
+        sweep_add_lost(&sweep_trial, "the path's own event");
+    if (!sweep_trial.came_back)
+        sweep_add_lost(&sweep_trial, "the way back");
+    if (sweep_trial.lost[0]) {
+        o->unsafe++;
+        report_unsafe(path, index, event);
+        return;
+    }
+    o->held += sweep_trial.held;
+    o->safe++;
+}
+
+static void sweep_event(const struct sweep_path *path, enum sweep_event event, uint32_t outer,
+                        struct proof proof)
+{
+    struct outcome o = {0};
+
+    for (unsigned i = 0; i < sweep_boundary_count; i++)
+        if (event != SWEEP_IRQ || sweep_boundaries[i].interruptible)
+            try_boundary(path, i, event, outer, &o);
+    workload_breathe();
+    report_sweep(&(struct report_sweep){
+        .entry = entry_chosen->name,
+        .path = path->name,
+        .event = event_names[event],
+        .boundaries = o.boundaries,
+        .safe = o.safe,
+        .unsafe = o.unsafe,
+        .held = o.held,
+        .closed = o.closed,
+        .lags = o.lags,
+        .bytes_probed = proof.probed,
+        .unstepped = proof.found,
+    });
+}
+
+/* The list, each boundary as what it is further than the one before. */
+static void report_path(const struct sweep_path *path)
+{
+    static char text[SWEEP_BOUNDARIES * 8];
+    size_t length = 0;
+    uint64_t last = 0;
+
+    for (unsigned i = 0; i < sweep_boundary_count; i++) {
+        uint64_t rip = sweep_boundaries[i].rip;
+        int64_t further = (int64_t)(rip - last);
+        length += format(text + length, sizeof(text) - length, "%s%ld", i ? " " : "", further);
+        last = rip;
+    }
+    report_sweep_path(&(struct report_sweep_path){
+        .entry = entry_chosen->name,
+        .path = path->name,
+        .boundaries = sweep_boundary_count,
+        .addresses = text,
+    });
+}
+
+static void be_switched_to(void *unused)
+{
+    (void)unused;
+    while (!thread_stopping())
+        thread_yield();
+}
+
+static void sweep_path(const struct sweep_path *path)
+{
+    if (!list(path))
+        return;
+    uint32_t outer = sweep_trial.outer;
+    struct proof proof = prove(path);
+    report_path(path);
+    for (unsigned event = 0; event < SWEEP_EVENT_COUNT; event++)
+        sweep_event(path, event, outer, proof);
+}
+
+static void run(const struct run *options)
+{
+    struct thread *partner = thread_create("partner", cpu_index(), be_switched_to, NULL);
+
+    (void)options;
+    if (!partner)
+        return;
+    uint64_t generation = partner->generation;
+    thread_wake(partner);
+    sweep_probe_install();
+    for (unsigned i = 0; i < sweep_path_count && !fault_count(); i++)
+        sweep_path(&sweep_paths[i]);
+    sweep_probe_remove();
+    thread_stop(partner);
+    thread_join(partner, generation);
+}
+
+WORKLOAD(sweep) = {
+    .name = "sweep",
+    .about = "an event at every instruction boundary of every path",
+    .alone = true,
+    .prepare = sweep_take_over,
+    .conduct = run,
+    .tallies = tallies,
+};

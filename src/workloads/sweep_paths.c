@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* The sweep's paths: how each one's event is caused, and who takes it. SDM volume 3, 6.12, 6.15. */
+#include <stddef.h>
+
+#include "cpu/hooks.h"
+#include "cpu/irq.h"
+#include "cpu/ist.h"
+#include "cpu/percpu.h"
+#include "cpu/softirq.h"
+#include "cpu/trap.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "sched/switch.h"
+#include "sched/thread.h"
+#include "smp/apic.h"
+#include "workloads/sweep.h"
+#include "workloads/sweep_words.h"
+
+void sweep_registers_came(const uint64_t *registers);   /* called by sweep.asm alone */
+
+/* sweep.asm */
+void sweep_cause_trap(void);
+void sweep_cause_breakpoint(void);
+void sweep_cause_machine_check(void);
+void sweep_cause_irq(void);
+void sweep_cause_debug(void);
+void sweep_cause_nmi(void);
+void sweep_cause_stack_fault(void);
+void sweep_cause_double_fault(void);
+extern char sweep_after_stack_fault[], sweep_after_double_fault[];
+
+void sweep_registers_came(const uint64_t *registers)
+{
+    for (uint64_t n = 0; n < FRAME_REGISTERS; n++)
+        if (registers[n] != SWEEP_NOT_CANONICAL + n * SWEEP_REGISTER_STEP) {
+            sweep_add_lost(&sweep_trial, "registers, at the end");
+            return;
+        }
+}
+
+void softirq_run_pending(void);                          /* entry.asm */
+
+static void cause_nmi(void)
+{
+    sweep_latch_nmi();
+    sweep_cause_nmi();
+}
+
+static void cause_double_fault(void)
+{
+    sweep_gp_present(false);
+    sweep_cause_double_fault();
+    sweep_gp_present(true);
+}
+
+static void cause_softirq(void)
+{
+    softirq_raise(SOFTIRQ_STORM);
+    softirq_flush();
+    interrupts_off();
+}
+
+static void cause_switch(void)
+{
+    thread_yield();
+}
+
+const struct sweep_path sweep_paths[] = {
+    {"nmi", START_GATE, VECTOR_NMI, NULL, true, cause_nmi},
+    {"db", START_HANDED_ON, VECTOR_DB, NULL, false, sweep_cause_debug},
+    {"bp", START_GATE, VECTOR_BP, NULL, false, sweep_cause_breakpoint},
+    {"mc", START_GATE, VECTOR_MC, NULL, false, sweep_cause_machine_check},
+    {"ss", START_GATE, VECTOR_SS, NULL, false, sweep_cause_stack_fault},
+    {"df", START_GATE, VECTOR_DF, NULL, false, cause_double_fault},
+    {"trap", START_GATE, VECTOR_SWEEP, NULL, false, sweep_cause_trap},
+    {"irq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq},
+    {"irq-nested", START_GATE, VECTOR_SWEEP_INNER, NULL, false, sweep_cause_irq},
+    {"irq-softirq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq},
+    {"softirq", START_CALL, 0, softirq_run_pending, false, cause_softirq},
+    {"switch", START_CALL, 0, switch_to, false, cause_switch},
+};
+const unsigned sweep_path_count = sizeof(sweep_paths) / sizeof(sweep_paths[0]);
+
+static bool is_path(const char *name)
+{
+    const struct sweep_path *path = sweep_trial.path;
+
+    return sweep_trial.phase != PHASE_OFF && __builtin_strcmp(path->name, name) == 0;
+}
+
+/* Of the vectors that are not let in: all are the path's own. */
+static bool take_own(struct trap_frame *frame)
+{
+    (void)frame;
+    if (sweep_trial.phase == PHASE_OFF)
+        return false;
+    sweep_trial.outer++;
+    return true;
+}
+
+static bool take_stack_fault(struct trap_frame *frame)
+{
+    if (!take_own(frame))
+        return false;
+    frame->rip = (uint64_t)sweep_after_stack_fault;
+    return true;
+}
+
+static bool take_double_fault(struct trap_frame *frame)
+{
+    if (!take_own(frame))
+        return false;
+    frame->rip = (uint64_t)sweep_after_double_fault;
+    return true;
+}
+
+static void take_trap(struct trap_frame *frame)
+{
+    take_own(frame);
+}
+
+static bool take_debug(struct trap_frame *frame)
+{
+    struct sweep_trial *t = &sweep_trial;
+
+    if (t->phase == PHASE_OFF)
+        return false;
+    if (sweep_is_inner(frame)) {
+        t->debugs++;
+        if (!(this_cpu->dr6 & (DR6_B(0) | SWEEP_DR6_HANDED_ON)))
+            sweep_add_lost(t, "the inner #DB's DR6");
+        sweep_inner_debug(frame);
+        return true;
+    }
+    t->outer++;
+    frame->rflags &= ~(uint64_t)RFLAGS_TF;
+    if ((t->event == SWEEP_DB || t->event == SWEEP_DB_NMI) && t->debugs &&
+        !(this_cpu->dr6 & DR6_BS))
+        sweep_add_lost(t, "DR6");
+    return true;
+}
+
+/* One that is neither the path's own nor comes at the boundary was held back until the path was
+ * over. */
+static void take_nmi(struct trap_frame *frame)
+{
+    struct sweep_trial *t = &sweep_trial;
+
+    if (t->phase == PHASE_OFF) {
+        nmis_unexplained[cpu_index()]++;
+    } else if (sweep_is_inner(frame)) {
+        t->nmis++;
+    } else if (is_path("nmi") && !t->outer) {
+        t->outer++;
+    } else {
+        t->nmis++;
+        t->held = true;
+    }
+}
+
+static void take_interrupt(struct trap_frame *frame)
+{
+    (void)frame;
+    sweep_trial.outer++;
+    if (is_path("irq-nested"))
+        __asm__ volatile("int %0" : : "i"(VECTOR_SWEEP_INNER) : "memory");
+    if (is_path("irq-softirq"))
+        softirq_raise(SOFTIRQ_STORM);
+}
+
+/* Also the path's own, where that is a nested one: then no APIC has sent it. */
+static void take_inner_interrupt(struct trap_frame *frame)
+{
+    if (sweep_is_inner(frame)) {
+        sweep_trial.interrupts++;
+        apic_eoi();
+    }
+}
+
+static void take_softirq(unsigned softirq)
+{
+    (void)softirq;
+    if (sweep_trial.phase != PHASE_OFF)
+        sweep_trial.outer++;
+}
+
+void sweep_take_over(void)
+{
+    hook_add(VECTOR_DB, take_debug);
+    hook_add(VECTOR_BP, take_own);
+    hook_add(VECTOR_MC, take_own);
+    hook_add(VECTOR_SS, take_stack_fault);
+    hook_add(VECTOR_DF, take_double_fault);
+    trap_set_handler(VECTOR_SWEEP, take_trap);
+    nmi_hook = take_nmi;
+    irq_set_handler(VECTOR_SWEEP_IRQ, take_interrupt);
+    irq_set_handler(VECTOR_SWEEP_INNER, take_inner_interrupt);
+    softirq_set_handler(SOFTIRQ_STORM, take_softirq);
+}
+
+bool sweep_is_handler(uint64_t rip)
+{
+    const void *const handlers[] = {take_debug, take_own, take_stack_fault, take_double_fault,
+                                    take_trap, take_nmi, take_interrupt, take_inner_interrupt,
+                                    take_softirq};
+
+    for (unsigned i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+        if (rip == (uint64_t)handlers[i])
+            return true;
+    return false;
+}

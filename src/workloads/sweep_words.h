@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sweep's causes have in their registers: sweep.asm loads it, sweep_paths.c compares. */
+#ifndef ISTSTORM_WORKLOADS_SWEEP_WORDS_H
+#define ISTSTORM_WORKLOADS_SWEEP_WORDS_H
+
+/* The n-th register of a frame, from R15 on, holds SWEEP_NOT_CANONICAL + n * SWEEP_REGISTER_STEP:
+ * an address that faults whoever reads it, which is how #GP and #DF are raised. */
+#define SWEEP_NOT_CANONICAL 0x0123000000000000ull
+#define SWEEP_REGISTER_STEP 0x0001010101010101ull
+
+#endif

@@ -45,6 +45,10 @@ void (*schedule_tick_hook)(void);
 #define TICKS_EMULATED \
     3200 /* a second, by all CPUs together, before an emulator does little else */
 #define TICK_HZ_LEAST 10
+/* Thousandths of the round time that a tick takes. An emulator's own timers go off at round times,
+ * ten ticks for one of QEMU's, and where two go off together, which of its threads sees to the
+ * second one is a race on the host: a run that counts instructions would not always repeat. */
+#define TICK_STRETCH 1037
 
 uint32_t schedule_tick_hz(void)
 {
@@ -401,7 +405,7 @@ _Noreturn void schedule_enter(void)
     first->state = THREAD_RUNNING;
     this_cpu->current = first;
     this_cpu->tss.rsp[0] = thread_stack(first) + THREAD_SIZE;
-    apic_timer_start(calibrated_apic_hz / schedule_tick_hz(), true);
+    apic_timer_start(calibrated_apic_hz / schedule_tick_hz() / 1000 * TICK_STRETCH, true);
     switch_to(&nowhere, first->rsp);
     __builtin_unreachable();
 }

@@ -4,6 +4,7 @@
 QEMU has no 16550 in memory on a PC: how such a one is driven is tested by unit/test_serial.c.
 """
 
+import re
 import socket
 import struct
 import threading
@@ -82,6 +83,17 @@ def test_without_any_console_the_run_goes_on(launch):
                         extra=("-vga", "none")))
     assert "KTAP" not in result.text
     assert "QEMU exited 33" in result.stderr    # its status is PASS's
+
+
+def test_page_and_heartbeats_cost_little(launch):
+    """In instructions; a page is drawn once a second."""
+    result = launch(Run("cost of the page", "quick", words=("run=nmi", "time=1100ms", "seed=1"),
+                        icount=True))
+    assert result.report.verdict == "PASS", result.explain()
+    note = next(note for note in result.report.notes if "status pages" in note)
+    pages, us, ppm = map(int, re.match(
+        r"(\d+) status pages and heartbeats took (\d+) us, (\d+) ppm ", note).groups())
+    assert pages == 1 and 0 < us < 2000 and ppm < 10000, note
 
 
 class Reader:

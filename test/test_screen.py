@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import re
 import shlex
 import socket
 import struct
@@ -69,6 +70,37 @@ def test_without_a_serial_port_the_screen_tells(iso, tmp_path, words, verdict):
         while verdict not in machine.screen() and time.monotonic() < end:
             time.sleep(0.2)
         assert verdict in machine.screen(), machine.screen()
+    finally:
+        machine.close()
+
+
+ROWS_OF_THE_PAGE = (r"iststorm .* emulated .* 2 CPUs .* bios", r"storm 0:00:0\d of 0:00:04 ",
+                    r"so far: PASS$", r"seed 7 +seed=7 time=4s end=halt$",
+                    r"events a second +\d+", r"CPU 0 +\u2584.*\d", r"hottest stack: .* of CPU \d",
+                    "-{80}$")
+
+
+def wait_for(machine, wanted):
+    """The screen, once it has what a regex says; or as it is after a minute."""
+    end = time.monotonic() + 60
+    while not re.search(wanted, screen := machine.screen(), re.MULTILINE) \
+            and time.monotonic() < end:
+        time.sleep(0.1)
+    return screen
+
+
+def test_the_page_shows_the_run_and_then_its_verdict(iso, tmp_path):
+    machine = Machine(iso, tmp_path, ("seed=7", "time=4s"))
+    try:
+        screen = wait_for(machine, r"^ storm 0:00:0[1-9][^$]*ok 1 probe$")
+        places = [re.search("^ *" + row, screen, re.MULTILINE) for row in ROWS_OF_THE_PAGE]
+        assert all(places), screen
+        assert [place.start() for place in places] == sorted(place.start() for place in places)
+        assert screen.index("-" * 80) < screen.index("ok 1 probe")
+        screen = wait_for(machine, "^iststorm: ")
+        assert screen.rstrip().endswith("\niststorm: PASS"), screen
+        assert re.search(r"^ PASS$", screen, re.MULTILINE) and "\u2588" * 2 in screen
+        assert "after 0:00:0" in screen and "faults: 0" in screen
     finally:
         machine.close()
 

@@ -9,6 +9,7 @@
 #include "lib/format.h"
 #include "lib/port.h"
 #include "lib/report.h"
+#include "lib/screen.h"
 
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSE_RESET 0xfe
@@ -52,6 +53,18 @@ _Noreturn void finish(uint8_t status)
         __asm__ volatile("hlt");
 }
 
+/* Large, and beside nothing else: that the machine does not run must be seen from the door. */
+static void show_refusal(void)
+{
+    uint32_t columns, rows;
+
+    if (!console_take_page(&columns, &rows))
+        return;
+    screen_set_page(SCREEN_BIG_ROWS + 1);
+    screen_put_big(0, 2, SCREEN_COLOURS(SCREEN_YELLOW, SCREEN_BLACK), "REFUSED");
+    console_give_page();
+}
+
 _Noreturn void refuse(const char *fmt, ...)
 {
     char reason[1024];
@@ -60,6 +73,8 @@ _Noreturn void refuse(const char *fmt, ...)
     va_start(args, fmt);
     format_v(reason, sizeof(reason), fmt, args);
     va_end(args);
+    console_seize();
+    show_refusal();
     report_verdict_line("REFUSED", reason);
     finish(FINISH_REFUSED);
 }

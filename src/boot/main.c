@@ -38,6 +38,7 @@
 #include "smp/warp.h"
 #include "workloads/check.h"
 #include "workloads/runner.h"
+#include "workloads/status.h"
 
 #define VERSION "0.1"
 #define PM1_SLEEP_ENABLE (1u << 13)
@@ -305,7 +306,9 @@ static void report_the_machine(const struct bringup_result *bringup)
         if (cpu_at(cpu)->online && microcode_of(cpu) != microcode_of(0))
             report_note("CPU %u has microcode 0x%lx, CPU 0 has 0x%lx", cpu, microcode_of(cpu),
                         microcode_of(0));
-    report_machine(&(struct report_machine){
+    static struct report_machine machine;
+
+    machine = (struct report_machine){
         .version = VERSION,
         .firmware = boot.efi_system_table ? "uefi" : "bios",
         .hypervisor = known(cpu_features.hypervisor),
@@ -337,7 +340,9 @@ static void report_the_machine(const struct bringup_result *bringup)
         .bringup_us = bringup->us,
         .tsc_spread_cycles = tsc_warp(),
         .boot_us = clock_ns() / 1000,
-    });
+    };
+    report_machine(&machine);
+    status_prepare(&machine);
 }
 
 /* What this CPU does while the others are at it: the same. */

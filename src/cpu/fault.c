@@ -20,6 +20,7 @@ const char *const check_names[CHECK_COUNT] = {
 
 void (*fault_stop_others)(void);
 void (*fault_last_words)(void);
+void (*fault_show_verdict)(const char *reason);
 uint64_t fault_seed;
 uint64_t fault_run_start_ms;
 
@@ -115,6 +116,11 @@ void fault_check_consoles(void)
     }
 }
 
+const char *fault_first(void)
+{
+    return fault_count() ? __atomic_load_n(&first_reason, __ATOMIC_ACQUIRE) : NULL;
+}
+
 static _Noreturn void give_verdict(void)
 {
     bool passed;
@@ -130,6 +136,8 @@ static _Noreturn void give_verdict(void)
         .lost_lines = console_dropped(),
         .seed = fault_seed,
     });
+    if (fault_show_verdict)
+        fault_show_verdict(fault_first());
     report_verdict_line(passed ? "PASS" : "FAIL", passed ? NULL : first_reason);
     lastword_clear();
     finish(passed ? FINISH_PASS : FINISH_FAIL);

@@ -62,6 +62,12 @@ uint64_t fault_count_of(enum check check);
  * for before the tests are reported, and again before the verdict. */
 void fault_check_consoles(void);
 
+/* The first fault's text, which is the verdict's reason; NULL: there is none so far. */
+const char *fault_first(void);
+
+/* Shows the verdict to who stands before the machine; the reason is NULL for PASS. Or NULL. */
+extern void (*fault_show_verdict)(const char *reason);
+
 /* Ends the run where it stands, because nothing can be trusted to go on: stops the other CPUs,
  * empties the console, gives the verdict. The second CPU that comes here waits for the first. */
 _Noreturn void fault_fatal(void);

@@ -448,26 +448,53 @@ static void drain_ready(void)
     screen.unseen = 0;
 }
 
+static bool own(void)
+{
+    return may_drain() && __atomic_exchange_n(&owned, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
 void console_drain(void)
 {
     size_t length;
 
     do {
-        if (!may_drain() || __atomic_exchange_n(&owned, 1, __ATOMIC_SEQ_CST) != 0)
+        if (!own())
             return;
         drain_ready();
         __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
     } while (header_read(__atomic_load_n(&screen.start, __ATOMIC_SEQ_CST), &length));
 }
 
+static void disown(void)
+{
+    __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
+    console_drain(); /* what came meanwhile */
+}
+
 void console_settle(void)
 {
-    if (!may_drain() || __atomic_exchange_n(&owned, 1, __ATOMIC_SEQ_CST) != 0)
+    if (!own())
         return;
     for (unsigned i = 0; i < outlet_count; i++)
         serial_forgive(&outlets[i].serial);
     drain_ready();
-    __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
+    disown();
+}
+
+bool console_take_page(uint32_t *columns, uint32_t *rows)
+{
+    if (!own())
+        return false;
+    screen_size(columns, rows);
+    if (*columns == 0)
+        disown();
+    return *columns > 0;
+}
+
+void console_give_page(void)
+{
+    screen_flush();
+    disown();
 }
 
 /* What is lost and what is left */

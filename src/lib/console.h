@@ -124,6 +124,15 @@ uint64_t console_dropped(void);
 /* Writes out what is queued, giving each stuck port a last chance. Thread context. */
 void console_settle(void);
 
+/*
+ * For who writes on the page on top of the screen (lib/screen.h): makes this CPU the owner of the
+ * consoles, and says how many cells the screen has. False: there is no screen, or somebody else
+ * has the consoles just now. What is on the page is drawn when it gives them back. Any context that
+ * may write to the devices.
+ */
+bool console_take_page(uint32_t *columns, uint32_t *rows);
+void console_give_page(void);
+
 struct console_failure {
     struct serial_place place;
     uint64_t waiting, lost; /* records */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The screen behind the console: a grid of characters, and the cells of it that differ from what
- * was drawn (multiboot2 3.6.12; PSF1 and PSF2 font files).
+ * The screen behind the console: a grid of cells, and those of them that differ from what was drawn
+ * (multiboot2 3.6.12; PSF1 and PSF2 font files). The grid's upper rows are a page that others
+ * write to cell by cell; below it text scrolls.
  *
  * Text goes into the grid; a flush draws what changed. So a burst of lines costs one redraw, and
  * scrolling moves a quarter of the grid at a time, as most of a 4K screen would else be
@@ -24,8 +25,9 @@
 #define COLUMNS_WANTED 160
 #define ROWS_WANTED 50
 
-#define TEXT_ATTRIBUTE 0x0700 /* light grey on black, in a VGA cell's high byte */
-#define GREY_LEVEL 0xc0       /* of 0xff, for red, green and blue */
+#define COLOURS 16
+#define PAPER_SHIFT 4
+#define INK_MASK 15
 
 #define VGA_TEXT_BASE 0xb8000
 #define CRTC_INDEX 0x3d4
@@ -43,15 +45,33 @@ struct psf2_header {
     uint32_t magic, version, header_bytes, flags, count, glyph_bytes, height, width;
 };
 
+struct cell {
+    char c;
+    uint8_t colours; /* ink, and paper in the upper half: a VGA cell's attribute */
+};
+
+static const struct cell blank = {' ', SCREEN_PLAIN};
+
 static struct {
     enum console_framebuffer_kind kind;
     volatile uint8_t *memory;
     struct screen_font font;
-    uint32_t pitch, columns, rows, scale, pixel_bytes, ink;
+    uint32_t pitch, columns, rows, scale, pixel_bytes;
+    uint32_t palette[COLOURS];
+    uint32_t page_rows;
     uint32_t column, row; /* where the next character goes */
-    char text[ROWS_MAX][COLUMNS_MAX];
-    char shown[ROWS_MAX][COLUMNS_MAX];
+    bool changed;         /* some cell may differ from what is shown */
+    struct cell cells[ROWS_MAX][COLUMNS_MAX];
+    struct cell shown[ROWS_MAX][COLUMNS_MAX];
 } screen;
+
+static void fill(uint32_t first_row, uint32_t end_row)
+{
+    screen.changed = true;
+    for (uint32_t row = first_row; row < end_row; row++)
+        for (uint32_t column = 0; column < screen.columns; column++)
+            screen.cells[row][column] = blank;
+}
 
 static bool psf1_parse(const uint8_t *file, size_t length, struct screen_font *font)
 {
@@ -116,6 +136,21 @@ static uint32_t colour_bits(uint32_t level, uint8_t position, uint8_t size)
     return (size < 8 ? level >> (8 - size) : level << (size - 8)) << position;
 }
 
+static void make_palette(const struct console_framebuffer *fb)
+{
+    static const uint8_t levels[COLOURS][3] = {
+        {0x00, 0x00, 0x00}, {0x20, 0x40, 0x90}, {0x00, 0x80, 0x30}, {0x00, 0xa0, 0xa0},
+        {0xb0, 0x20, 0x20}, {0xa0, 0x40, 0xa0}, {0xa0, 0x60, 0x00}, {0xc0, 0xc0, 0xc0},
+        {0x70, 0x70, 0x70}, {0x60, 0x90, 0xff}, {0x50, 0xe0, 0x70}, {0x60, 0xe0, 0xe0},
+        {0xff, 0x70, 0x70}, {0xff, 0x80, 0xff}, {0xff, 0xe0, 0x60}, {0xff, 0xff, 0xff},
+    };
+
+    for (unsigned i = 0; i < COLOURS; i++)
+        screen.palette[i] = colour_bits(levels[i][0], fb->red_position, fb->red_size) |
+                            colour_bits(levels[i][1], fb->green_position, fb->green_size) |
+                            colour_bits(levels[i][2], fb->blue_position, fb->blue_size);
+}
+
 static bool colour_fits(uint8_t position, uint8_t size, uint8_t bits)
 {
     return size > 0 && size <= 16 && position + size <= bits;
@@ -148,14 +183,11 @@ static bool open_rgb(const struct console_framebuffer *fb, const struct screen_f
 {
     if (!pixels_drawable(fb) || fb->width < font->width || fb->height < font->height)
         return false;
-    screen.font = *font;
     screen.scale = font_scale(fb, font);
     screen.pixel_bytes = (fb->bits_per_pixel + 7u) / 8;
     screen.columns = at_most(fb->width / (font->width * screen.scale), COLUMNS_MAX);
     screen.rows = at_most(fb->height / (font->height * screen.scale), ROWS_MAX);
-    screen.ink = colour_bits(GREY_LEVEL, fb->red_position, fb->red_size) |
-                 colour_bits(GREY_LEVEL, fb->green_position, fb->green_size) |
-                 colour_bits(GREY_LEVEL, fb->blue_position, fb->blue_size);
+    make_palette(fb);
     return true;
 }
 
@@ -167,43 +199,48 @@ bool screen_open(const struct console_framebuffer *fb, volatile void *mapped,
                     fb->kind != CONSOLE_FRAMEBUFFER_RGB || !open_rgb(fb, font)))
         return false;
     screen.memory = mapped;
+    screen.font = *font;
     screen.pitch = fb->pitch;
-    screen.row = screen.column = 0;
-    memset(screen.text, ' ', sizeof(screen.text));
-    memset(screen.shown, 0, sizeof(screen.shown)); /* unlike any text: all is drawn once */
+    screen.page_rows = screen.row = screen.column = 0;
+    fill(0, screen.rows);
+    memset(screen.shown, 0, sizeof(screen.shown)); /* unlike any cell: all is drawn once */
     screen.kind = fb->kind;
     screen_flush();
     return true;
 }
 
-static void scroll(void)
+void screen_size(uint32_t *columns, uint32_t *rows)
 {
-    uint32_t away = screen.rows / SCROLL_PARTS;
+    bool used = screen.kind != CONSOLE_FRAMEBUFFER_NONE;
 
-    if (away == 0)
-        away = 1;
-    for (uint32_t row = 0; row < screen.rows; row++) {
-        if (row + away < screen.rows)
-            memcpy(screen.text[row], screen.text[row + away], screen.columns);
-        else
-            memset(screen.text[row], ' ', screen.columns);
-    }
-    screen.row = screen.rows - away;
+    *columns = used ? screen.columns : 0;
+    *rows = used ? screen.rows : 0;
+}
+
+/* Moves the text up by some rows, out of its first ones. */
+static void scroll(uint32_t away)
+{
+    for (uint32_t row = screen.page_rows; row + away < screen.rows; row++)
+        memcpy(screen.cells[row], screen.cells[row + away], sizeof(screen.cells[row]));
+    fill(screen.rows - away, screen.rows);
+    screen.row -= away;
 }
 
 static void new_line(void)
 {
+    uint32_t away = (screen.rows - screen.page_rows) / SCROLL_PARTS;
+
     screen.column = 0;
-    if (screen.row + 1 < screen.rows)
-        screen.row++;
-    else
-        scroll();
+    if (screen.row + 1 == screen.rows)
+        scroll(away > 0 ? away : 1);
+    screen.row++;
 }
 
 void screen_write(const char *text, size_t length)
 {
     if (screen.kind == CONSOLE_FRAMEBUFFER_NONE)
         return;
+    screen.changed = true;
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '\n') {
             new_line();
@@ -211,9 +248,74 @@ void screen_write(const char *text, size_t length)
             /* Wrapped when the next character comes, so that a full line costs no empty one. */
             if (screen.column >= screen.columns)
                 new_line();
-            screen.text[screen.row][screen.column++] = text[i];
+            screen.cells[screen.row][screen.column++] = (struct cell){text[i], SCREEN_PLAIN};
         }
     }
+}
+
+/* The text moves down, as far as there is room, or the page takes the place of its oldest lines. */
+void screen_set_page(uint32_t rows)
+{
+    uint32_t lines = screen.row - screen.page_rows, first = screen.page_rows;
+
+    if (screen.kind == CONSOLE_FRAMEBUFFER_NONE || rows >= screen.rows)
+        return;
+    if (rows == screen.page_rows) {
+        fill(0, rows);
+        return;
+    }
+    if (lines > screen.rows - rows - 1) {
+        first += lines - (screen.rows - rows - 1);
+        lines = screen.rows - rows - 1;
+    }
+    memmove(screen.cells[rows], screen.cells[first], (lines + 1) * sizeof(screen.cells[0]));
+    screen.page_rows = rows;
+    screen.row = rows + lines;
+    fill(0, rows);
+    fill(screen.row + 1, screen.rows);
+}
+
+void screen_put(uint32_t row, uint32_t column, uint8_t colours, const char *text, size_t length)
+{
+    if (screen.kind == CONSOLE_FRAMEBUFFER_NONE || row >= screen.page_rows)
+        return;
+    screen.changed = true;
+    for (size_t i = 0; i < length && column < screen.columns; i++, column++)
+        screen.cells[row][column] = (struct cell){text[i], colours};
+}
+
+static const uint8_t *glyph_of(uint8_t c)
+{
+    return screen.font.glyphs + (size_t)(c < screen.font.count ? c : 0) * screen.font.glyph_bytes;
+}
+
+/* Whether the big letter has ink there: the glyph, drawn two rows to a cell. */
+static bool has_ink(uint8_t c, uint32_t x, uint32_t y)
+{
+    uint32_t row_bytes = (screen.font.width + 7) / 8;
+
+    return y < screen.font.height && x < screen.font.width &&
+           glyph_of(c)[y * row_bytes + x / 8] & 0x80 >> x % 8;
+}
+
+static void put_big_row(uint32_t row, uint32_t column, uint8_t colours, uint8_t letter, uint32_t y)
+{
+    static const char halves[] = {' ', SCREEN_UPPER_HALF, SCREEN_LOWER_HALF, SCREEN_FULL};
+
+    for (uint32_t x = 0; x < SCREEN_BIG_COLUMNS; x++) {
+        unsigned upper = has_ink(letter, x, 2 * y), lower = has_ink(letter, x, 2 * y + 1);
+
+        screen_put(row + y, column + x, colours, &halves[upper | lower << 1], 1);
+    }
+}
+
+void screen_put_big(uint32_t row, uint32_t column, uint8_t colours, const char *word)
+{
+    if (!screen.font.glyphs)
+        return;
+    for (; *word; word++, column += SCREEN_BIG_COLUMNS)
+        for (uint32_t y = 0; y < SCREEN_BIG_ROWS; y++)
+            put_big_row(row, column, colours, (uint8_t)*word, y);
 }
 
 static void draw_pixel(volatile uint8_t *at, uint32_t colour)
@@ -229,49 +331,73 @@ static void draw_pixel(volatile uint8_t *at, uint32_t colour)
     }
 }
 
-/* y counts pixels of the screen inside the cell, scale of them for one of the glyph. */
-static void draw_glyph_row(volatile uint8_t *at, const uint8_t *bits)
+/* Ink or paper, for a cell's halves, which fonts have at different places or not at all. */
+static bool half_has_ink(char c, uint32_t y, uint32_t height)
+{
+    return c == SCREEN_FULL || (c == SCREEN_UPPER_HALF) == (y < height / 2);
+}
+
+static bool is_half(char c)
+{
+    return c == SCREEN_FULL || c == SCREEN_UPPER_HALF || c == SCREEN_LOWER_HALF;
+}
+
+/* `bits`: one row of the glyph, each pixel of which is `scale` wide on the screen. */
+static void draw_row(volatile uint8_t *at, const uint8_t *bits, uint32_t ink, uint32_t paper)
 {
     for (uint32_t x = 0; x < screen.font.width; x++) {
-        uint32_t colour = bits[x / 8] & 0x80 >> x % 8 ? screen.ink : 0;
+        uint32_t colour = bits[x / 8] & 0x80 >> x % 8 ? ink : paper;
 
         for (uint32_t i = 0; i < screen.scale; i++, at += screen.pixel_bytes)
             draw_pixel(at, colour);
     }
 }
 
-static void draw_glyph(uint32_t row, uint32_t column, uint8_t c)
+static void draw_pixels(uint32_t row, uint32_t column, struct cell cell)
 {
+    static const uint8_t all[GLYPH_SIDE_MAX / 8] = {[0 ... GLYPH_SIDE_MAX / 8 - 1] = 0xff};
+    static const uint8_t none[GLYPH_SIDE_MAX / 8];
     const struct screen_font *font = &screen.font;
     uint32_t row_bytes = (font->width + 7) / 8, height = font->height * screen.scale;
-    const uint8_t *glyph = font->glyphs + (size_t)(c < font->count ? c : 0) * font->glyph_bytes;
+    const uint8_t *glyph = glyph_of((uint8_t)cell.c);
     volatile uint8_t *at = screen.memory + (size_t)row * height * screen.pitch +
                            (size_t)column * font->width * screen.scale * screen.pixel_bytes;
 
-    for (uint32_t y = 0; y < height; y++, at += screen.pitch)
-        draw_glyph_row(at, glyph + y / screen.scale * row_bytes);
+    for (uint32_t y = 0; y < height; y++, at += screen.pitch) {
+        const uint8_t *bits = glyph + y / screen.scale * row_bytes;
+
+        if (is_half(cell.c))
+            bits = half_has_ink(cell.c, y, height) ? all : none;
+        draw_row(at, bits, screen.palette[cell.colours & INK_MASK],
+                 screen.palette[cell.colours >> PAPER_SHIFT & INK_MASK]);
+    }
 }
 
 static void draw_cell(uint32_t row, uint32_t column)
 {
-    uint8_t c = (uint8_t)screen.text[row][column];
+    struct cell cell = screen.cells[row][column];
 
     if (screen.kind == CONSOLE_FRAMEBUFFER_TEXT)
         ((volatile uint16_t *)(screen.memory + (size_t)row * screen.pitch))[column] =
-            TEXT_ATTRIBUTE | c;
+            (uint16_t)(cell.colours << 8 | (uint8_t)cell.c);
     else
-        draw_glyph(row, column, c);
-    screen.shown[row][column] = (char)c;
+        draw_pixels(row, column, cell);
+    screen.shown[row][column] = cell;
+}
+
+static bool is_shown(uint32_t row, uint32_t column)
+{
+    return screen.cells[row][column].c == screen.shown[row][column].c &&
+           screen.cells[row][column].colours == screen.shown[row][column].colours;
 }
 
 void screen_flush(void)
 {
-    if (screen.kind == CONSOLE_FRAMEBUFFER_NONE)
+    if (screen.kind == CONSOLE_FRAMEBUFFER_NONE || !screen.changed)
         return;
-    for (uint32_t row = 0; row < screen.rows; row++) {
-        for (uint32_t column = 0; column < screen.columns; column++) {
-            if (screen.text[row][column] != screen.shown[row][column])
+    for (uint32_t row = 0; row < screen.rows; row++)
+        for (uint32_t column = 0; column < screen.columns; column++)
+            if (!is_shown(row, column))
                 draw_cell(row, column);
-        }
-    }
+    screen.changed = false;
 }

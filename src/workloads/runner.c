@@ -13,6 +13,7 @@
 #include "lib/report.h"
 #include "sched/schedule.h"
 #include "workloads/check.h"
+#include "workloads/status.h"
 #include "workloads/target.h"
 #include "workloads/victim.h"
 #include "workloads/workload.h"
@@ -211,21 +212,78 @@ static void heartbeat(uint64_t start_ms, uint64_t pass)
 }
 
 static uint64_t next_heartbeat_ms, run_start_ms, storm_ms, passes_over;
+static uint64_t total_ms, passes_wanted;
+
+static bool show_status(const char *phase)
+{
+    return status_refresh(&(struct status_progress){
+        .phase = phase,
+        .time_ms = clock_ms() - run_start_ms,
+        .total_ms = total_ms,
+        .pass = passes_over,
+        .passes = passes_wanted,
+    });
+}
+
+/* What status pages and heartbeats cost: the mean of those during which no other thread had the
+ * CPU, or the least of all where there is none. Any CPU counts. */
+static struct {
+    uint64_t times, clean_times, clean_cycles, least_cycles;
+} cost = {.least_cycles = UINT64_MAX};
+
+struct stopwatch {
+    uint64_t start, switches;
+};
+
+static struct stopwatch start_watch(void)
+{
+    return (struct stopwatch){read_tsc(), this_cpu->events[EVENT_SWITCH]};
+}
+
+static void count_cost(const struct stopwatch *watch)
+{
+    uint64_t cycles = read_tsc() - watch->start;
+
+    __atomic_fetch_add(&cost.times, 1, __ATOMIC_RELAXED);
+    if (this_cpu->events[EVENT_SWITCH] == watch->switches) {
+        __atomic_fetch_add(&cost.clean_times, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&cost.clean_cycles, cycles, __ATOMIC_RELAXED);
+    }
+    if (cycles < cost.least_cycles)
+        cost.least_cycles = cycles;
+}
+
+static void report_cost(uint64_t ms)
+{
+    uint64_t mean = cost.clean_times ? cost.clean_cycles / cost.clean_times : cost.least_cycles;
+    uint64_t us = cost.times ? clock_tsc_to_ns(mean) / 1000 * cost.times : 0;
+
+    report_note("%lu status pages and heartbeats took %lu us, %lu ppm of the time of %u CPUs",
+                cost.times, us, ms ? us * 1000 / ms / target_count : 0, target_count);
+}
 
 /* Whoever finds it due first gives it: the main thread may have to wait for its CPU. */
 void runner_beat(void)
 {
     uint64_t now = clock_ms(), due = __atomic_load_n(&next_heartbeat_ms, __ATOMIC_RELAXED);
+    struct stopwatch watch = start_watch();
 
     if (due && now >= due &&
         __atomic_compare_exchange_n(&next_heartbeat_ms, &due, now + HEARTBEAT_MS, false,
-                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         heartbeat(run_start_ms, passes_over);
+        count_cost(&watch);
+    }
 }
 
 void workload_breathe(void)
 {
+    struct stopwatch watch;
+
     runner_beat();
+    watch = start_watch();
+    if (show_status("storm"))
+        count_cost(&watch);
     console_drain();
 }
 
@@ -312,6 +370,10 @@ void runner_run(const struct run *run)
     const struct workload *conductor = find_conductor(run);
 
     target_kind = run->target;
+    run_start_ms = clock_ms();
+    total_ms = conductor ? 0 : run->time_ms;
+    passes_wanted = conductor ? 1 : run->passes;
+    show_status("probe");
     probe_all(run);
     if (is_over(run))
         fault_fatal();
@@ -330,6 +392,7 @@ void runner_run(const struct run *run)
     check_last_look();
     check_resources_are_back();
     fault_check_consoles();
+    report_cost(ms);
     report_note("victims were looked at %lu times", victim_rounds());
     for (unsigned check = 0; check < CHECK_COUNT; check++)
         report_test(fault_count_of(check) == 0, check_names[check], "%lu faults",

@@ -221,6 +221,36 @@ static void ports_take_turns_a_fifo_each(void **state)
     assert_int_equal(uart.status_reads, (sizeof(text) + 15) / 16);
 }
 
+static void lines_that_come_while_the_page_is_written_come_after_it(void **state)
+{
+    static uint16_t cells[25 * 80];
+    static const struct console_framebuffer fb = {.kind = CONSOLE_FRAMEBUFFER_TEXT, .width = 80,
+                                                  .height = 25, .pitch = 160};
+    uint32_t columns, rows;
+
+    (void)state;
+    start();
+    assert_false(console_take_page(&columns, &rows)); /* no screen */
+    write_text("one\n");
+    fresh_console(state);
+    console_set_framebuffer(&fb, cells);
+    console_init(&(struct console_choice){.screen = true});
+    console_add_serial(&com1, NULL);
+    assert_false(console_take_page(&columns, &rows)); /* not started */
+    console_start();
+    assert_true(console_take_page(&columns, &rows));
+    assert_int_equal(columns * rows, 80 * 25);
+    assert_false(console_take_page(&columns, &rows));
+    screen_set_page(2);
+    screen_put(0, 0, SCREEN_PLAIN, "page", 4);
+    write_text("line\n");
+    assert_int_equal(uart.length, 0);
+    console_give_page();
+    assert_sent("line\r\n");
+    assert_int_equal(cells[0] & 0xff, 'p');
+    assert_int_equal(cells[2 * 80] & 0xff, 'l');
+}
+
 static unsigned count_in(const char *text, const char *what)
 {
     unsigned count = 0;
@@ -782,6 +812,8 @@ int main(void)
         cmocka_unit_test_setup(ports_beyond_the_last_are_said, fresh_console),
         cmocka_unit_test_setup(unmapped_memory_is_an_absent_port, fresh_console),
         cmocka_unit_test_setup(ports_take_turns_a_fifo_each, fresh_console),
+        cmocka_unit_test_setup(
+            lines_that_come_while_the_page_is_written_come_after_it, fresh_console),
         cmocka_unit_test_setup(stuck_port_gets_its_lines_later, fresh_console),
         cmocka_unit_test_setup(stuck_port_does_not_stop_the_run, fresh_console),
         cmocka_unit_test_setup(last_line_stays_last, fresh_console),

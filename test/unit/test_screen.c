@@ -215,6 +215,115 @@ static void text_cells_wrap_and_scroll(void **state)
     expect_text(cells + 24 * 80, "     ");
 }
 
+static uint16_t vga[25 * 80];
+
+static void open_vga(void)
+{
+    static const struct console_framebuffer fb = {.kind = CONSOLE_FRAMEBUFFER_TEXT, .width = 80,
+                                                  .height = 25, .pitch = 160};
+    struct screen_font font = test_font();
+
+    assert_true(screen_open(&fb, vga, &font));
+}
+
+static void page_stays_while_the_text_scrolls(void **state)
+{
+    uint32_t columns, rows;
+
+    (void)state;
+    open_vga();
+    screen_size(&columns, &rows);
+    assert_int_equal(columns, 80);
+    assert_int_equal(rows, 25);
+    screen_write("one\ntwo\nthr", 11);
+    screen_set_page(10);
+    screen_put(0, 0, SCREEN_PLAIN, "top", 3);
+    screen_put(9, 78, SCREEN_COLOURS(SCREEN_WHITE, SCREEN_RED), "edge", 4);
+    screen_put(10, 0, SCREEN_PLAIN, "not on the page", 15);
+    screen_write("ee\n", 3);
+    screen_flush();
+    expect_text(vga, "top ");
+    assert_int_equal(vga[9 * 80 + 78], 0x4f00 | 'e');
+    assert_int_equal(vga[9 * 80 + 79], 0x4f00 | 'd');
+    expect_text(vga + 10 * 80, "one ");
+    expect_text(vga + 12 * 80, "three ");
+    for (int i = 0; i < 12; i++)
+        screen_write("x\n", 2);
+    screen_write("last", 4);
+    screen_flush();
+    expect_text(vga, "top ");
+    expect_text(vga + 10 * 80, "x ");
+    expect_text(vga + 22 * 80, "last ");
+    screen_set_page(20); /* the newest lines stay */
+    screen_flush();
+    expect_text(vga, "     ");
+    expect_text(vga + 23 * 80, "x ");
+    expect_text(vga + 24 * 80, "last ");
+    screen_set_page(25); /* no room for text: as it was */
+    screen_write("+", 1);
+    screen_flush();
+    expect_text(vga + 24 * 80, "last+ ");
+    screen_set_page(0);
+    screen_flush();
+    expect_text(vga + 4 * 80, "last+ ");
+}
+
+/* Each glyph's row is its code: 'A' is 0x41, a letter of two columns, all rows alike. */
+static void big_words_are_made_of_half_cells(void **state)
+{
+    (void)state;
+    open_vga();
+    screen_set_page(9);
+    screen_put_big(1, 70, SCREEN_PLAIN, "AU");
+    screen_flush();
+    for (int row = 1; row < 9; row++) {
+        const uint16_t *cells = vga + row * 80 + 70;
+
+        for (int x = 0; x < 8; x++)
+            assert_int_equal(cells[x], 0x0700 | ('A' & 0x80 >> x ? 0xdb : ' '));
+        assert_int_equal(cells[8], 0x0720);
+        assert_int_equal(cells[9], 0x07db);
+    }
+}
+
+static void halves_and_colours_are_drawn_without_a_font(void **state)
+{
+    static uint32_t pixels[32 * 32];
+    struct console_framebuffer fb = rgb(32, 16 * 2, 32);
+    struct screen_font font = test_font();
+    static const char halves[] = {SCREEN_FULL, SCREEN_UPPER_HALF, SCREEN_LOWER_HALF};
+
+    (void)state;
+    fb.pitch = 128;
+    assert_true(screen_open(&fb, pixels, &font));
+    screen_set_page(1);
+    screen_put(0, 0, SCREEN_COLOURS(SCREEN_WHITE, SCREEN_BLACK), halves, 3);
+    screen_put(0, 3, SCREEN_COLOURS(SCREEN_BLACK, SCREEN_GREY), " ", 1);
+    screen_flush();
+    for (uint32_t y = 0; y < 16; y++) {
+        assert_int_equal(pixels[y * 32], 0xffffff);
+        assert_int_equal(pixels[y * 32 + 15], y < 8 ? 0xffffff : 0);
+        assert_int_equal(pixels[y * 32 + 16], y < 8 ? 0 : 0xffffff);
+        assert_int_equal(pixels[y * 32 + 31], INK);
+    }
+}
+
+/* Only cells that changed are written: video memory is slow. */
+static void unchanged_cells_are_not_drawn(void **state)
+{
+    (void)state;
+    open_vga();
+    screen_set_page(2);
+    screen_put(0, 0, SCREEN_PLAIN, "ab", 2);
+    screen_flush();
+    memset(vga, 0, sizeof(vga));
+    screen_set_page(2); /* a new page of the same size */
+    screen_put(0, 0, SCREEN_PLAIN, "ac", 2);
+    screen_flush();
+    for (size_t i = 0; i < sizeof(vga) / sizeof(vga[0]); i++)
+        assert_int_equal(vga[i], i == 1 ? 0x0700 | 'c' : 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +332,10 @@ int main(void)
         cmocka_unit_test(big_screens_get_a_bigger_font),
         cmocka_unit_test(bad_layouts_are_refused),
         cmocka_unit_test(text_cells_wrap_and_scroll),
+        cmocka_unit_test(page_stays_while_the_text_scrolls),
+        cmocka_unit_test(big_words_are_made_of_half_cells),
+        cmocka_unit_test(halves_and_colours_are_drawn_without_a_font),
+        cmocka_unit_test(unchanged_cells_are_not_drawn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,7 @@ UNIT_test_symbols := src/boot/symbols.c
 UNIT_test_fwcfg := src/boot/fwcfg.c
 UNIT_test_acpi := src/smp/acpi.c src/lib/format.c
 UNIT_test_madt := src/smp/madt.c src/lib/format.c
+UNIT_test_bars := src/workloads/bars.c
 UNIT_test_spcr := src/smp/spcr.c src/lib/format.c
 UNIT_test_latency_samples := src/workloads/latency_samples.c src/lib/histogram.c src/lib/format.c \
     src/lib/random.c

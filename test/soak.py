@@ -13,7 +13,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 sys.dont_write_bytecode = True
 
-import iststorm_report  # noqa: E402  (found through the path above)
+import iststorm_latency  # noqa: E402  (found through the path above)
+import iststorm_report  # noqa: E402
 
 EXIT_FAILED = 1
 SEEDS = 20
@@ -91,6 +92,16 @@ def look_at_counters(report):
     return longest
 
 
+def soak_benchmarks():
+    """Benchmarks in a row: each is whole, and they can be taken together."""
+    for seed in range(1, SEEDS + 1):
+        result = iststorm_latency.result_of(
+            f"seed {seed}", launch(4, "run=latency", "samples=200", f"seed={seed}"))
+        if result.problems or not result.records:
+            raise Failed(f"a benchmark's report is damaged: {result.problems}")
+        print(f"benchmark  seed {seed:2}  {len(result.records)} measurements", flush=True)
+
+
 def soak_endurance():
     """The whole storm on many CPUs for long."""
     report = launch(ENDURANCE_CPUS, f"time={ENDURANCE}")
@@ -100,7 +111,8 @@ def soak_endurance():
           f"every {longest} ms  PASS", flush=True)
 
 
-PARTS = {"seeds": soak_seeds, "bringup": measure_bringup, "flood": measure_flood}
+PARTS = {"seeds": soak_seeds, "bringup": measure_bringup, "flood": measure_flood,
+         "benchmarks": soak_benchmarks}
 # Not unless it is asked for: it takes half an hour and more.
 LONG_PARTS = {"endurance": soak_endurance}
 
@@ -108,8 +120,8 @@ LONG_PARTS = {"endurance": soak_endurance}
 def main(argv):
     parser = iststorm_report.Parser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, *LONG_PARTS, []],
-                        metavar="part", help="seeds, bringup, flood, these three when none is "
-                        "given; endurance, which takes half an hour")
+                        metavar="part", help="seeds, bringup, flood, benchmarks, these four when "
+                        "none is given; endurance, which takes half an hour")
     try:
         for part in parser.parse_args(argv).parts or PARTS:
             {**PARTS, **LONG_PARTS}[part]()

@@ -15,6 +15,7 @@ from conftest import ROOT
 from runs import Run
 
 TABLE = ROOT / "test" / "path_lengths.json"
+QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
 
 EVENTS = {"trap": "TASK", "user": "TASK", "wake": "TASK", "switch": "TASK", "irq": "IRQ",
           "irq-nested": "IRQ", "softirq": "IRQ", "irq-softirq": "IRQ", "nmi": "NMI", "db": "DB",
@@ -154,6 +155,25 @@ def test_break_shows_the_last_events_of_all(launch):
     for cpu in range(3):
         times = [record["time_ns"] for record in events if record["cpu"] == cpu]
         assert times == sorted(times)
+
+
+def test_x2apic(launch):
+    """One write sends, and one ends an interrupt; the last CPU's id is 256."""
+    if not QEMU_10.exists():
+        pytest.skip("no QEMU 10: ci/platforms/qemu-10 unpacks it into build/qemu-10")
+    bench = launch(Run("bench x2apic", "slow", words=("run=latency", "samples=100"),
+                       smp="2,sockets=2,cores=144,threads=1,maxcpus=288", cpu="max,+x2apic",
+                       options=("--qemu", str(QEMU_10)), timeout=120, extra=(
+                           "-device", "intel-iommu,intremap=on,eim=on", "-device",
+                           "max-x86_64-cpu,x2apic=on,socket-id=1,core-id=0,thread-id=0")))
+    assert bench.status == 0, bench.explain()
+    assert bench.report.of_type("machine")[0]["apic_mode"] == "x2apic"
+    assert bench.report.of_type("cpu")[2]["apic_id"] == 256
+    for event in ("irq", "irq-softirq", "nmi"):
+        assert records(bench, event=event, stage="send")
+    for event in ("irq", "nmi"):
+        assert {(record["from"], record["to"]) for record in records(bench, event=event)} \
+            >= {(0, 0), (0, 1), (2, 2), (0, 2)}
 
 
 def test_latency_runs_alone(launch):

@@ -231,6 +231,28 @@ def test_nothing_to_convert(kind, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+# Runs in a row
+
+
+@pytest.mark.parametrize("runs", [2, 20])
+def test_runs_in_a_row_count_together(runs, bench):
+    """A log of many runs, with what firmware says between: all samples, each outlier its own."""
+    one = result_of(bench)
+    text = "".join(f"Booting again, {number}\n{bench}" for number in range(runs))
+    done = tool("convert", "jsonl", "-", "--type", "latency", text=text)
+    assert done.returncode == 0 and done.stderr == ""
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(records) == runs * len(one.records)
+    assert len({record["id"] for record in records}) == len(records)
+    assert sum(record["count"] for record in records) == runs * sum(
+        record["count"] for record, _ in one.records)
+
+
+def test_one_broken_run_of_many_is_told(bench):
+    done = tool("convert", "jsonl", "-", text=bench + cut(bench) + "\n" + bench)
+    assert done.returncode == DAMAGED and "run 2: no verdict in the last line" in done.stderr
+
+
 # What breaks off, and what is garbled
 
 

@@ -13,7 +13,7 @@ import math
 import os
 import re
 
-from iststorm_report import read_log, read_schema, wrong_kinds
+from iststorm_report import Report, lines_of, read_runs, read_schema, wrong_kinds
 
 SUB_BITS = 5
 SUB_BUCKETS = 1 << SUB_BITS
@@ -166,7 +166,30 @@ class Result:
 
 
 def read_result(path):
-    return result_of(os.path.basename(path), read_log(path))
+    """What a log has of latencies: of one run, or of several in a row taken together."""
+    name = os.path.basename(path)
+    results = [result_of(name, report) for report in read_runs(lines_of(path))]
+    return results[0] if len(results) == 1 else together(name, results)
+
+
+def together(name, results):
+    """Several runs as one: ids begin where those of the run before ended."""
+    whole, past = Report(), 0
+    for result in results:
+        numbered = [record for record in result.report.records
+                    if isinstance(record.get("id"), int)]
+        for record in numbered:
+            record["id"] += past
+        past = max((record["id"] for record in numbered), default=past)
+        whole.records += result.report.records
+        whole.tests += result.report.tests
+        whole.notes += result.report.notes
+    failed = [result.report for result in results if not result.report.passed]
+    last = (failed or [results[-1].report])[0]
+    whole.verdict, whole.reason = last.verdict, last.reason
+    return Result(name, whole, [pair for result in results for pair in result.records],
+                  [f"run {number}: {problem}" for number, result in enumerate(results, 1)
+                   for problem in result.problems])
 
 
 def result_of(name, report):

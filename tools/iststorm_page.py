@@ -129,6 +129,11 @@ def stage_label(series):
     return ", ".join(filter(None, words))
 
 
+def row_label(series):
+    """Where the table's caption says the rest."""
+    return f"{series.stage}, as intended" if series.loop.endswith("intended") else series.stage
+
+
 def explained(known, name):
     return f": {known[name]}" if name in known else ""
 
@@ -237,7 +242,28 @@ def write_overview(made):
                     figure(f"{stage}{explained(STAGES, stage)}", svg))
     made.section("At a glance", f"<p>Mode {text(mode)}{text(explained(MODES, mode))}. The dot is "
                  "the median, the diamond p99; the line reaches from minimum to maximum.</p>",
-                 *charts, fold("More stages", more) if more else "")
+                 *charts, fold("More stages", more) if more else "",
+                 fold("The same in numbers", list(overview_tables(made, mode))))
+
+
+def overview_tables(made, mode):
+    """An event a row: its median on the way there, and how long there and back takes."""
+    for unit in dict.fromkeys(series.unit for series in made.series):
+        found = {(series.event, cross(series), series.stage): series for series in made.series
+                 if (series.mode, series.unit, series.loop, series.samples)
+                 == (mode, unit, "closed", "all") and series.event != "null"}
+        rows = []
+        for (event, far, stage), both in found.items():
+            if stage == "round-trip":
+                there = found.get((event, far, "one-way"))
+                rows.append([f"<td>{text(event_label(both))} ({text(both.stack)})</td>",
+                             f"<td>{both.count:,}</td>",
+                             made.value(there.percentile("p50") if there else None, unit),
+                             *(made.value(value, unit) for value in (
+                                 both.min, *map(both.percentile, PERCENTILE_NAMES), both.max))])
+        head = [text(unit), "samples", "one-way p50", "there and back: min",
+                *(latency.TITLES[name] for name in PERCENTILE_NAMES), "max"]
+        yield table(head, rows)
 
 
 def write_surcharge(made):
@@ -305,7 +331,7 @@ def series_table(made, named):
     for index, one in named:
         colour = f"var(--series-{index % plots.SERIES_COLOURS})"
         rows.append([f'<td title="{text(STAGES.get(one.stage, ""))}"><i class="swatch" '
-                     f'style="border-color:{colour}"></i>{text(stage_label(one))}</td>',
+                     f'style="border-color:{colour}"></i>{text(row_label(one))}</td>',
                      f"<td>{one.count:,}</td>",
                      *(made.value(value, one.unit) for value in (
                          one.first, one.min, *map(one.percentile, PERCENTILE_NAMES), one.max))])
@@ -337,9 +363,17 @@ def write_pairs(made):
                 cells, places, series.unit, text(caption), made.prefix())))
     if shown or more:
         made.section("CPU to CPU", "<p>Medians. Rows send, columns take; CPUs stand by package, "
-                     "core and thread.</p>", '<div class="plots">', *shown, "</div>",
+                     f"core and thread. {text(pairs_told(made))}</p>",
+                     '<div class="plots">', *shown, "</div>",
                      fold("More stages and modes", ['<div class="plots">', *more, "</div>"],
                           not shown) if more else "")
+
+
+def pairs_told(made):
+    """How many of all pairs there are, where the report says it."""
+    return " ".join(f"{record['measured']} of {record['possible']} pairs were measured."
+                    for record in made.result.report.of_type("pairs")
+                    if {"measured", "possible"} <= record.keys())
 
 
 def write_outliers(made):

@@ -270,6 +270,12 @@ static void measure_open_loop(const struct cause *event, struct measure m)
     measure(event, m);
 }
 
+/* Never fewer than a median needs. */
+static uint32_t part_of_samples(uint32_t part)
+{
+    return samples / part > FEWEST_SAMPLES ? samples / part : FEWEST_SAMPLES;
+}
+
 /* All parts of an event's way. Those of the stub and of sending, warm alone: their stamps tell
  * nothing that the whole does not, in other modes. */
 static void measure_event(const struct cause *event, uint32_t from, uint32_t to)
@@ -280,7 +286,7 @@ static void measure_event(const struct cause *event, uint32_t from, uint32_t to)
     m.limit_ms = LIMIT_MS;
     if (from != to && event->command)
         measure_open_loop(event, m);
-    m.samples = samples / OTHER_PART;
+    m.samples = part_of_samples(OTHER_PART);
     if (event->gate) {
         m.pass = PASS_STUB;
         measure(event, m);
@@ -336,7 +342,9 @@ static uint32_t at_most(uint32_t most)
 
 static void measure_pairs(void)
 {
-    struct measure m = {.samples = samples / PAIR_PART, .limit_ms = LIMIT_PAIR_MS, .brief = true};
+    struct measure m = {.samples = part_of_samples(PAIR_PART),
+                        .limit_ms = LIMIT_PAIR_MS,
+                        .brief = true};
     uint32_t cpus = at_most(MOST_PAIR_CPUS), pairs = 0;
     uint64_t end = clock_ms() + LIMIT_PAIRS_MS;
 

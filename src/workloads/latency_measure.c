@@ -17,7 +17,6 @@
 #define EMPTY_PAIRS 20000
 #define COUNTING_TRIES 5
 #define THOUSAND 1000
-#define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them */
 #define GAP_PER_S 10000 /* a gap is longer than this part of a second */
 #define BUCKETS_TEXT 3200
 

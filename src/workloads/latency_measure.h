@@ -37,6 +37,8 @@ enum pass {
     PASS_BARE   /* entry and round trip: through a gate that comes and goes */
 };
 
+#define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them */
+
 struct measure {
     const char *event;
     enum stack_kind stack; /* that the handler must be on */

@@ -147,6 +147,8 @@ RUNS = [
     Run("smp 8", "matrix", smp="8", words=("time=1s",), checks=(cpus(8),)),
     Run("cpus=2 of 4", "matrix", smp="4", words=("cpus=2", "time=500ms")),
     Run("machine pc", "matrix", machine="pc", checks=(cpus(2),)),
+    Run("no x2APIC", "refused", words=("apic=x2apic",), cpu="max,-x2apic", verdict="REFUSED",
+        reason="'apic=x2apic': this CPU has no x2APIC mode"),
     Run("uefi q35", "matrix", firmware="uefi", checks=(cpus(2),)),
     Run("uefi pc", "matrix", firmware="uefi", machine="pc", checks=(cpus(2),)),
     *(Run(f"cpu {model}", "matrix", cpu=model) for model in ("qemu64", "Haswell", "EPYC")),

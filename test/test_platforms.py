@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The platforms beside the installed QEMU: fetching QEMU 10."""
+"""The platforms beside the installed QEMU: QEMU 10, which has x2APIC, and how it is fetched."""
 
+import dataclasses
 import shutil
 import subprocess
 
 import pytest
 from conftest import ROOT
+from runs import Run, apic_ids, cpus
 
+QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
 NOWHERE = "http://127.0.0.1:9/debian"
 
 
@@ -42,3 +45,31 @@ def test_fetching_does_nothing_where_it_is_there(fetch, tmp_path):
 def test_usage(fetch, arguments, status):
     done = fetch(*arguments)
     assert done.returncode == status and "usage:" in done.stdout + done.stderr
+
+
+def x2apic(report):
+    mode = report.of_type("machine")[0]["apic_mode"]
+    return None if mode == "x2apic" else f"the APICs are in mode {mode}"
+
+
+def plugged(*apic_ids_):
+    """More CPUs, each the only one of its socket, so that the ids are sparse."""
+    return tuple(word for apic_id in apic_ids_ for word in
+                 ("-device", f"max-x86_64-cpu,socket-id={apic_id},core-id=0,thread-id=0"))
+
+
+@pytest.mark.parametrize("run", [
+    Run("switched up to x2APIC", "quick", smp="4", words=("apic=x2apic", "time=500ms"),
+        checks=(x2apic, cpus(4))),
+    Run("APIC ids past 255", "quick", smp="2,sockets=512,cores=1,threads=1,maxcpus=512",
+        extra=plugged(255, 256, 299, 511),
+        checks=(x2apic, cpus(6), apic_ids(0, 1, 255, 256, 299, 511))),
+    Run("257 CPUs", "slow", smp="257", mem="1G", words=("time=100ms",),
+        checks=(x2apic, cpus(257))),
+], ids=lambda run: run.name)
+def test_x2apic(run, launch):
+    if not QEMU_10.exists():
+        pytest.skip("no QEMU 10: ci/platforms/qemu-10 unpacks it into build/qemu-10")
+    result = launch(dataclasses.replace(run, options=("--qemu", str(QEMU_10))))
+    problems = list(run.problems(result))
+    assert not problems, "\n".join(problems) + "\n" + result.explain()

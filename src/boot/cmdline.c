@@ -456,6 +456,14 @@ static bool parse_stop(struct parse *p, struct span value)
     return true;
 }
 
+static bool parse_apic(struct parse *p, struct span value)
+{
+    if (!span_is(value, "x2apic"))
+        return fail_syntax(p, "not an APIC mode to go up to");
+    p->out->x2apic = true;
+    return true;
+}
+
 static bool parse_check(struct parse *p, struct span value)
 {
     const struct cmdline_names *names = p->names;

@@ -46,6 +46,8 @@
            "whether the run stops at its first failure, or at its end, the default") \
     OPTION(entry, "the name of an entry discipline", \
            "how IST events come and go; shift, the default, moves TSS.ist[] on entry and exit") \
+    OPTION(apic, "x2apic", \
+           "go up to x2APIC mode; when not given, only where the firmware did or an id needs it") \
     OPTION(check, "list, or names of checks, comma separated", \
            "run=conform: try these, dangerous ones too, or list them; all that are not dangerous " \
            "when not given") \
@@ -102,6 +104,7 @@ struct options {
     enum end end;
     enum target target;
     bool stop_at_first;
+    bool x2apic;
     struct check_choice checks;
     uint32_t corrected_an_hour;
     uint32_t samples;               /* 0: not given; likewise: */

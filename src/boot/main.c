@@ -258,7 +258,7 @@ static void read_acpi_tables(void)
 /* This CPU as every other will be, and what they need to find when they start. */
 static void set_up_cpus(void)
 {
-    const char *wrong = apic_init(&topology);
+    const char *wrong = apic_init(&topology, options.x2apic);
     uint32_t count;
 
     if (wrong)

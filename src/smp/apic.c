@@ -48,11 +48,23 @@ bool apic_has(enum apic_register first, unsigned vector)
     return apic_read(first + vector / 32 * 16) >> vector % 32 & 1;
 }
 
-const char *apic_init(const struct machine_topology *topology)
+/* x2APIC mode is entered from xAPIC mode alone (10.12.5). */
+static void enter_mode(void)
+{
+    uint64_t base = read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+
+    write_msr(MSR_APIC_BASE, base);
+    if (apic_x2apic)
+        write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+}
+
+const char *apic_init(const struct machine_topology *topology, bool x2apic)
 {
     uint64_t base = read_msr(MSR_APIC_BASE);
-    bool needed = false;
+    bool needed = x2apic;
 
+    if (x2apic && !cpu_features.x2apic)
+        return "'apic=x2apic': this CPU has no x2APIC mode";
     for (unsigned i = 0; i < topology->cpu_count; i++)
         needed |= topology->cpus[i].enabled && topology->cpus[i].apic_id >= XAPIC_IDS;
     if (!(base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC))
@@ -60,6 +72,7 @@ const char *apic_init(const struct machine_topology *topology)
     apic_x2apic = base & APIC_BASE_X2APIC || (needed && cpu_features.x2apic);
     if (!apic_x2apic && !paging_map(APIC_REGISTERS, topology->lapic_address, PAGE_DEVICE))
         return "no memory to map the local APIC";
+    enter_mode();
     return NULL;
 }
 
@@ -121,11 +134,7 @@ static void enable_rare_entries(void)
 
 void apic_enable(const struct machine_topology *topology)
 {
-    uint64_t base = read_msr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
-
-    write_msr(MSR_APIC_BASE, base); /* x2APIC is entered from xAPIC mode alone (10.12.5) */
-    if (apic_x2apic)
-        write_msr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+    enter_mode();
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TPR, 0);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);

@@ -51,9 +51,10 @@ bool apic_has(enum apic_register first, unsigned vector);
 /* Writes both halves of the ICR, when it is idle. */
 void apic_send(uint32_t destination, uint32_t command);
 
-/* Picks the mode, following the firmware's and going up to x2APIC when an id needs it; never down.
- * Maps the registers. Once, on the BSP. NULL, or why it cannot be. */
-const char *apic_init(const struct machine_topology *topology);
+/* Picks the mode, following the firmware's and going up to x2APIC when an id needs it or `x2apic`
+ * asks for it; never down. Maps the registers, and enters the mode. Once, on the BSP. NULL, or why
+ * it cannot be. */
+const char *apic_init(const struct machine_topology *topology, bool x2apic);
 
 /* This CPU's APIC: enabled, in the mode picked, every LVT entry masked but for the NMI pins that
  * the MADT names, and errors, CMCI and heat where there are entries for them; no error pending.

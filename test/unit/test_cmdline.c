@@ -478,6 +478,16 @@ static void test_end_and_stop(void **state)
     assert_error("stop=never", "'stop=never': not when to stop; first end");
 }
 
+static void test_apic(void **state)
+{
+    (void)state;
+    assert_good("");
+    assert_true(!options.x2apic);
+    assert_good("apic=x2apic");
+    assert_true(options.x2apic);
+    assert_error("apic=xapic", "'apic=xapic': not an APIC mode to go up to; x2apic");
+}
+
 static void test_target(void **state)
 {
     (void)state;
@@ -578,6 +588,7 @@ int main(void)
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_several_consoles),
         cmocka_unit_test(test_end_and_stop),
+        cmocka_unit_test(test_apic),
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_corrected),
         cmocka_unit_test(test_passes),

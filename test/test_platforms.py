@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The platforms beside the installed QEMU: QEMU 10, which has x2APIC, and how it is fetched."""
+"""The platforms beside the installed QEMU: QEMU 10, which has x2APIC, and how it is fetched; Bochs,
+and machines of the user's own."""
 
 import dataclasses
 import shutil
@@ -47,6 +48,13 @@ def test_usage(fetch, arguments, status):
     assert done.returncode == status and "usage:" in done.stdout + done.stderr
 
 
+def check(run, launch, tool):
+    """Launches a run on another machine."""
+    result = launch(dataclasses.replace(run, options=tool))
+    problems = list(run.problems(result))
+    assert not problems, "\n".join(problems) + "\n" + result.explain()
+
+
 def x2apic(report):
     mode = report.of_type("machine")[0]["apic_mode"]
     return None if mode == "x2apic" else f"the APICs are in mode {mode}"
@@ -70,6 +78,35 @@ def plugged(*apic_ids_):
 def test_x2apic(run, launch):
     if not QEMU_10.exists():
         pytest.skip("no QEMU 10: ci/platforms/qemu-10 unpacks it into build/qemu-10")
-    result = launch(dataclasses.replace(run, options=("--qemu", str(QEMU_10))))
-    problems = list(run.problems(result))
-    assert not problems, "\n".join(problems) + "\n" + result.explain()
+    check(run, launch, ("--qemu", str(QEMU_10)))
+
+
+def emulated(report):
+    domain = report.of_type("machine")[0]["domain"]
+    return None if domain == "emulated" else f"domain {domain}"
+
+
+@pytest.mark.parametrize("run", [
+    Run("bochs", "quick", words=("time=200ms",), checks=(emulated, cpus(2))),
+    Run("bochs smp 8", "slow", smp="8", words=("time=100ms",), checks=(cpus(8),)),
+    Run("bochs x2APIC", "quick", words=("apic=x2apic", "run=nmi,irq", "time=100ms"),
+        checks=(x2apic, cpus(2))),
+    Run("bochs REFUSED", "quick", words=("colour=red",), verdict="REFUSED"),
+], ids=lambda run: run.name)
+def test_bochs(run, launch):
+    check(run, launch, ("--machine", "bochs"))
+
+
+def test_bochs_that_dies(launch):
+    """A triple fault ends it, and what it said is the reason."""
+    run = Run("bochs dies", "quick", words=("inject=exhaust-doublefault", "time=1s"), verdict=None)
+    result = launch(dataclasses.replace(run, options=("--machine", "bochs")))
+    assert result.status == 3 and "bochs ended with status 1: [CPU1" in result.stderr, \
+        result.explain()
+
+
+def test_a_command_of_the_users_own(launch):
+    """QEMU once more, by the placeholders."""
+    command = ("qemu-system-x86_64 -display none -no-reboot -cdrom {iso} -serial file:{serial} "
+               "-m 512 -device isa-debug-exit")
+    check(Run("own", "quick", words=("run=nmi", "time=100ms")), launch, ("--command", command))

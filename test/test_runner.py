@@ -121,6 +121,7 @@ def test_quiet_shows_the_verdict_alone(fake):
 
 @pytest.mark.parametrize("arguments", [
     ["--colour"], ["--smp", "many"], ["--smp"], ["--firmware", "coreboot"], ["--timeout", "-1"],
+    ["--command", " "], ["--command", "x", "--icount"], ["--machine", "bochs", "--gdb"],
     ["--timeout", "soon"], ["--icount", "--accel", "kvm"], ["--screenshot", "x", "end=exit"]])
 def test_wrong_usage(fake, arguments):
     done = fake("echo 'iststorm: PASS'; exit 33", *arguments)
@@ -224,3 +225,33 @@ def test_time_out_follows_the_command_line(tool):
     ("sockets=2,cores=3,threads=2", 12)])
 def test_cpu_count(tool, smp, count):
     assert tool.cpu_count(smp) == count
+
+
+def own(command, *arguments):
+    return subprocess.run([TOOL, "--command", command, "--log", os.devnull, *arguments],
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+@pytest.mark.parametrize("verdict, status", [("PASS", 0), ("FAIL: x", 1), ("REFUSED: x", 2)])
+def test_a_foreign_machine_is_judged_by_its_report(verdict, status):
+    """Whatever it exits with, or when it does not."""
+    for end in ("exit 5", "exec sleep 60"):
+        assert own(f"""sh -c 'echo "iststorm: {verdict}"; {end}'""").returncode == status
+
+
+def test_a_foreign_machine_without_a_verdict():
+    done = own("sh -c 'exit 5'")
+    assert done.returncode == NO_VERDICT and "no verdict: sh ended with status 5" in done.stderr
+    done = own("sh -c 'echo why >&2; echo KTAP version 1 > {serial}; exit 5'")
+    assert done.returncode == NO_VERDICT and "sh ended with status 5: why" in done.stderr
+    done = own("sh -c 'exec sleep 60'", "--timeout", "0.5")
+    assert done.returncode == NO_VERDICT and "time-out" in done.stderr
+    done = own("/no/such/machine")
+    assert done.returncode == NO_VERDICT and "/no/such/machine cannot be started" in done.stderr
+
+
+def test_the_command_line_reaches_a_foreign_machine():
+    done = own("sh -c 'echo \"iststorm: PASS\"; echo {words} >&2'", "time=1s", "run=nmi")
+    assert done.returncode == 0 and "time=1s run=nmi" in done.stderr
+    done = own("true {iso}", "run='x'")
+    assert done.returncode == NO_VERDICT and "quote" in done.stderr

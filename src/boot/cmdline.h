@@ -39,7 +39,7 @@
            "where the report goes; serial,screen when not given, and serial means COM1 at " \
            "115200 baud and the port of ACPI's SPCR") \
     OPTION(end, "exit poweroff reboot halt", \
-           "what to do after the verdict; exit under QEMU and halt elsewhere when not given") \
+           "what to do after the verdict; exit under QEMU and Bochs, else halt, when not given") \
     OPTION(target, "mixed self neighbour random others", \
            "whom events are sent to; mixed, all of these by chance, when not given") \
     OPTION(stop, "first end", \

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+#include "boot/bochs.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "lib/port.h"
@@ -15,6 +16,7 @@
 #define KEYBOARD_PULSE_RESET 0xfe
 
 enum end finish_how = END_HALT;
+bool finish_in_bochs;
 struct finish_registers finish_registers;
 
 static void power_off(void)
@@ -38,7 +40,9 @@ static void reboot(void)
 _Noreturn void finish(uint8_t status)
 {
     console_seize();
-    if (finish_how == END_EXIT)
+    if (finish_how == END_EXIT && finish_in_bochs)
+        bochs_shut_down();
+    else if (finish_how == END_EXIT)
         port_out8(DEBUG_EXIT_PORT, status);
     if (finish_how == END_POWEROFF)
         power_off();

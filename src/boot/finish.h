@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How a run leaves the machine: QEMU's isa-debug-exit, power-off, reboot, or a halt. The Contract's
- * exit statuses.
+/* How a run leaves the machine: QEMU's isa-debug-exit, Bochs's port, power-off, reboot, or a halt.
+ * The Contract's exit statuses.
  *
  * Any context. */
 #ifndef ISTSTORM_BOOT_FINISH_H
@@ -17,6 +17,9 @@
 
 /* What finish() does: never END_DEFAULT. */
 extern enum end finish_how;
+
+/* Whether Bochs is to be told, which has no isa-debug-exit. */
+extern bool finish_in_bochs;
 
 /* Ports and values that switch the machine off (ACPI S5) and that reset it; a port of 0 is not
  * known. */

@@ -2,6 +2,7 @@
 /* The order of boot, and the table of contents: from the boot loader's hand to a verdict. */
 #include <stddef.h>
 
+#include "boot/bochs.h"
 #include "boot/cmdline.h"
 #include "boot/efi.h"
 #include "boot/finish.h"
@@ -105,7 +106,8 @@ static void read_boot_information(uint32_t magic, const void *info)
 
     if (framebuffer_end() <= FOUR_GIB)
         console_set_framebuffer(&boot.framebuffer, (volatile void *)boot.framebuffer.address);
-    finish_how = in_qemu ? END_EXIT : END_HALT;
+    finish_in_bochs = !features_hypervisor() && bochs_signed(&boot);
+    finish_how = in_qemu || finish_in_bochs ? END_EXIT : END_HALT;
     names.check_count = conform_names(&names.checks);
     names.workloads = runner_names(&names.workload_count, &names.together);
     if (!parsed || length >= (long)sizeof(from_qemu)) {
@@ -144,6 +146,7 @@ static void take_over_cpu(void)
     static uint64_t symbol_store[SYMBOL_STORE_BYTES / sizeof(uint64_t)];
     struct symbol_text text = {(uint64_t)text_start, (uint64_t)text_end};
 
+    cpu_features.emulated |= finish_in_bochs;
     report_init(features_domain());
     if (missing)
         refuse("this CPU lacks %s", missing);

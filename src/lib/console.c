@@ -577,6 +577,8 @@ void console_seize(void)
         screen.start = next_ready(screen.start, end);
         cut++;
     }
+    for (unsigned i = 0; i < outlet_count; i++)
+        serial_finish(&outlets[i].serial);
     __atomic_store_n(&owned, 0, __ATOMIC_SEQ_CST);
 }
 

@@ -31,6 +31,7 @@ enum {
     MCR_RTS = 0x02,
     MCR_LOOP = 0x10,
     LSR_THRE = 0x20,
+    LSR_TEMT = 0x40, /* the shift register is empty too */
     MSR_CTS = 0x10,
     MSR_DCD = 0x80,
     MSR_STATES = 0xf0,
@@ -171,6 +172,17 @@ void serial_send(struct serial *serial, uint8_t byte)
     /* First: a sender stopped here and seized from leaves room too small by one, never too big. */
     serial->room--;
     set(serial, UART_THR, byte);
+}
+
+void serial_finish(struct serial *serial)
+{
+    if (serial->stuck)
+        return;
+    for (uint64_t reads = 0; reads <= serial->patience; reads++) {
+        if (get(serial, UART_LSR) & LSR_TEMT)
+            return;
+        __builtin_ia32_pause();
+    }
 }
 
 bool serial_revive(struct serial *serial)

@@ -42,6 +42,8 @@ bool serial_open(struct serial *serial, const struct serial_place *place, volati
 bool serial_wait(struct serial *serial);
 /* Sends one byte; only after serial_wait said true. */
 void serial_send(struct serial *serial, uint8_t byte);
+/* Waits, bounded, until the last byte has left: what ends the machine would take it along. */
+void serial_finish(struct serial *serial);
 /* One look at a stuck port: true when it moves again (a reader that had paused, say). */
 bool serial_revive(struct serial *serial);
 /* A last chance, at the run's end, with all the patience that there is: once. */

@@ -115,6 +115,22 @@ static void stuck_port_is_waited_on_once_and_can_revive(void **state)
     send_text(&serial, 3);
 }
 
+static void the_last_byte_is_waited_for(void **state)
+{
+    struct serial serial;
+    uint64_t reads;
+
+    (void)state;
+    open_at(&serial, 115200);
+    send_text(&serial, 3);
+    reads = uart.status_reads;
+    serial_finish(&serial);
+    assert_int_equal(uart.status_reads, reads + 2);
+    uart.stuck = true;
+    serial_finish(&serial);
+    assert_in_range(uart.status_reads - reads, 100, 10000000);
+}
+
 /* A port that moves for a moment, again and again, costs less each time, and is never given up. */
 static void waits_in_vain_get_shorter(void **state)
 {
@@ -176,6 +192,7 @@ int main(void)
         cmocka_unit_test_setup(fifo_is_filled_and_never_overrun, fresh_uart),
         cmocka_unit_test_setup(without_fifo_each_byte_waits, fresh_uart),
         cmocka_unit_test_setup(stuck_port_is_waited_on_once_and_can_revive, fresh_uart),
+        cmocka_unit_test_setup(the_last_byte_is_waited_for, fresh_uart),
         cmocka_unit_test_setup(waits_in_vain_get_shorter, fresh_uart),
         cmocka_unit_test_setup(registers_in_memory_have_a_stride_and_a_width, fresh_uart),
     };

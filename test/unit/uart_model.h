@@ -53,8 +53,9 @@ static uint8_t uart_status(struct uart_model *u)
     u->status_reads++;
     if (u->stuck)
         return 0;
-    u->held = 0; /* by now all is shifted out */
-    return 0x60;
+    bool leaving = u->held > 0;
+    u->held = 0; /* by now all is in the shift register, and at the next look it has left */
+    return leaving ? 0x20 : 0x60;
 }
 
 static uint8_t uart_read(struct uart_model *u, unsigned reg)

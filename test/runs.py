@@ -113,6 +113,14 @@ def only_failed(name):
     return check
 
 
+def took(cpu, key):
+    """A CPU counted some of these."""
+    def check(report):
+        counts = [record.get(key, 0) for record in report.of_type("cpu") if record["cpu"] == cpu]
+        return None if len(counts) == 1 and counts[0] > 0 else f"{key} of CPU {cpu}: {counts}"
+    return check
+
+
 def passes(done, wanted):
     """As many passes were made of those wanted."""
     def check(report):
@@ -159,6 +167,9 @@ RUNS = [
         checks=(cpus(9), apic_ids(0, 1, 2, 4, 5, 6, 8, 9, 10))),
     Run("disabled CPUs in the MADT", "matrix", smp="2,maxcpus=4", checks=(cpus(2),)),
     Run("no screen", "matrix", extra=("-vga", "none")),
+
+    *(Run(f"poweroff {machine}", "matrix", machine=machine, timeout=60,
+          words=("time=200ms", "run=debug", "end=poweroff")) for machine in ("q35", "pc")),
 
     Run("smp 64", "slow", smp="64", words=("time=1s",), checks=(cpus(64),)),
     Run("smp 255", "slow", smp="255", words=("time=1s",), mem="1G", checks=(cpus(255),)),
@@ -242,7 +253,12 @@ FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)},
 
 
 # What else must hold.
-FAULT_CHECKS = {name: (only_failed("alive"),) for name in ("hung-cpu", "deaf-cpu")}
+FAULT_CHECKS = {
+    **{name: (only_failed("alive"),) for name in ("hung-cpu", "deaf-cpu")},
+    "corrected-flood": (took(1, "cmcis"), took(1, "corrected_errors")),
+    "too-hot": (took(1, "thermal_irqs"), took(1, "throttles")),
+    "apic-error": (took(1, "apic_errors"),),
+}
 
 
 def fault_run(name):

@@ -14,20 +14,33 @@
 
 #define KEYBOARD_COMMAND 0x64
 #define KEYBOARD_PULSE_RESET 0xfe
+#define PM1_SCI_ENABLE (1u << 0)
+#define ACPI_PATIENCE 1000000       /* reads of a port, of a microsecond or so */
 
 enum end finish_how = END_HALT;
 bool finish_in_bochs;
 struct finish_registers finish_registers;
 
+/* Firmware that is asked for ACPI mode while it is on may hang; where it is not, firmware takes its
+ * time (ACPI 4.8.2.5, 16.3.1). */
+static void enter_acpi_mode(const struct finish_registers *r)
+{
+    if (!r->acpi_enable_port || port_in16(r->poweroff_ports[0]) & PM1_SCI_ENABLE)
+        return;
+    port_out8(r->acpi_enable_port, r->acpi_enable_value);
+    for (unsigned i = 0; i < ACPI_PATIENCE; i++)
+        if (port_in16(r->poweroff_ports[0]) & PM1_SCI_ENABLE)
+            return;
+}
+
 static void power_off(void)
 {
     const struct finish_registers *r = &finish_registers;
 
-    if (r->acpi_enable_port)
-        port_out8(r->acpi_enable_port, r->acpi_enable_value);
+    enter_acpi_mode(r);
     for (unsigned i = 0; i < 2; i++)
         if (r->poweroff_ports[i])
-            port_out16(r->poweroff_ports[i], r->poweroff_value);
+            port_out16(r->poweroff_ports[i], r->poweroff_values[i]);
 }
 
 static void reboot(void)

@@ -24,10 +24,10 @@ extern bool finish_in_bochs;
 /* Ports and values that switch the machine off (ACPI S5) and that reset it; a port of 0 is not
  * known. */
 struct finish_registers {
-    uint16_t acpi_enable_port;          /* written first: hands the others over to us */
+    uint16_t acpi_enable_port;          /* hands the others over to us */
     uint8_t acpi_enable_value;
     uint16_t poweroff_ports[2];         /* PM1a and PM1b control */
-    uint16_t poweroff_value;
+    uint16_t poweroff_values[2];
     uint16_t reset_port;
     uint8_t reset_value;
 };

@@ -170,13 +170,13 @@ static void take_over_cpu(void)
 /* How to switch off and to reset, by ACPI: 4.8.3.2 (PM1 control), 4.8.3.6 (reset register). */
 static void find_the_ways_out(void)
 {
-    uint8_t s5;
+    uint8_t types[2];
 
     if (fadt.reset.address && fadt.reset.space == ACPI_SPACE_PORT) {
         finish_registers.reset_port = fadt.reset.address;
         finish_registers.reset_value = fadt.reset_value;
     }
-    if (!fadt.dsdt || !acpi_read_s5(&paging_physical, fadt.dsdt, &s5) ||
+    if (!fadt.dsdt || !acpi_read_s5(&paging_physical, fadt.dsdt, types) ||
         fadt.pm1a_control.space != ACPI_SPACE_PORT) {
         if (options.end == END_POWEROFF)
             report_note("end=poweroff: no way to ACPI S5 was found; it will halt");
@@ -186,7 +186,8 @@ static void find_the_ways_out(void)
     finish_registers.acpi_enable_value = fadt.acpi_enable;
     finish_registers.poweroff_ports[0] = fadt.pm1a_control.address;
     finish_registers.poweroff_ports[1] = fadt.pm1b_control.address;
-    finish_registers.poweroff_value = PM1_SLEEP_ENABLE | s5 << PM1_SLEEP_TYPE_SHIFT;
+    for (unsigned i = 0; i < 2; i++)
+        finish_registers.poweroff_values[i] = PM1_SLEEP_ENABLE | types[i] << PM1_SLEEP_TYPE_SHIFT;
 }
 
 /* False: there are no ACPI tables, and `error` says why. */

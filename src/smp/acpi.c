@@ -263,25 +263,39 @@ enum {
     AML_PACKAGE_OP = 0x12,
 };
 
+/* An element of the package: Zero, One, or a byte behind its prefix. Of three bits. */
+static bool take_sleep_type(const uint8_t **at, const uint8_t *end, uint8_t *type)
+{
+    if (end - *at >= 1 && **at == AML_BYTE_PREFIX)
+        (*at)++;
+    if (end - *at < 1)
+        return false;
+    *type = *(*at)++;
+    return *type < 8;
+}
+
 /* Behind the name: PackageOp, a length of 1 to 4 bytes (section 20.2.4), the number of elements,
- * and the first of them: Zero, One, or a byte behind its prefix. */
-static bool read_s5_package(const uint8_t *at, const uint8_t *end, uint8_t *slp_typa)
+ * and these. Where there is no second one, or not a plain one, PM1b's is PM1a's. */
+static bool read_s5_package(const uint8_t *at, const uint8_t *end, uint8_t types[2])
 {
     size_t length_bytes;
+    uint8_t elements;
 
     if (end - at < 2 || *at++ != AML_PACKAGE_OP)
         return false;
     length_bytes = 1 + (*at >> 6);
-    if ((size_t)(end - at) < length_bytes + 3)
+    if ((size_t)(end - at) < length_bytes + 1)
         return false;
+    elements = at[length_bytes];
     at += length_bytes + 1;
-    if (*at == AML_BYTE_PREFIX)
-        at++;
-    *slp_typa = *at;
-    return *slp_typa < 8;
+    if (elements < 1 || !take_sleep_type(&at, end, &types[0]))
+        return false;
+    if (elements < 2 || !take_sleep_type(&at, end, &types[1]))
+        types[1] = types[0];
+    return true;
 }
 
-bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t *slp_typa)
+bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t types[2])
 {
     char error[80];
     struct complaint complaint = { error, sizeof error };
@@ -295,7 +309,7 @@ bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t *slp_t
         bool named = at[-1] == AML_NAME_OP || (at[-1] == '\\' && at[-2] == AML_NAME_OP);
 
         if (named && memcmp(at, "_S5_", 4) == 0)
-            return read_s5_package(at + 4, end, slp_typa);
+            return read_s5_package(at + 4, end, types);
     }
     return false;
 }

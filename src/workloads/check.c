@@ -16,11 +16,13 @@
 #include "cpu/smi.h"
 #include "cpu/softirq.h"
 #include "cpu/thermal.h"
+#include "cpu/vectors.h"
 #include "lib/format.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
 #include "sched/schedule.h"
 #include "sched/softirqd.h"
+#include "smp/apic.h"
 #include "smp/ipi.h"
 #include "workloads/runner.h"
 #include "workloads/target.h"
@@ -73,9 +75,14 @@ static void check_magics(void)
     }
 }
 
-/* What the hardware says of itself, and no handler is called for. */
+/* What the hardware says of itself, and no handler is called for. Who plants such a thing has the
+ * interrupt come too, which an emulator does not raise. */
 static void look_at_hardware(void)
 {
+    if (inject_planted(INJECT_CORRECTED_FLOOD) && cpu_index() == inject_cpu())
+        apic_send_ipi(this_cpu->apic_id, VECTOR_CMCI);
+    if (inject_planted(INJECT_TOO_HOT) && cpu_index() == inject_cpu())
+        apic_send_ipi(this_cpu->apic_id, VECTOR_THERMAL);
     mce_poll();
     thermal_poll();
     smi_poll();

@@ -63,7 +63,7 @@ static void read_tables(const struct memory *memory)
     struct acpi_tables tables;
     const struct acpi_header *fadt;
     char error[128] = { 0 };
-    uint8_t s5;
+    uint8_t s5[2];
 
     if (!acpi_open(&tables, &memory->physical, &boot, &efi, error, sizeof error)) {
         assert(error[0] != '\0');
@@ -72,9 +72,9 @@ static void read_tables(const struct memory *memory)
     fadt = acpi_find(&tables, "FACP", error, sizeof error);
     if (fadt != NULL) {
         acpi_read_fadt(fadt, &facts);
-        acpi_read_s5(&memory->physical, facts.dsdt, &s5);
+        acpi_read_s5(&memory->physical, facts.dsdt, s5);
     }
-    acpi_read_s5(&memory->physical, BASE, &s5);
+    acpi_read_s5(&memory->physical, BASE, s5);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -144,7 +144,7 @@ static void test_tables_above_4_gib(void **state)
     static const char s5[] = "..\x08_S5_\x12\x06\x04\x0a\x05..";
     struct acpi_fadt_facts facts;
     const struct acpi_header *table;
-    uint8_t value;
+    uint8_t value[2];
 
     (void)state;
     start_table("XSDT");
@@ -166,8 +166,8 @@ static void test_tables_above_4_gib(void **state)
     assert_non_null(table);
     acpi_read_fadt(table, &facts);
     assert_true(facts.dsdt == dsdt);
-    assert_true(acpi_read_s5(&memory.physical, facts.dsdt, &value));
-    assert_int_equal(value, 5);
+    assert_true(acpi_read_s5(&memory.physical, facts.dsdt, value));
+    assert_int_equal(value[0], 5);
 }
 
 static void test_old_root_pointer(void **state)
@@ -390,7 +390,7 @@ static void test_fadt(void **state)
 
 enum { DSDT = 0x80003 };
 
-static bool read_s5(const char *aml, size_t length, uint8_t *value)
+static bool read_s5(const char *aml, size_t length, uint8_t value[2])
 {
     start_table("DSDT");
     put(&b, aml, length);
@@ -403,40 +403,63 @@ static void test_s5(void **state)
     static const char plain[] = "..\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05..";
     static const char rooted[] = "..\x08\\_S5_\x12\x08\x04\x00\x00\x00\x00..";
     static const char long_length[] = "..\x08_S5_\x12\x40\x01\x04\x0a\x07\x0a..";
-    uint8_t value = 99;
+    uint8_t value[2];
 
     (void)state;
-    assert_true(read_s5(plain, sizeof plain - 1, &value));
-    assert_int_equal(value, 5);
+    assert_true(read_s5(plain, sizeof plain - 1, value));
+    assert_int_equal(value[0], 5);
     memory_close(&memory);
     memory_open(&memory);
-    assert_true(read_s5(rooted, sizeof rooted - 1, &value));
-    assert_int_equal(value, 0);
+    assert_true(read_s5(rooted, sizeof rooted - 1, value));
+    assert_int_equal(value[0], 0);
     memory_close(&memory);
     memory_open(&memory);
-    assert_true(read_s5(long_length, sizeof long_length - 1, &value));
-    assert_int_equal(value, 7);
+    assert_true(read_s5(long_length, sizeof long_length - 1, value));
+    assert_int_equal(value[0], 7);
+}
+
+static void test_s5_of_pm1b(void **state)
+{
+    static const struct {
+        const char *aml;
+        uint8_t a, b;
+    } known[] = {
+        {"..\x08_S5_\x12\x06\x04\x0a\x05\x0a\x06..", 5, 6},
+        {"..\x08_S5_\x12\x06\x04\x01\x0a\x07..", 1, 7},
+        {"..\x08_S5_\x12\x04\x01\x0a\x05..", 5, 5},
+        {"..\x08_S5_\x12\x06\x02\x0a\x05\x0c..", 5, 5},
+    };
+    uint8_t value[2];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++) {
+        assert_true(read_s5(known[i].aml, strlen(known[i].aml), value));
+        assert_int_equal(value[0], known[i].a);
+        assert_int_equal(value[1], known[i].b);
+        memory_close(&memory);
+        memory_open(&memory);
+    }
 }
 
 static void test_no_s5(void **state)
 {
     static const char whole[] = "..\x08_S5_\x12\x40\x01\x04\x0a\x07";
-    uint8_t value;
+    uint8_t value[2];
 
     (void)state;
-    assert_false(acpi_read_s5(&memory.physical, ABSENT, &value));
+    assert_false(acpi_read_s5(&memory.physical, ABSENT, value));
     for (size_t length = 0; length < sizeof whole - 1; length++) {
-        assert_false(read_s5(whole, length, &value));
+        assert_false(read_s5(whole, length, value));
         memory_close(&memory);
         memory_open(&memory);
     }
-    assert_false(read_s5("..\x08_S5_\x11\x06\x04\x0a\x05..", 14, &value));    /* a buffer */
+    assert_false(read_s5("..\x08_S5_\x11\x06\x04\x0a\x05..", 14, value));    /* a buffer */
     memory_close(&memory);
     memory_open(&memory);
-    assert_false(read_s5("..._S5_\x12\x06\x04\x0a\x05..", 13, &value));        /* no NameOp */
+    assert_false(read_s5("..._S5_\x12\x06\x04\x0a\x05..", 13, value));        /* no NameOp */
     memory_close(&memory);
     memory_open(&memory);
-    assert_false(read_s5("..\x08_S5_\x12\x06\x04\x0a\x09..", 14, &value));    /* three bits */
+    assert_false(read_s5("..\x08_S5_\x12\x06\x04\x0a\x09..", 14, value));    /* three bits */
 }
 
 static void test_wide_fadt_fields_win(void **state)
@@ -502,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_short_root, begin, end),
         cmocka_unit_test_setup_teardown(test_fadt, begin, end),
         cmocka_unit_test_setup_teardown(test_s5, begin, end),
+        cmocka_unit_test_setup_teardown(test_s5_of_pm1b, begin, end),
         cmocka_unit_test_setup_teardown(test_no_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_wide_fadt_fields_win, begin, end),
         cmocka_unit_test_setup_teardown(test_short_fadts, begin, end),

@@ -28,7 +28,7 @@
 
 bool apic_x2apic;
 static volatile uint32_t *const registers = (volatile uint32_t *)APIC_REGISTERS;
-static bool firmware_has_thermal;   /* its thermal interrupt is an SMI */
+static uint32_t firmware_thermal; /* its entry for the thermal interrupt, where that is an SMI */
 
 uint32_t apic_read(enum apic_register reg)
 {
@@ -115,19 +115,29 @@ static unsigned highest_lvt(void)
 
 bool apic_has_thermal(void)
 {
-    return cpu_features.thermal_monitor && highest_lvt() >= 5 && !firmware_has_thermal;
+    return cpu_features.thermal_monitor && highest_lvt() >= 5 && !firmware_thermal;
 }
 
-/* The entries that not every APIC has. Firmware may keep the thermal interrupt to itself, which the
- * boot CPU's entry alone says: INIT has reset the others'. */
+/* Firmware may keep the thermal interrupt to itself. The boot CPU's entry alone says so, since INIT
+ * has reset the others': they get it back. */
+static uint32_t thermal_entry(void)
+{
+    uint32_t found = apic_read(APIC_LVT_THERMAL);
+
+    if (this_cpu->index == 0 && (found & LVT_DELIVERY) == LVT_SMI)
+        firmware_thermal = found;
+    if (firmware_thermal)
+        return firmware_thermal;
+    return apic_has_thermal() ? VECTOR_THERMAL : APIC_LVT_MASKED;
+}
+
+/* The entries that not every APIC has. */
 static void enable_rare_entries(void)
 {
-    if (this_cpu->index == 0 && highest_lvt() >= 5)
-        firmware_has_thermal = (apic_read(APIC_LVT_THERMAL) & LVT_DELIVERY) == LVT_SMI;
     if (highest_lvt() >= 4)
         apic_write(APIC_LVT_PERFORMANCE, APIC_LVT_MASKED);
-    if (highest_lvt() >= 5 && !firmware_has_thermal)
-        apic_write(APIC_LVT_THERMAL, apic_has_thermal() ? VECTOR_THERMAL : APIC_LVT_MASKED);
+    if (highest_lvt() >= 5)
+        apic_write(APIC_LVT_THERMAL, thermal_entry());
     if (highest_lvt() >= 6)
         apic_write(APIC_LVT_CMCI, VECTOR_CMCI);
 }

@@ -210,6 +210,7 @@ FAULTS = {
     "too-hot": fault("hardware", cpu=1, event="thermal status"),
     "hung-cpu": fault("alive", cpu=1),
     "hung-boot-cpu": fault("alive", cpu=0),
+    "silent-target": fault("alive", cpu=1, event="benchmark"),
     "deaf-cpu": fault("alive", cpu=1),
     "clock-back": fault("clock", cpu=1, event="clock"),
     "clock-behind": fault("clock", cpu=1, event="clock"),
@@ -229,7 +230,7 @@ FAULT_TIMES = {name: ("time=2s",) for name in ("deep-stack", "stack-leak", "hung
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-stack": ("run=nmi",),
                "lost-irq": ("run=irq",), "no-eoi": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
-               "corrected-flood": ("corrected=2",),
+               "corrected-flood": ("corrected=2",), "silent-target": ("run=latency",),
                "stuck-uart": ("run=nmi", "console=serial:com1,serial:com2"),
                "wrong-vector": ("run=conform", "check=deliver.no-error-code")}
 # What the verdict's reason must name.

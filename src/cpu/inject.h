@@ -44,6 +44,7 @@
     I(TOO_HOT, "too-hot", "a CPU says that its temperature was critical")                          \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(HUNG_BOOT_CPU, "hung-boot-cpu", "the boot CPU spins with interrupts off")                    \
+    I(SILENT_TARGET, "silent-target", "a benchmark's target spins with interrupts off")            \
     I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
     I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by a second")               \
     I(CLOCK_BEHIND, "clock-behind", "a CPU's time-stamp counter is a second behind the others'")   \

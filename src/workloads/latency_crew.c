@@ -9,6 +9,7 @@
 #include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/marks.h"
+#include "cpu/inject.h"
 #include "cpu/patience.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
@@ -19,6 +20,8 @@
 #define BREATH_MS 1000
 #define EXCHANGES 1000     /* of the time, to find the offset */
 #define EXCHANGES_MS 50    /* fewer where they take longer than this together */
+#define ANSWER_MS 10000    /* of silence, before a target is given up */
+#define ROUNDS_A_LOOK 65536
 #define CACHE_LINE 64
 #define TOP_BYTES 1024     /* of each stack: what an event writes */
 #define SETTLE_PER_S 50000 /* a target gets this part of a second to halt */
@@ -41,7 +44,8 @@ static struct {
     uint64_t unused2[7];
     volatile uint32_t answered;
     volatile uint64_t tsc;
-    uint64_t unused3[6];
+    uint32_t cpu;
+    uint64_t unused3[5];
 } with_target __attribute__((aligned(64)));
 
 static void work(void *argument)
@@ -152,6 +156,10 @@ static void be_busy(const void *argument)
         write_cr8(CR8_ALL_BUT_BENCH); /* a tick's stub would stamp too */
     while (!with_target.stop) {
         if (with_target.asked != with_target.answered) {
+            while (inject_planted(INJECT_SILENT_TARGET)) {
+                interrupts_off();
+                cpu_relax();
+            }
             go_cold(m->mode);
             with_target.tsc = read_tsc_in_order();
             with_target.answered = with_target.asked;
@@ -186,6 +194,7 @@ void crew_surround(const struct measure *m)
 {
     surrounding_count = 0;
     with_target.stop = false;
+    with_target.cpu = m->to;
     with_target.asked = with_target.answered = 0;
     if (m->from != m->to && m->mode != MODE_HALTED && m->stack != THREAD_STACK)
         surround_with(m->to, be_busy, m);
@@ -202,10 +211,30 @@ void crew_release(void)
     surrounding_count = 0;
 }
 
+static _Noreturn void tell_silent_target(void)
+{
+    struct fault_place place = {with_target.cpu, NO_STACK, 0, "benchmark"};
+
+    fault_report(CHECK_ALIVE, &place, "it has not answered CPU %u for %u ms", cpu_index(),
+                 ANSWER_MS);
+    fault_fatal();
+}
+
+/* Interrupts may be off, and then this CPU does not tick: nobody else may be left to find that the
+ * target hangs. */
 static void wait_for_answer(void)
 {
-    while (with_target.answered != with_target.asked)
+    uint64_t end = 0;
+
+    for (uint32_t rounds = 1; with_target.answered != with_target.asked; rounds++) {
         cpu_relax();
+        if (rounds % ROUNDS_A_LOOK)
+            continue;
+        if (!end)
+            end = clock_ms() + ANSWER_MS;
+        else if (clock_ms() > end)
+            tell_silent_target();
+    }
 }
 
 void crew_prepare_sample(const struct measure *m)

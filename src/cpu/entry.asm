@@ -81,7 +81,7 @@ trap_swapped:
 ; What each instruction buys: stub and registers as for an IST entry, below. TEST and JZ, twice: the
 ; GS base, by CS, since IF is clear wherever CS and GS disagree. INC and JNZ: the counter, and whose
 ; stack it says that this is. MOV: to the IRQ stack. Two pushes: the back-link and the way back. In
-; irq.c, nine: RSP, back-link and counter say the same; two more, its frame for the backtrace; the
+; irq.c, eight: RSP, back-link and counter say the same; two more, its frame for the backtrace; the
 ; dispatch and the count, three. MOV, TEST and JG: softirqs. POP and DEC: off the stack again. CMP
 ; and JE: whether another thread is due.
 global irq_entry:function
@@ -197,8 +197,11 @@ frame_resume:
 ; on entry, three on exit: the level, so that an event of the same code does not overwrite the
 ; frame. CLD and the odd RBP: the ABI, and a backtrace through the frame. MOV RDI: the handler's
 ; argument. Five on entry, two on exit: whose GS base it is, which nothing but the base can say.
-; Then, in ist.c, seven: the frame lies where this CPU's stack, kind and level say, and TSS.ist[]
-; was lowered; and five on the way out: the deepest level there was, and this one given back.
+; Then, in ist.c, two for C's own frame, which a backtrace needs; seven: the frame lies where this
+; CPU's stack, kind and level say, and TSS.ist[] was lowered; for a #DB four more: DR6 kept and
+; cleared; for an NMI two: whether another CPU asks something by it; for a #MC seven: whether it is
+; one, or INT 18. On the way out two, not for an NMI: whether it was expected; one: the count; five:
+; the deepest level there was, and this one given back.
 ; IST_ENTRY name, stack, handler, vector
 %macro IST_ENTRY 4
 global %{1}_entry:function

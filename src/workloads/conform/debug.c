@@ -2,6 +2,7 @@
 /* Debug exceptions: single steps, breakpoints, their flags and their order. SDM volume 3, 17.2,
  * 17.3, 6.8.3, 6.9. */
 #include "cpu/x86.h"
+#include "smp/apic.h"
 #include "workloads/conform/conform.h"
 
 #define SET_TF "pushfq; or qword ptr [rsp], 0x100; popfq; "
@@ -18,6 +19,9 @@ PROBE(debug_step_int, SET_TF "int 0x82; nop; debug_step_int_after: nop");
 extern char debug_step_int_after[];
 PROBE(debug_step_write, SET_TF "mov [rdi], rdi; debug_step_write_after: nop");
 extern char debug_step_write_after[];
+PROBE(debug_step_send, SET_TF "mov [rdi], esi; debug_step_send_after: nop; mov ecx, 2000; "
+                       "1: pause; dec ecx; jnz 1b");
+extern char debug_step_send_after[];
 PROBE(debug_step_rep, "mov ecx, 3; " SET_TF "debug_step_rep_here: rep stosb; "
                       "debug_step_rep_after: nop");
 extern char debug_step_rep_here[], debug_step_rep_after[];
@@ -146,6 +150,27 @@ static void step_and_data(struct conform *c)
     c->box->hooks[VECTOR_DB] = stop_stepping;
     arm(0, c->box->scratch, DR7_WRITE8(0));
     see_debug(c, debug_step_write, (uintptr_t)c->box->scratch);
+}
+
+/* The stepped instruction sends an NMI. Where that is pending at once, the #DB comes first, and the
+ * NMI at its handler's first instruction; where it takes longer, it comes wherever it does. */
+static void step_before_nmi(struct conform *c)
+{
+    volatile uint32_t *icr = apic_aim(this_cpu->apic_id);
+    const struct sandbox_event *step, *nmi;
+
+    if (!icr) {
+        conform_skip(c, "x2APIC mode sends by WRMSR");
+        return;
+    }
+    conform_expect(c, "#DB behind the instruction, NMI not before it");
+    c->box->hooks[VECTOR_DB] = stop_stepping;
+    sandbox_run(c->box, debug_step_send, (uintptr_t)icr, APIC_COMMAND_NMI, 0);
+    if (!(step = conform_event(c, VECTOR_DB)) || !(nmi = conform_event(c, VECTOR_NMI)))
+        return;
+    conform_see(c, "#DB %s the instruction, NMI %sbefore it",
+                step->pushed.rip == (uint64_t)debug_step_send_after ? "behind" : "not behind",
+                nmi->pushed.rflags & RFLAGS_TF ? "" : "not ");
 }
 
 /* RCX and RF after each iteration but the last. */
@@ -433,6 +458,8 @@ CONFORM_CHECKS(debug) = {
      .run = step_mov_ss},
     {"debug.step-int", "SDM 3B 17.3.1.4", "a stepped INT n clears TF before its handler begins",
      .run = step_int},
+    {"debug.step-before-nmi", "SDM 3A 6.9, table 6-2",
+     "a step's #DB is taken before an NMI that came with its instruction", .run = step_before_nmi},
     {"debug.step-and-data", "SDM 3A 6.9, 3B 17.2.3",
      "a step and a data breakpoint of one instruction are one #DB, with both bits",
      .run = step_and_data},

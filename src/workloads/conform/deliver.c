@@ -12,7 +12,13 @@ PROBE(deliver_int, "int 0x82");
 PROBE(deliver_int_with_flags, "push rdi; popfq; int 0x82; push 2; popfq");
 PROBE(deliver_int_unaligned, "sub rsp, 5; int 0x82; add rsp, 5");
 PROBE(deliver_de, "xor ecx, ecx; div ecx");
-PROBE(deliver_null_selector_load, "mov ss, edi");
+PROBE(deliver_load_ss, "mov ss, edi");
+PROBE(deliver_int8, "int 8");
+PROBE(deliver_int12, "int 12");
+PROBE(deliver_int13, "int 13");
+PROBE(deliver_int14, "int 14");
+PROBE(deliver_int17, "int 17");
+PROBE(deliver_int18, "int 18");
 USER_PROBE(deliver_user_int, "int 0x82");
 USER_PROBE(deliver_user_ud, "ud2");
 
@@ -158,9 +164,21 @@ CONFORM_CHECKS(deliver) = {
      "an interrupt gate clears IF, TF, NT, RF and VM, and nothing else", .run = interrupt_gate},
     {"deliver.trap-gate", "SDM 3A 6.12.1.3", "a trap gate leaves IF, and clears TF, NT, RF and VM",
      .run = trap_gate},
-    {"deliver.no-error-code", "SDM 3A 6.13", "#DE and #UD push no error code",
+    {"deliver.no-error-code", "SDM 3A 6.13", "#DE pushes no error code",
      .probe = deliver_de, .raises = "#DE"},
-    {"deliver.null-ss", "SDM 3A 5.4.1",
+    {"deliver.int-8", "SDM 3A 6.4.4, 6.13", "INT 8 pushes no error code", .probe = deliver_int8,
+     .raises = "#DF"},
+    {"deliver.int-12", "SDM 3A 6.4.4, 6.13", "INT 12 pushes no error code",
+     .probe = deliver_int12, .raises = "#SS"},
+    {"deliver.int-13", "SDM 3A 6.4.4, 6.13", "INT 13 pushes no error code",
+     .probe = deliver_int13, .raises = "#GP"},
+    {"deliver.int-14", "SDM 3A 6.4.4, 6.13", "INT 14 pushes no error code",
+     .probe = deliver_int14, .raises = "#PF"},
+    {"deliver.int-17", "SDM 3A 6.4.4, 6.13", "INT 17 pushes no error code",
+     .probe = deliver_int17, .raises = "#AC"},
+    {"deliver.int-18", "SDM 3A 6.4.4", "INT 18 raises the vector alone", .probe = deliver_int18,
+     .raises = "#MC"},
+    {"deliver.rpl-of-ss", "SDM 3A 5.4.1",
      "a selector of the wrong RPL for SS in ring 0 is #GP with the selector",
-     .probe = deliver_null_selector_load, .argument = USER_DS, .raises = "#GP(0x18)"},
+     .probe = deliver_load_ss, .argument = USER_DS, .raises = "#GP(0x18)"},
 };

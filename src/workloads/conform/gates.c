@@ -14,6 +14,7 @@ PROBE(gates_open, "int 0x82");
 PROBE(gates_free, "int 0xf0");
 PROBE(gates_ud, "ud2");
 PROBE(gates_int13, "int 13");
+USER_PROBE(gates_user_open, "int 0x82");
 USER_PROBE(gates_user_closed, "int 0x83");
 USER_PROBE(gates_user_int3, "int3");
 USER_PROBE(gates_user_int1, "int 1");
@@ -110,6 +111,22 @@ static void unmapped_ist(struct conform *c)
     spare_stack(c, NOT_MAPPED + PAGE_SIZE);
 }
 
+static void use_rsp0(struct conform *c, uint64_t rsp0)
+{
+    c->box->idt[SANDBOX_OPEN].ist = ON_INTERRUPTED;
+    c->box->tss.rsp[0] = rsp0;
+}
+
+static void far_rsp0(struct conform *c)
+{
+    use_rsp0(c, NOT_CANONICAL);
+}
+
+static void unmapped_rsp0(struct conform *c)
+{
+    use_rsp0(c, NOT_MAPPED + PAGE_SIZE);
+}
+
 /* The limit is read when TR is loaded. */
 static void short_tss(struct conform *c)
 {
@@ -166,6 +183,12 @@ CONFORM_CHECKS(gates) = {
     {"gates.unmapped-ist", "SDM 3A 6.15, table 6-5",
      "INT n to an IST stack that is not mapped is a plain #PF of a write by ring 0",
      .probe = gates_open, .prepare = unmapped_ist, .raises = "#PF(0x2)"},
+    {"gates.non-canonical-rsp0", "SDM 2A INT n",
+     "INT n of ring 3 to an RSP0 that is not canonical is #SS(0)",
+     .probe = gates_user_open, .user = true, .prepare = far_rsp0, .raises = "#SS(0x0)"},
+    {"gates.unmapped-rsp0", "SDM 3A 6.15, table 6-5",
+     "INT n of ring 3 to an RSP0 that is not mapped is a plain #PF of a write by ring 0",
+     .probe = gates_user_open, .user = true, .prepare = unmapped_rsp0, .raises = "#PF(0x2)"},
     {"gates.tss-limit", "SDM 3A 6.14.5, 6.15", "an IST entry beyond the TSS's limit is #TS(TR)",
      .probe = gates_open, .prepare = short_tss, .raises = "#TS(0x28)"},
 };

@@ -50,6 +50,12 @@ static const enum apic_register kept_registers[] = {
 };
 #define KEPT_REGISTERS (sizeof(kept_registers) / sizeof(kept_registers[0]))
 
+/* The image's own interrupts, which may have been on their way, and are no check's. They are sent
+ * again when the sandbox is left; and a tick always, since the timer began anew: without one, many
+ * short checks in a row would look like a CPU that hangs. */
+static const uint8_t own_vectors[] = {VECTOR_TIMER, VECTOR_RESCHEDULE, VECTOR_CALL};
+#define OWN_VECTORS sizeof(own_vectors)
+
 static struct kept {
     uint64_t flags, cr0, cr3, cr4;
     uint64_t msrs[KEPT_MSRS];
@@ -142,6 +148,7 @@ void sandbox_reset(struct sandbox *box)
     box->count = 0;
     box->mark = 0;
     box->keep_dr6 = box->draining = false;
+    box->owed = 0;
     build_tables(box);
     load_tables(box);
     clear_debug_registers();
@@ -220,6 +227,9 @@ void sandbox_leave(struct sandbox *box)
     gdt_load(this_cpu->self);
     for (unsigned i = 0; i < KEPT_REGISTERS; i++)
         apic_write(kept_registers[i], k->registers[i]);
+    for (unsigned i = 0; i < OWN_VECTORS; i++)
+        if (own_vectors[i] == VECTOR_TIMER || box->owed >> i & 1)
+            apic_send_ipi(this_cpu->apic_id, own_vectors[i]);
     interrupts_restore(k->flags);
 }
 
@@ -292,6 +302,16 @@ static enum sandbox_way usual_way(const struct sandbox *box, uint64_t vector)
     return over || box->draining ? RESUME : END;
 }
 
+static bool is_images_own(struct sandbox *box, uint64_t vector)
+{
+    for (unsigned i = 0; i < OWN_VECTORS; i++)
+        if (vector == own_vectors[i] && apic_has(APIC_ISR, vector)) {
+            box->owed |= 1u << i;
+            return true;
+        }
+    return false;
+}
+
 static enum sandbox_way take(struct sandbox *box, struct sandbox_frame *frame,
                              struct sandbox_pushed *pushed)
 {
@@ -306,7 +326,7 @@ static enum sandbox_way take(struct sandbox *box, struct sandbox_frame *frame,
         write_dr6(DR6_IDLE);
     if (box->hooks[vector] && !box->draining)
         way = box->hooks[vector](box, pushed);
-    else if (vector >= VECTOR_FIRST_EXTERNAL && apic_has(APIC_ISR, vector))
+    else if (apic_has(APIC_ISR, vector))
         apic_eoi();
     return way;
 }
@@ -327,6 +347,10 @@ uint64_t sandbox_catch(struct sandbox_frame *frame)
     struct sandbox *box = find_box();
     struct sandbox_pushed *pushed = (void *)&frame->pushed[has_error_code(frame)];
 
+    if (is_images_own(box, frame->vector)) {
+        apic_eoi();
+        return has_error_code(frame);
+    }
     box->returned = frame->vector == SANDBOX_RETURN;
     if (box->returned || take(box, frame, pushed) == END)
         end_probe(box, pushed);

@@ -93,6 +93,7 @@ struct sandbox {
     bool keep_dr6;                              /* else each #DB's handler clears it */
     bool returned;                              /* from ring 3, by SANDBOX_RETURN */
     bool draining;                              /* nothing that comes means anything */
+    uint32_t owed;                              /* bit i: the image's own interrupt i of these */
     uint64_t escape_rsp;                        /* sandbox.asm's */
     uint64_t mark;                              /* for checks: what a probe or hook noted */
     uint8_t stacks[SANDBOX_STACKS][SANDBOX_STACK_SIZE] __attribute__((aligned(16)));

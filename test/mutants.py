@@ -59,6 +59,7 @@ def alone(workload, smp="2", **options):
 
 
 STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
+SWEEP = next(run for run in runs.RUNS if run.name == "run=sweep")
 DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
     alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
 NONE, NONE_NESTED = (run for run in runs.RUNS if run.name in ("entry=none", "entry=none nested"))
@@ -69,6 +70,9 @@ MUTANTS = [
     Mutant("IST value not lowered on entry", ENTRY,
            "        INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], "
            "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
+    Mutant("IST value lowered one instruction later", ENTRY,
+           "        INJECT  INJECT_NO_IST_ADJUST, {sub qword",
+           "        nop\n        INJECT  INJECT_NO_IST_ADJUST, {sub qword", (SWEEP,)),
     Mutant("IST value not raised on exit", ENTRY,
            "        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], "
            "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),

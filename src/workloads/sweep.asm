@@ -141,6 +141,28 @@ CAUSE double_fault, {mov rax, [rbx]}            ; not canonical, while #GP has n
 global sweep_causes_end:data
 sweep_causes_end:
 
+; Ring 3: asks, does as it is told, and asks again. All registers but those that SYSCALL takes keep
+; their values, which C looks at each time.
+section .user_text alloc exec nowrite align=4096
+global user_sweep:function
+user_sweep:
+        LOAD    r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
+.again: mov     eax, SWEEP_ASKS
+        syscall
+        cmp     eax, SWEEP_DO_TRAP
+        je      .trap
+        cmp     eax, SWEEP_DO_CALL
+        je      .call
+        cmp     eax, SWEEP_DO_BREAKPOINT
+        jne     .again
+        int3
+        jmp     .again
+.trap:  int     VECTOR_SWEEP
+        jmp     .again
+.call:  mov     eax, SWEEP_CALLS
+        syscall
+        jmp     .again
+
 section .rodata
 absent_ss:      dw ABSENT_SS
 

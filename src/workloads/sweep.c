@@ -288,21 +288,32 @@ static void sweep_path(const struct sweep_path *path)
         sweep_event(path, event, outer, proof);
 }
 
-static void run(const struct run *options)
+/* Beside the thread that the path needs. */
+static void sweep_path_with_partner(const struct sweep_path *path)
 {
-    struct thread *partner = thread_create("partner", cpu_index(), be_switched_to, NULL);
+    struct thread *partner =
+        path->ring3_does ? sweep_ring3_create()
+                         : thread_create("partner", cpu_index(), be_switched_to, NULL);
 
-    (void)options;
-    if (!partner)
+    if (!partner) {
+        fail(path, "none", "no memory for its thread", sweep_path_start(path));
         return;
+    }
     uint64_t generation = partner->generation;
     thread_wake(partner);
-    sweep_probe_install();
-    for (unsigned i = 0; i < sweep_path_count && !fault_count(); i++)
-        sweep_path(&sweep_paths[i]);
-    sweep_probe_remove();
+    thread_sleep_ms(1);             /* until it waits for its turn */
+    sweep_path(path);
     thread_stop(partner);
     thread_join(partner, generation);
+}
+
+static void run(const struct run *options)
+{
+    (void)options;
+    sweep_probe_install();
+    for (unsigned i = 0; i < sweep_path_count && !fault_count(); i++)
+        sweep_path_with_partner(&sweep_paths[i]);
+    sweep_probe_remove();
 }
 
 WORKLOAD(sweep) = {

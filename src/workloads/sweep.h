@@ -59,7 +59,8 @@ enum sweep_event {
 enum sweep_start {
     START_GATE,             /* the vector's, from the IDT in force */
     START_HANDED_ON,        /* likewise, by the probe in place of the processor */
-    START_CALL              /* a function of the kernel */
+    START_CALL,             /* a function of the kernel */
+    START_SYSCALL
 };
 
 struct sweep_path {
@@ -69,7 +70,9 @@ struct sweep_path {
     const void *function;           /* START_CALL's */
     bool nmis_blocked;              /* from its first instruction on */
     void (*cause)(void);            /* once, interrupts off */
+    uint32_t ring3_does;            /* SWEEP_DO_..., where cause gives ring 3 a turn; else 0 */
 };
+struct thread;
 extern const struct sweep_path sweep_paths[];
 extern const unsigned sweep_path_count;
 
@@ -153,6 +156,9 @@ void sweep_add_lost(struct sweep_trial *trial, const char *what);
 
 /* Takes over the handlers of all paths' events. Once. */
 void sweep_take_over(void);
+
+/* A new thread in ring 3, for the paths that need one; NULL: out of memory. */
+struct thread *sweep_ring3_create(void);
 
 /* Whether RIP is the first instruction of one of these. */
 bool sweep_is_handler(uint64_t rip);

@@ -7,11 +7,13 @@
 #include "cpu/ist.h"
 #include "cpu/percpu.h"
 #include "cpu/softirq.h"
+#include "cpu/syscall.h"
 #include "cpu/trap.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "sched/switch.h"
 #include "sched/thread.h"
+#include "sched/user.h"
 #include "smp/apic.h"
 #include "workloads/sweep.h"
 #include "workloads/sweep_words.h"
@@ -27,6 +29,7 @@ void sweep_cause_debug(void);
 void sweep_cause_nmi(void);
 void sweep_cause_stack_fault(void);
 void sweep_cause_double_fault(void);
+extern char user_sweep[];
 extern char sweep_after_stack_fault[], sweep_after_double_fault[];
 
 void sweep_registers_came(const uint64_t *registers)
@@ -65,19 +68,51 @@ static void cause_switch(void)
     thread_yield();
 }
 
+/* The thread in ring 3 and the main thread take turns: what is asked for is 0 when it is done. */
+static volatile uint32_t asked_of_ring3;
+static struct thread *ring3;
+#define MOST_TURNS 64
+
+static void cause_in_ring3(void)
+{
+    asked_of_ring3 = sweep_trial.path->ring3_does;
+    thread_wake(ring3);
+    for (unsigned turns = 0; asked_of_ring3 && turns < MOST_TURNS; turns++)
+        thread_yield();
+}
+
+static void ring3_thread(void *unused)
+{
+    uint64_t word = 0;
+
+    (void)unused;
+    user_enter(user_sweep, &word, sizeof(word));
+}
+
+struct thread *sweep_ring3_create(void)
+{
+    ring3 = thread_create("ring 3", cpu_index(), ring3_thread, NULL);
+    return ring3;
+}
+
 const struct sweep_path sweep_paths[] = {
-    {"nmi", START_GATE, VECTOR_NMI, NULL, true, cause_nmi},
-    {"db", START_HANDED_ON, VECTOR_DB, NULL, false, sweep_cause_debug},
-    {"bp", START_GATE, VECTOR_BP, NULL, false, sweep_cause_breakpoint},
-    {"mc", START_GATE, VECTOR_MC, NULL, false, sweep_cause_machine_check},
-    {"ss", START_GATE, VECTOR_SS, NULL, false, sweep_cause_stack_fault},
-    {"df", START_GATE, VECTOR_DF, NULL, false, cause_double_fault},
-    {"trap", START_GATE, VECTOR_SWEEP, NULL, false, sweep_cause_trap},
-    {"irq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq},
-    {"irq-nested", START_GATE, VECTOR_SWEEP_INNER, NULL, false, sweep_cause_irq},
-    {"irq-softirq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq},
-    {"softirq", START_CALL, 0, softirq_run_pending, false, cause_softirq},
-    {"switch", START_CALL, 0, switch_to, false, cause_switch},
+    {"nmi", START_GATE, VECTOR_NMI, NULL, true, cause_nmi, 0},
+    {"db", START_HANDED_ON, VECTOR_DB, NULL, false, sweep_cause_debug, 0},
+    {"bp", START_GATE, VECTOR_BP, NULL, false, sweep_cause_breakpoint, 0},
+    {"mc", START_GATE, VECTOR_MC, NULL, false, sweep_cause_machine_check, 0},
+    {"ss", START_GATE, VECTOR_SS, NULL, false, sweep_cause_stack_fault, 0},
+    {"df", START_GATE, VECTOR_DF, NULL, false, cause_double_fault, 0},
+    {"trap", START_GATE, VECTOR_SWEEP, NULL, false, sweep_cause_trap, 0},
+    {"irq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq, 0},
+    {"irq-nested", START_GATE, VECTOR_SWEEP_INNER, NULL, false, sweep_cause_irq, 0},
+    {"irq-softirq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq, 0},
+    {"softirq", START_CALL, 0, softirq_run_pending, false, cause_softirq, 0},
+    {"switch", START_CALL, 0, switch_to, false, cause_switch, 0},
+    {"nmi-user", START_GATE, VECTOR_NMI, NULL, true, cause_in_ring3, SWEEP_DO_NOTHING},
+    {"bp-user", START_GATE, VECTOR_BP, NULL, false, cause_in_ring3, SWEEP_DO_BREAKPOINT},
+    {"trap-user", START_GATE, VECTOR_SWEEP, NULL, false, cause_in_ring3, SWEEP_DO_TRAP},
+    {"irq-user", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, cause_in_ring3, SWEEP_DO_NOTHING},
+    {"syscall", START_SYSCALL, 0, NULL, false, cause_in_ring3, SWEEP_DO_CALL},
 };
 const unsigned sweep_path_count = sizeof(sweep_paths) / sizeof(sweep_paths[0]);
 
@@ -150,7 +185,7 @@ static void take_nmi(struct trap_frame *frame)
         nmis_unexplained[cpu_index()]++;
     } else if (sweep_is_inner(frame)) {
         t->nmis++;
-    } else if (is_path("nmi") && !t->outer) {
+    } else if (t->path->nmis_blocked && !t->outer) {
         t->outer++;
     } else {
         t->nmis++;
@@ -166,6 +201,8 @@ static void take_interrupt(struct trap_frame *frame)
         __asm__ volatile("int %0" : : "i"(VECTOR_SWEEP_INNER) : "memory");
     if (is_path("irq-softirq"))
         softirq_raise(SOFTIRQ_STORM);
+    if (sweep_trial.path->ring3_does)
+        apic_eoi();                 /* the others' came by INT */
 }
 
 /* Also the path's own, where that is a nested one: then no APIC has sent it. */
@@ -184,8 +221,51 @@ static void take_softirq(unsigned softirq)
         sweep_trial.outer++;
 }
 
+/* All but what SYSCALL takes: RAX, RCX, R11. */
+static void look_at_registers(const struct trap_frame *frame)
+{
+    const uint64_t *taken[] = {&frame->rax, &frame->rcx, &frame->r11};
+
+    for (uint64_t n = 0; n < FRAME_REGISTERS; n++) {
+        const uint64_t *here = &frame->registers[n];
+        if (here != taken[0] && here != taken[1] && here != taken[2] &&
+            *here != SWEEP_NOT_CANONICAL + n * SWEEP_REGISTER_STEP) {
+            sweep_add_lost(&sweep_trial, "ring 3's registers");
+            return;
+        }
+    }
+}
+
+/* The last path's turn is over, and the next one's begins when the main thread says so. What it
+ * sends or latches comes when ring 3 is back. */
+static void give_ring3_its_turn(struct trap_frame *frame)
+{
+    look_at_registers(frame);
+    asked_of_ring3 = 0;
+    while (!asked_of_ring3 && !thread_stopping())
+        thread_block();
+    if (thread_stopping())
+        thread_exit();
+    frame->rax = asked_of_ring3;
+    if (asked_of_ring3 != SWEEP_DO_NOTHING)
+        return;
+    if (sweep_trial.path->nmis_blocked)
+        sweep_latch_nmi();
+    else
+        apic_send_ipi(this_cpu->apic_id, VECTOR_SWEEP_IRQ);
+}
+
+static void take_syscall(struct trap_frame *frame)
+{
+    if (frame->rax == SWEEP_CALLS)
+        sweep_trial.outer++;
+    else
+        give_ring3_its_turn(frame);
+}
+
 void sweep_take_over(void)
 {
+    syscall_hook = take_syscall;
     hook_add(VECTOR_DB, take_debug);
     hook_add(VECTOR_BP, take_own);
     hook_add(VECTOR_MC, take_own);
@@ -202,7 +282,7 @@ bool sweep_is_handler(uint64_t rip)
 {
     const void *const handlers[] = {take_debug, take_own, take_stack_fault, take_double_fault,
                                     take_trap, take_nmi, take_interrupt, take_inner_interrupt,
-                                    take_softirq};
+                                    take_softirq, take_syscall};
 
     for (unsigned i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
         if (rip == (uint64_t)handlers[i])

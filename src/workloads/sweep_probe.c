@@ -104,8 +104,11 @@ void sweep_gp_present(bool present)
 
 uint64_t sweep_path_start(const struct sweep_path *path)
 {
-    return path->start == START_CALL ? (uint64_t)path->function
-                                     : gate_address(&entry_chosen->idt[path->vector]);
+    switch (path->start) {
+    case START_CALL: return (uint64_t)path->function;
+    case START_SYSCALL: return read_msr(MSR_LSTAR);
+    default: return gate_address(&entry_chosen->idt[path->vector]);
+    }
 }
 
 static void aim_breakpoints(uint64_t first, const uint64_t *rest)
@@ -203,6 +206,8 @@ static void hand_on(struct trap_frame *frame)
 static uint64_t where_it_returns(const struct sweep_path *path, const struct trap_frame *frame)
 {
     const uint64_t *top = (const uint64_t *)frame->rsp;
+    if (path->start == START_SYSCALL)
+        return frame->rcx;
     bool error_code =
         path->start == START_GATE && path->vector < 32 && path->vector != VECTOR_MC &&
         (VECTORS_WITH_ERROR_CODE >> path->vector & 1);
@@ -399,13 +404,23 @@ static bool has_come(const struct sweep_trial *t)
     }
 }
 
+/* An exit's SWAPGS is executed by who came from ring 3's GS: the path, and not what is let in
+ * before it, which finds the kernel's. */
+static bool is_swapgs(uint64_t rip)
+{
+    const uint8_t *code = (const uint8_t *)rip;
+
+    return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf8;
+}
+
 /* Whether the event that was let in goes through the boundary itself, and has just come to it: on
  * its way in; and on its way out, if the boundary is behind the handler. */
 static bool is_own_passage(const struct sweep_trial *t)
 {
     bool debugs = t->path->start == START_HANDED_ON && t->event != SWEEP_NMI;
     bool nmis = t->path->nmis_blocked && t->event == SWEEP_DB_NMI;
-    bool twice = t->at - sweep_boundaries >= behind_handler && (nmis || t->event == SWEEP_DB);
+    bool twice = t->at - sweep_boundaries >= behind_handler && !is_swapgs(t->at->rip) &&
+                 (nmis || t->event == SWEEP_DB);
 
     return (debugs || nmis) && (!has_come(t) || (twice && own_passages++ == 0));
 }
@@ -502,7 +517,7 @@ static bool begin(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_hi
         return step(t, frame, gs_high);
     frame->rflags |= RFLAGS_RF;
     if (t->method == METHOD_PROVE) {
-        aim_breakpoints((uint64_t)&nowhere, t->between);
+        aim_breakpoints(t->resume, t->between);
         t->phase = PHASE_PROVE;
         return false;
     }
@@ -511,11 +526,16 @@ static bool begin(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_hi
     return frame->rip == t->at->rip ? seek(t, frame, gs_high) : false;
 }
 
-/* A boundary that the list lacks. */
+/* A boundary that the list lacks, or the path's end: what follows may share its code. */
 static void find_missed(struct sweep_trial *t, struct trap_frame *frame)
 {
-    t->missed = boundary_of(frame);
     frame->rflags |= RFLAGS_RF;
+    if (frame->rip != t->resume) {
+        t->missed = boundary_of(frame);
+        return;
+    }
+    aim_breakpoints((uint64_t)&nowhere, NULL);
+    t->phase = PHASE_OVER;
 }
 
 bool sweep_probe(struct trap_frame *frame, int32_t gs_high)

@@ -8,4 +8,12 @@
 #define SWEEP_NOT_CANONICAL 0x0123000000000000ull
 #define SWEEP_REGISTER_STEP 0x0001010101010101ull
 
+/* What ring 3 says in RAX, and is told in RAX. */
+#define SWEEP_ASKS 1                /* what is next? */
+#define SWEEP_CALLS 2               /* this is the path */
+#define SWEEP_DO_TRAP 1
+#define SWEEP_DO_CALL 2
+#define SWEEP_DO_BREAKPOINT 3
+#define SWEEP_DO_NOTHING 4          /* the path's event comes behind the SYSCALL */
+
 #endif

@@ -8,6 +8,7 @@ exit status:
 """
 
 import argparse
+import dataclasses
 import pathlib
 import re
 import sys
@@ -16,32 +17,22 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 sys.dont_write_bytecode = True
 
-import iststorm_report  # noqa: E402  (found through the path above)
+import iststorm_conform  # noqa: E402  (found through the path above)
+import iststorm_report  # noqa: E402
 
 PAGE = ROOT / "docs" / "conformance.md"
 PART = re.compile(r"(?<=<!-- checks -->\n).*?(?=<!-- /checks -->)", re.DOTALL)
-TEXT = r'("[^"]*"(?:\s*"[^"]*")*)'
-CHECK = re.compile(rf"\{{{TEXT},\s*{TEXT},\s*{TEXT},(?:\s*{TEXT},)?\s*\.")
-
-
-def text_of(literals):
-    """One or more C string literals, as the compiler joins them."""
-    return "".join(re.findall(r'"([^"]*)"', literals)) if literals else ""
 
 
 def read_checks():
     """(name, section, rule, danger) of every check, in the image's order: by subject."""
-    checks = []
-    for path in (ROOT / "src" / "workloads" / "conform").glob("*.c"):
-        table = path.read_text(encoding="ascii").partition("CONFORM_CHECKS(")[2]
-        subject, _, rows = table.partition(")")
-        checks += [(subject, tuple(map(text_of, row))) for row in CHECK.findall(rows)]
-    return [check for _, check in sorted(checks, key=lambda pair: pair[0])]
+    checks = [dataclasses.astuple(one.check) for one in iststorm_conform.read_sources().values()]
+    return sorted(checks, key=lambda check: check[0].partition(".")[0])
 
 
 def make_table():
     rows = [("check", "section", "the rule", "may"), ("---",) * 4]
-    rows += [(f"`{name}`", section, rule, danger.rstrip(","))
+    rows += [(f"`{name}`", section, rule, danger)
              for name, section, rule, danger in read_checks()]
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 

@@ -150,20 +150,32 @@ def page(result):
     write_environment(made)
     write_tests(made)
     write_explanations(made)
-    with open(STYLE_SHEET, encoding="ascii") as style:
-        return document(made, style.read())
+    return document(made)
 
 
-def document(made, style):
-    title = f"iststorm: interrupt latency per stack, {made.result.name}"
-    # The system's choice of light or dark, and the other one when the box is ticked.
+def document(made):
+    name = made.result.name
+    main = banner(made.result) + "\n" + os.linesep.join(made.parts)
+    return html_page(f"iststorm: interrupt latency per stack, {name}", contents(made), main,
+                     f"Made by iststorm's tools/convert from {text(name)}.")
+
+
+def style_text():
+    """The style sheet; and the system's choice of light or dark, and the other one when the box is
+    ticked."""
+    with open(STYLE_SHEET, encoding="ascii") as sheet:
+        style = sheet.read()
     dark = style[style.index(".dark-theme {"):].split("}", 1)[0].split("{", 1)[1]
     light = style[style.index(":root {"):].split("}", 1)[0].split("{", 1)[1]
     light = light.replace("color-scheme: light dark;", "color-scheme: light;")
-    style += (f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }}\n"
-              f":root:has(#{THEME_SWITCH}:checked) {{ {light} }} }}\n"
-              "@media (prefers-color-scheme: light) {\n"
-              f":root:has(#{THEME_SWITCH}:checked) {{ color-scheme: dark; {dark} }} }}\n")
+    return style + (f"@media (prefers-color-scheme: dark) {{ :root {{ {dark} }}\n"
+                    f":root:has(#{THEME_SWITCH}:checked) {{ {light} }} }}\n"
+                    "@media (prefers-color-scheme: light) {\n"
+                    f":root:has(#{THEME_SWITCH}:checked) {{ color-scheme: dark; {dark} }} }}\n")
+
+
+def html_page(title, items, main, footer):
+    """A whole document: `items` are of the list of contents, `main` and `footer` ready HTML."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -173,15 +185,15 @@ def document(made, style):
  content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>{text(title)}</title>
 <style>
-{style}</style>
+{style_text()}</style>
 </head>
 <body>
 <div class="page">
-{contents(made)}
+<nav aria-label="Contents"><a class="brand" href="#">iststorm</a><ol>{items}</ol>
+<label><input type="checkbox" id="{THEME_SWITCH}"> switch light and dark</label></nav>
 <main>
-{banner(made.result)}
-{os.linesep.join(made.parts)}
-<footer>Made by iststorm's tools/convert from {text(made.result.name)}.</footer>
+{main}
+<footer>{footer}</footer>
 </main>
 </div>
 </body>
@@ -196,9 +208,7 @@ def contents(made):
                         for anchor, words in below)
         items.append(f'<li><a href="#{name}">{text(title)}</a>'
                      + (f"<ol>{inner}</ol>" if inner else "") + "</li>")
-    return ('<nav aria-label="Contents"><a class="brand" href="#">iststorm</a><ol>'
-            + "\n".join(items) + f'</ol><label><input type="checkbox" id="{THEME_SWITCH}"> '
-            "switch light and dark</label></nav>")
+    return "\n".join(items)
 
 
 def banner(result):

@@ -201,6 +201,14 @@ static void drain(struct sandbox *box)
     apic_take_errors();
 }
 
+/* The count too: a period as short as a check's one shot, if only until the image's own count is
+ * written, keeps an emulator's other thread busy for good. */
+static void stop_timer(void)
+{
+    apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
+    apic_write(APIC_TIMER_INITIAL, 0);
+}
+
 struct sandbox *sandbox_enter(void)
 {
     struct sandbox *box = &boxes[cpu_index() != 0];
@@ -208,7 +216,7 @@ struct sandbox *sandbox_enter(void)
 
     k->flags = interrupts_save();
     keep_state(k);
-    apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
+    stop_timer();
     sandbox_reset(box);
     return box;
 }
@@ -220,7 +228,7 @@ void sandbox_leave(struct sandbox *box)
     restore_processor(k);
     build_tables(box);
     load_tables(box);
-    apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
+    stop_timer();
     apic_write(APIC_SVR, k->registers[0]);
     drain(box);
     this_cpu->self->gdt[TSS_SELECTOR / 8] &= ~DESCRIPTOR_BUSY;

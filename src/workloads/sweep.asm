@@ -12,8 +12,8 @@ extern sweep_registers_came
 section .text
 
 ; Vector 1's gate while the sweep stands at a boundary, on a stack of its own. True from C: leave
-; without an IRET, so that NMIs stay as they are; C has put RIP and the flags below the interrupted
-; RSP. RF and TF are clear in them, since POPF and RET cannot carry them.
+; without an IRET, so that NMIs stay as they are. Interrupts are off, and RF and TF are clear, since
+; POPF cannot carry them. Nothing is written to the interrupted stack, not even below its RSP.
 global sweep_probe_entry:function
 sweep_probe_entry:
         push    0
@@ -31,12 +31,16 @@ sweep_probe_entry:
         iretq
 .without_iret:
         PUT_GS_BACK
+        mov     rax, [rsp + FRAME_RSP]
+        mov     [rel leave_rsp], rax
+        mov     rax, [rsp + FRAME_RIP]
+        mov     [rel leave_rip], rax
         POP_ALL_BUT_RAX
         pop     rax
-        mov     rsp, [rsp + FRAME_RSP - FRAME_VECTOR]
-        lea     rsp, [rsp - 16]
+        add     rsp, FRAME_RFLAGS - FRAME_VECTOR
         popfq
-        ret
+        mov     rsp, [rel leave_rsp]
+        jmp     [rel leave_rip]
 
 global sweep_block_nmis:function
 sweep_block_nmis:
@@ -170,5 +174,7 @@ section .bss
 align 8
 block_rsp:      resq 1
 release_rsp:    resq 1
+leave_rsp:      resq 1
+leave_rip:      resq 1
 
 section .note.GNU-stack noalloc noexec nowrite progbits

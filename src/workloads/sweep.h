@@ -20,7 +20,7 @@
  *    at the boundary. NMIs and interrupts come before an execution breakpoint on the instruction
  *    that an IRET returns to, so RF can stay clear (SDM volume 3, table 6-2).
  *  - A path that is entered with NMIs blocked is entered so in truth: there the probe blocks them
- *    again and leaves by POPF and RET, which unblocks nothing. An NMI that is sent there stays
+ *    again and leaves by POPF and a jump, which unblock nothing. An NMI that is sent there stays
  *    latched until somebody executes an IRET: by itself, that is the path's own.
  *  - A #DB path cannot be entered while vector 1 is the probe's. So the probe, which the path's
  *    single step brings up, hands it on: it pushes the frame where TSS.ist[] says, as the processor

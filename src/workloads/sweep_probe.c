@@ -349,16 +349,6 @@ static void compare_live_stacks(struct sweep_trial *t)
         add_lost_index("and %u words more", words - MOST_WORDS);
 }
 
-/* Without an IRET: what the way back takes from the interrupted stack. */
-static bool leave_by_ret(const struct trap_frame *frame)
-{
-    uint64_t *below = (uint64_t *)frame->rsp - 2;
-
-    below[0] = frame->rflags;
-    below[1] = frame->rip;
-    return true;
-}
-
 /* By the breakpoint that the probe itself came by. On #DB's own path that would come again at the
  * same boundary inside the #DB, for ever: so there this one is handed on too. */
 static void let_debug_in(const struct sweep_trial *t, struct trap_frame *frame)
@@ -392,7 +382,7 @@ static bool visit(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_hi
     else
         let_debug_in(t, frame);
     settle();
-    return t->path->nmis_blocked && leave_by_ret(frame);
+    return t->path->nmis_blocked;
 }
 
 static bool has_come(const struct sweep_trial *t)
@@ -413,26 +403,39 @@ static bool is_swapgs(uint64_t rip)
     return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xf8;
 }
 
+static bool is_untouched(const struct trap_frame *frame)
+{
+    bool untouched = frame->rsp == before.frame.rsp;
+
+    for (uint32_t i = 0; i < before.live_count; i++)
+        untouched &= !memcmp((const void *)before.live[i].low, before.live[i].bytes,
+                             before.live[i].size);
+    return untouched;
+}
+
 /* Whether the event that was let in goes through the boundary itself, and has just come to it: on
- * its way in; and on its way out, if the boundary is behind the handler. */
-static bool is_own_passage(const struct sweep_trial *t)
+ * its way in; and on its way out, if the boundary is behind the handler. Its frame is somewhere
+ * else, or where the path's was. */
+static bool is_own_passage(const struct sweep_trial *t, const struct trap_frame *frame)
 {
     bool debugs = t->path->start == START_HANDED_ON && t->event != SWEEP_NMI;
     bool nmis = t->path->nmis_blocked && t->event == SWEEP_DB_NMI;
     bool twice = t->at - sweep_boundaries >= behind_handler && !is_swapgs(t->at->rip) &&
                  (nmis || t->event == SWEEP_DB);
 
-    return (debugs || nmis) && (!has_come(t) || (twice && own_passages++ == 0));
+    if (!(debugs || nmis) || is_untouched(frame))
+        return false;
+    return !has_come(t) || (twice && own_passages++ == 0);
 }
 
 /* And for the second: the event has come and gone, or stays latched. */
 static bool come_back(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_high)
 {
-    bool held = t->event == SWEEP_NMI && t->path->nmis_blocked && !t->nmis;
+    bool held = t->path->nmis_blocked && !t->nmis && t->event != SWEEP_DB;
 
     if (frame->rip != t->at->rip) {
         sweep_add_lost(t, "the way back");
-    } else if (is_own_passage(t)) {
+    } else if (is_own_passage(t, frame)) {
         frame->rflags |= RFLAGS_RF;
         return false;
     } else if (!held && !has_come(t) && returns++ < MOST_RETURNS) {
@@ -445,7 +448,7 @@ static bool come_back(struct sweep_trial *t, struct trap_frame *frame, int32_t g
     compare_percpu(t);
     compare_live_stacks(t);
     aim_breakpoints((uint64_t)&nowhere, NULL);
-    return held && leave_by_ret(frame);
+    return held;
 }
 
 static struct sweep_boundary boundary_of(const struct trap_frame *frame)

@@ -124,6 +124,15 @@ void offsets(void)
     DEFINE(BREAKPOINT_IST_OF_##name, breakpoint_ist);
     ENTRIES(DEFINE_ENTRY)
     DEFINE(ENTRY_COUNT, ENTRY_COUNT);
+    DEFINE(NMI_AREA_OWED, offsetof(struct nmi_area, owed));
+    DEFINE(NMI_AREA_RAX, offsetof(struct nmi_area, rax));
+    DEFINE(NMI_AREA_RIP, offsetof(struct nmi_area, rip));
+    DEFINE(NMI_AREA_CS, offsetof(struct nmi_area, cs));
+    DEFINE(NMI_AREA_SS, offsetof(struct nmi_area, ss));
+    DEFINE(NMI_AREA_RETURN_CS, offsetof(struct nmi_area, return_cs));
+    DEFINE(NMI_AREA_RETURN_RFLAGS, offsetof(struct nmi_area, return_rflags));
+    DEFINE(NMI_AREA_RETURN_RSP, offsetof(struct nmi_area, return_rsp));
+    DEFINE(NMI_AREA_RETURN_SS, offsetof(struct nmi_area, return_ss));
     DEFINE(PATH_IST, PATH_IST);
     DEFINE(PATH_TRAP, PATH_TRAP);
     DEFINE(PATH_IRQ, PATH_IRQ);

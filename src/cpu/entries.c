@@ -35,6 +35,22 @@ const char *const entry_names[ENTRY_COUNT] = {
 
 const struct entry *entry_chosen = &entries[ENTRY_SHIFT];
 
+static struct nmi_area *nmi_area(uint32_t cpu)
+{
+    return (struct nmi_area *)stack_top(cpu, NMI_STACK, 0) - 1;
+}
+
+void entry_prepare(uint32_t cpu)
+{
+    if (entry_chosen == &entries[ENTRY_REPEAT])
+        nmi_area(cpu)->owed = 0;
+}
+
+uint64_t entry_nmis_owed(uint32_t cpu)
+{
+    return entry_chosen == &entries[ENTRY_REPEAT] ? nmi_area(cpu)->owed : 0;
+}
+
 uint32_t entry_ist_code(unsigned vector)
 {
     static const uint8_t listed[VECTOR_COUNT] = {

@@ -13,12 +13,22 @@
 #include "cpu/stacks.h"
 #include "cpu/vectors.h"
 
+/* entry=repeat: what lies at the top of its NMI stack, lowest address first. */
+struct nmi_area {
+    uint64_t return_rip, return_cs, return_rflags, return_rsp, return_ss; /* what its IRET takes */
+    uint64_t owed;                  /* runs of the handler, with the one under way */
+    uint64_t rax, vector, error_code; /* pushed by the stub and the entry of each NMI */
+    uint64_t rip, cs, rflags, rsp, ss; /* pushed by the processor */
+};
+
 /* E(symbol, name, levels: events of one IST code that may nest, what becomes of an NMI that is let
  * in while one is handled, IST code of #BP or 0, what it does) */
 #define ENTRIES(E)                                                                                 \
     E(SHIFT, shift, IST_LEVELS, NESTS, 4,                                                          \
       "TSS.ist[] is lowered by a level on entry, and raised on exit")                              \
-    E(NONE, none, 1, IS_FATAL, 4, "TSS.ist[] stays: a second event overwrites the first's frame")
+    E(NONE, none, 1, IS_FATAL, 4, "TSS.ist[] stays: a second event overwrites the first's frame")  \
+    E(REPEAT, repeat, 1, WAITS, 0,                                                                 \
+      "an NMI's frame is copied, and one that comes inside it makes its handler run again")
 
 enum nested_nmi {
     NMI_NESTS,              /* on the next level */
@@ -47,6 +57,12 @@ extern const char *const entry_names[ENTRY_COUNT];
 
 /* The one in force: set by main before the first IDT is loaded, and constant from then on. */
 extern const struct entry *entry_chosen;
+
+/* Makes a CPU's stacks, which are mapped and filled, ready for it. */
+void entry_prepare(uint32_t cpu);
+
+/* Runs that an NMI of that CPU still owes, the one under way among them: 0 at rest. */
+uint64_t entry_nmis_owed(uint32_t cpu);
 
 /* The IST code of a vector's gate under it. */
 uint32_t entry_ist_code(unsigned vector);

@@ -30,22 +30,7 @@ extern thread_exit
 section .text
 
 ; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
-global trap_entry:function
-trap_entry:
-        test    byte [rsp + 24], 3              ; the frame so far: vector, error code, RIP, CS
-        jz      trap_swapped
-        swapgs
-        CLEAR_AC
-global trap_swapped:function
-trap_swapped:
-        push    rax
-        PUSH_ALL_BUT_RAX
-        cld
-        lea     rbp, [rsp + 1]
-        mov     rdi, rsp
-        call    trap_handler
-        jmp     leave_frame
-        ENTRY_PATH PATH_TRAP, PATH_ANY_VECTOR, UNDER_ALL, trap_entry
+TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL, leave_frame
 
 ; Rounds of softirqs: what is pending in EBX, more than nothing. Interrupts off before and after, on
 ; the IRQ stack at nest counter 0; EBX and R12 are used up. What is raised meanwhile is the next
@@ -131,6 +116,7 @@ irq_nested:
         ENTRY_PATH PATH_IRQ, PATH_ANY_VECTOR, UNDER_ALL, irq_entry
 
 ; Back to what was interrupted, from a stack that is not an IST's.
+global leave_frame:function
 leave_frame:
         test    byte [rsp + FRAME_CS], 3
         jz      leave_swapped

@@ -17,27 +17,13 @@ extern machine_check_handler_plain
 
 section .text
 
-; PLAIN_ENTRY name, handler, vector, disciplines
-%macro PLAIN_ENTRY 4
-global %1:function
-%1:
-        push    rax
-        SAVE_AND_FIND_GS
-        call    %2
-        PUT_GS_BACK
-        POP_ALL_BUT_RAX
-        pop     rax
-        add     rsp, 16                         ; vector, error code
-        iretq
-        ENTRY_PATH PATH_IST, %3, %4, %1
-%endmacro
-
-%define UNDER_NONE UNDER(NONE)
-PLAIN_ENTRY debug_entry_plain, debug_handler_plain, VECTOR_DB, UNDER_NONE
-PLAIN_ENTRY breakpoint_entry_plain, breakpoint_handler_plain, VECTOR_BP, UNDER_NONE
-PLAIN_ENTRY nmi_entry_plain, nmi_handler_plain, VECTOR_NMI, UNDER_NONE
-PLAIN_ENTRY double_fault_entry_plain, double_fault_handler_plain, VECTOR_DF, UNDER_NONE
-PLAIN_ENTRY stack_fault_entry_plain, stack_fault_handler_plain, VECTOR_SS, UNDER_NONE
-PLAIN_ENTRY machine_check_entry_plain, machine_check_handler_plain, VECTOR_MC, UNDER_NONE
+PLAIN_ENTRY debug_entry_plain, debug_handler_plain, VECTOR_DB, UNDER(NONE)
+PLAIN_ENTRY breakpoint_entry_plain, breakpoint_handler_plain, VECTOR_BP, UNDER(NONE)
+PLAIN_ENTRY nmi_entry_plain, nmi_handler_plain, VECTOR_NMI, UNDER(NONE)
+; Of repeat too.
+%define UNDER_BOTH UNDER(NONE) | UNDER(REPEAT)
+PLAIN_ENTRY double_fault_entry_plain, double_fault_handler_plain, VECTOR_DF, UNDER_BOTH
+PLAIN_ENTRY stack_fault_entry_plain, stack_fault_handler_plain, VECTOR_SS, UNDER_BOTH
+PLAIN_ENTRY machine_check_entry_plain, machine_check_handler_plain, VECTOR_MC, UNDER_BOTH
 
 section .note.GNU-stack noalloc noexec nowrite progbits

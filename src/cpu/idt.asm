@@ -12,22 +12,28 @@
 %assign STUB_SIZE 16
 
 ; ENTERED_BY event, and its entry under each discipline, in the order of entries.h
-%macro ENTERED_BY 3
+%macro ENTERED_BY 4
+    %define %1_of_shift %2
+    %define %1_of_none %3
+    %define %1_of_repeat %4
     extern  %2
     %ifnidn %3, %2
     extern  %3
     %endif
-    %define %1_of_shift %2
-    %define %1_of_none %3
+    %ifnidn %4, %2
+    %ifnidn %4, %3
+    extern  %4
+    %endif
+    %endif
 %endmacro
-ENTERED_BY trap,          trap_entry,          trap_entry
-ENTERED_BY irq,           irq_entry,           irq_entry
-ENTERED_BY debug,         debug_entry,         debug_entry_plain
-ENTERED_BY breakpoint,    breakpoint_entry,    breakpoint_entry_plain
-ENTERED_BY nmi,           nmi_entry,           nmi_entry_plain
-ENTERED_BY double_fault,  double_fault_entry,  double_fault_entry_plain
-ENTERED_BY stack_fault,   stack_fault_entry,   stack_fault_entry_plain
-ENTERED_BY machine_check, machine_check_entry, machine_check_entry_plain
+ENTERED_BY trap,          trap_entry,          trap_entry,                trap_entry
+ENTERED_BY irq,           irq_entry,           irq_entry,                 irq_entry
+ENTERED_BY debug,         debug_entry,         debug_entry_plain,         debug_entry_repeat
+ENTERED_BY breakpoint,    breakpoint_entry,    breakpoint_entry_plain,    breakpoint_repeat_entry
+ENTERED_BY nmi,           nmi_entry,           nmi_entry_plain,           nmi_entry_repeat
+ENTERED_BY double_fault,  double_fault_entry,  double_fault_entry_plain,  double_fault_entry_plain
+ENTERED_BY stack_fault,   stack_fault_entry,   stack_fault_entry_plain,   stack_fault_entry_plain
+ENTERED_BY machine_check, machine_check_entry, machine_check_entry_plain, machine_check_entry_plain
 
 ; What a vector that is not in the list gets: an exception's gate is a trap (and an oops), the
 ; others' an interrupt.
@@ -145,6 +151,7 @@ section .idt_stubs alloc exec nowrite align=4096
 idt_stubs:
 EXCEPTION_STUBS shift, SHIFT
 EXCEPTION_STUBS none, NONE
+EXCEPTION_STUBS repeat, REPEAT
 global stubs_external:data
 stubs_external:
         STUBS shift, VECTOR_FIRST_EXTERNAL, 256, STUB_SIZE, 0, UNDER_ALL
@@ -224,6 +231,7 @@ IDT idt_%1_stamped_without_gp, %1, stamped_%1, stamped_external, STAMPED_SIZE, V
 section .rodata
 IDTS shift
 IDTS none
+IDTS repeat
 ; What a gate alone costs, whatever the discipline: each is loaded on the one CPU that is measured,
 ; and for that long.
 IDT idt_bare, shift, stubs_shift, stubs_external, STUB_SIZE, 256, bare_stub, 0

@@ -20,6 +20,7 @@
 #include "cpu/nmi.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
+#include "cpu/trap.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
@@ -27,7 +28,8 @@ bool (*ist_end_thread)(struct trap_frame *frame);
 
 enum adjustment {
     LOWERED,                /* TSS.ist[] is a level lower: entry.asm */
-    PLAIN                   /* TSS.ist[] is as it was: entry_none.asm */
+    PLAIN,                  /* TSS.ist[] is as it was: entry_none.asm */
+    COPIED                  /* likewise, and the frame is a copy below the area: entry_repeat.asm */
 };
 
 uint64_t nmis_unexplained[MAX_CPUS];
@@ -105,7 +107,8 @@ static const uint32_t ist_codes[] = {CPU_STACKS(IST_CODE)};
 INLINE void ist_enter(const enum adjustment how, enum stack_kind kind,
                       const struct trap_frame *frame, const char *event)
 {
-    uintptr_t end = (uintptr_t)(frame + 1), below = end - level_sizes[kind];
+    uintptr_t end = (uintptr_t)(frame + 1) + (how == COPIED ? sizeof(struct nmi_area) : 0);
+    uintptr_t below = end - level_sizes[kind];
     uintptr_t next = how == LOWERED ? below : end;
 
     if (__builtin_expect(end != this_cpu->ist_next[kind], 0) ||
@@ -155,6 +158,9 @@ static __attribute__((noinline)) void plant_damage(struct trap_frame *frame)
 static void leave_blocked(void)
 {
     ist_leave(NMI_STACK);
+    if (entry_chosen == &entries[ENTRY_REPEAT])
+        write_dr7(this_cpu->dr7_in_nmi);
+    entry_prepare(cpu_index());
     if (entry_chosen->levels > 1)
         this_cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] += stack_shapes[NMI_STACK].level_size;
     nmi_resume();
@@ -277,3 +283,34 @@ IST_HANDLER(breakpoint_handler_plain, take_breakpoint, PLAIN)
 IST_HANDLER(machine_check_handler_plain, take_machine_check, PLAIN)
 IST_HANDLER(stack_fault_handler_plain, take_stack_fault, PLAIN)
 IST_HANDLER(double_fault_handler_plain, take_double_fault, PLAIN)
+
+/* entry=repeat. A #DB's IRET in an NMI would unblock NMIs, and one inside a #DB would overwrite its
+ * frame: so neither meets a breakpoint that it does not set itself. */
+void nmi_handler_repeat(struct trap_frame *frame);
+void nmi_handler_repeat(struct trap_frame *frame)
+{
+    this_cpu->dr7_in_nmi = read_dr7();
+    write_dr7(DR7_IDLE);
+    take_nmi(COPIED, frame);
+    write_dr7(this_cpu->dr7_in_nmi);
+}
+
+void debug_handler_repeat(struct trap_frame *frame);
+void debug_handler_repeat(struct trap_frame *frame)
+{
+    this_cpu->dr7_in_debug = read_dr7();
+    write_dr7(DR7_IDLE);
+    take_debug(PLAIN, frame);
+    write_dr7(this_cpu->dr7_in_debug);
+}
+
+/* Without an IST code: on the interrupted stack, whichever that is. */
+void breakpoint_handler_repeat(struct trap_frame *frame);
+void breakpoint_handler_repeat(struct trap_frame *frame)
+{
+    if (frame_from_user(frame))
+        trap_check_user_entry(frame);
+    if (!hooks_take(VECTOR_BP, frame))
+        oops(frame, "#BP that nobody asked for");
+    count_event(EVENT_BREAKPOINT);
+}

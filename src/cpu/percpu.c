@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
 #include "cpu/mce.h"
@@ -56,6 +57,7 @@ bool percpu_create(uint32_t count, const uint32_t *apic_ids)
         cpu->irq_stack_top = stack_top(index, IRQ_STACK, 0);
         for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
             cpu->ist_next[kind] = cpu->ist_lowest[kind] = stack_top(index, kind, 0);
+        entry_prepare(index);
         gdt_prepare(cpu);
         cpu_count = index + 1;
     }

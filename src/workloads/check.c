@@ -48,6 +48,9 @@ static void check_rest(void)
 
     if (this_cpu->irq_nest != -1)
         fault_report(CHECK_REST, &place, "the IRQ nest counter is %d", this_cpu->irq_nest);
+    if (entry_nmis_owed(cpu_index()))
+        fault_report(CHECK_REST, &place, "%lu runs of the NMI handler are owed",
+                     entry_nmis_owed(cpu_index()));
     for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++) {
         unsigned ist = stack_shapes[kind].ist;
         place.stack = kind;

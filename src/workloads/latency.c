@@ -189,6 +189,14 @@ static void (*shooter(const struct cause *event, enum pass pass))(const void *ar
     return event == &cause_user ? shoot_from_ring_3 : shoot_with_partner;
 }
 
+/* Without an IST code, #BP stays on the thread's. */
+static enum stack_kind stack_of(const struct cause *event)
+{
+    bool stays = event == &event_breakpoint && !entry_chosen->breakpoint_ist;
+
+    return stays ? THREAD_STACK : event->stack;
+}
+
 /* With the IDT that the pass needs on the CPU that takes the events. */
 static void take_samples(struct shooting *s, const struct gate *table)
 {
@@ -197,7 +205,7 @@ static void take_samples(struct shooting *s, const struct gate *table)
     m->event = s->event->name;
     m->step = s->event->step;
     if (m->pass != PASS_BARE)
-        m->stack = s->event->stack;
+        m->stack = stack_of(s->event);
     m->warm_up = WARM_UP;
     if (samples > SAMPLES)
         m->limit_ms = (uint64_t)m->limit_ms * samples / SAMPLES;

@@ -51,6 +51,8 @@ void offsets(void)
     DEFINE(RFLAGS_FIXED, RFLAGS_FIXED);
     DEFINE(RFLAGS_TF, RFLAGS_TF);
     DEFINE(RFLAGS_AC, RFLAGS_AC);
+    DEFINE(RFLAGS_NT, RFLAGS_NT);
+    DEFINE(RFLAGS_RF, RFLAGS_RF);
     DEFINE(DEBUG_EXIT_PORT, DEBUG_EXIT_PORT);
     DEFINE(FINISH_REFUSED, FINISH_REFUSED);
 
@@ -64,6 +66,10 @@ void offsets(void)
     DEFINE(TSS_IST, offsetof(struct percpu, tss.ist));
     DEFINE(TSS_RSP0, offsetof(struct percpu, tss.rsp[0]));
     DEFINE(PERCPU_NMI_RESUME, offsetof(struct percpu, nmi_resume));
+    DEFINE(PERCPU_SELF, offsetof(struct percpu, self));
+    DEFINE(PERCPU_NMI_BLOCKS_GIVEN_UP, offsetof(struct percpu, nmi_blocks_given_up));
+    DEFINE(NMI_STACK_LOW, offsetof(struct cpu_window, stack_NMI));
+    DEFINE(NMI_STACK_TOP, offsetof(struct cpu_window, stack_NMI) + EXCEPTION_STKSZ * IST_LEVELS);
     DEFINE(PERCPU_USER_RSP, offsetof(struct percpu, user_rsp));
     DEFINE(PERCPU_IRQ_NEST, offsetof(struct percpu, irq_nest));
     DEFINE(PERCPU_IRQ_STACK_TOP, offsetof(struct percpu, irq_stack_top));
@@ -79,6 +85,7 @@ void offsets(void)
     DEFINE(FRAME_RIP, offsetof(struct trap_frame, rip));
     DEFINE(FRAME_RSP, offsetof(struct trap_frame, rsp));
     DEFINE(FRAME_RFLAGS, offsetof(struct trap_frame, rflags));
+    DEFINE(FRAME_RSP, offsetof(struct trap_frame, rsp));
 
     DEFINE(MARKS_TRIGGER, offsetof(struct marks, trigger));
     DEFINE(MARKS_SENT, offsetof(struct marks, sent));

@@ -28,7 +28,9 @@ struct nmi_area {
       "TSS.ist[] is lowered by a level on entry, and raised on exit")                              \
     E(NONE, none, 1, IS_FATAL, 4, "TSS.ist[] stays: a second event overwrites the first's frame")  \
     E(REPEAT, repeat, 1, WAITS, 0,                                                                 \
-      "an NMI's frame is copied, and one that comes inside it makes its handler run again")
+      "an NMI's frame is copied, and one that comes inside it makes its handler run again")         \
+    E(RET, ret, IST_LEVELS, WAITS, 4,                                                              \
+      "as shift, and what interrupts an NMI returns by RET, so that NMIs stay blocked")
 
 enum nested_nmi {
     NMI_NESTS,              /* on the next level */

@@ -30,7 +30,7 @@ extern thread_exit
 section .text
 
 ; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
-TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL, leave_frame
+TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL & ~UNDER(RET), leave_frame
 
 ; Rounds of softirqs: what is pending in EBX, more than nothing. Interrupts off before and after, on
 ; the IRQ stack at nest counter 0; EBX and R12 are used up. What is raised meanwhile is the next
@@ -188,33 +188,29 @@ frame_resume:
 ; cleared; for an NMI two: whether another CPU asks something by it; for a #MC seven: whether it is
 ; one, or INT 18. On the way out two, not for an NMI: whether it was expected; one: the count; five:
 ; the deepest level there was, and this one given back.
-; IST_ENTRY name, stack, handler, vector
-%macro IST_ENTRY 4
+; IST_ENTRY name, stack, handler, vector, disciplines
+%macro IST_ENTRY 5
 global %{1}_entry:function
 %{1}_entry:
         push    rax
-        mov     rax, rsp
-        and     rax, -CPU_WINDOW
-        INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
+        LOWER_IST %2
         SAVE_AND_FIND_GS
         call    %3
         PUT_GS_BACK
         POP_ALL_BUT_RAX
-        mov     rax, rsp
-        and     rax, -CPU_WINDOW
-        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], %{2}_LEVEL_SIZE}, {nop}
+        RAISE_IST %2
         pop     rax
         add     rsp, 16                         ; vector, error code
         iretq
-        ENTRY_PATH PATH_IST, %4, UNDER(SHIFT), %{1}_entry
+        ENTRY_PATH PATH_IST, %4, %5, %{1}_entry
 %endmacro
 
-IST_ENTRY debug, DEBUG_STACK, debug_handler, VECTOR_DB
-IST_ENTRY breakpoint, DEBUG_STACK, breakpoint_handler, VECTOR_BP
-IST_ENTRY nmi, NMI_STACK, nmi_handler, VECTOR_NMI
-IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler, VECTOR_DF
-IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler, VECTOR_SS
-IST_ENTRY machine_check, MCE_STACK, machine_check_handler, VECTOR_MC
+IST_ENTRY debug, DEBUG_STACK, debug_handler, VECTOR_DB, UNDER(SHIFT)
+IST_ENTRY breakpoint, DEBUG_STACK, breakpoint_handler, VECTOR_BP, UNDER(SHIFT)
+IST_ENTRY nmi, NMI_STACK, nmi_handler, VECTOR_NMI, UNDER(SHIFT) | UNDER(RET)
+IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler, VECTOR_DF, UNDER(SHIFT)
+IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler, VECTOR_SS, UNDER(SHIFT)
+IST_ENTRY machine_check, MCE_STACK, machine_check_handler, VECTOR_MC, UNDER(SHIFT)
 
 ; void softirq_run_pending(void): from a thread's stack, to the IRQ stack through the same counter
 ; and with the same back-link as an interrupt. Interrupts off on entry and on return.

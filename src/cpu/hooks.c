@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "cpu/fault.h"
+#include "cpu/x86.h"
 
 /* Ends each list; the first place of each is never empty, so that hooks_take need not look. */
 static bool nobody(struct trap_frame *frame)
@@ -37,6 +38,7 @@ bool fixup_apply(struct trap_frame *frame)
     for (const struct fixup *f = fixups_start; f < fixups_end; f++) {
         if (frame->rip == f->fault_rip) {
             frame->rip = f->resume_rip;
+            frame->rflags &= ~RFLAGS_RF;    /* it was the faulting instruction's */
             return true;
         }
     }

@@ -11,29 +11,35 @@
 
 %assign STUB_SIZE 16
 
-; ENTERED_BY event, and its entry under each discipline, in the order of entries.h
-%macro ENTERED_BY 4
-    %define %1_of_shift %2
-    %define %1_of_none %3
-    %define %1_of_repeat %4
-    extern  %2
-    %ifnidn %3, %2
+; The entry of an event under one discipline.
+%macro ENTERED_BY 3                             ; event, discipline, entry
+    %define %1_of_%2 %3
+    %ifndef DECLARED_%3
+    %define DECLARED_%3
     extern  %3
     %endif
-    %ifnidn %4, %2
-    %ifnidn %4, %3
-    extern  %4
-    %endif
-    %endif
 %endmacro
-ENTERED_BY trap,          trap_entry,          trap_entry,                trap_entry
-ENTERED_BY irq,           irq_entry,           irq_entry,                 irq_entry
-ENTERED_BY debug,         debug_entry,         debug_entry_plain,         debug_entry_repeat
-ENTERED_BY breakpoint,    breakpoint_entry,    breakpoint_entry_plain,    breakpoint_repeat_entry
-ENTERED_BY nmi,           nmi_entry,           nmi_entry_plain,           nmi_entry_repeat
-ENTERED_BY double_fault,  double_fault_entry,  double_fault_entry_plain,  double_fault_entry_plain
-ENTERED_BY stack_fault,   stack_fault_entry,   stack_fault_entry_plain,   stack_fault_entry_plain
-ENTERED_BY machine_check, machine_check_entry, machine_check_entry_plain, machine_check_entry_plain
+
+; Of an event, under each discipline.
+%macro ENTRIES_OF 5
+ENTERED_BY %1, shift, %2
+ENTERED_BY %1, none, %3
+ENTERED_BY %1, repeat, %4
+ENTERED_BY %1, ret, %5
+%endmacro
+
+ENTRIES_OF trap, trap_entry, trap_entry, trap_entry, trap_ret_entry
+ENTRIES_OF irq, irq_entry, irq_entry, irq_entry, irq_entry
+ENTRIES_OF nmi, nmi_entry, nmi_entry_plain, nmi_entry_repeat, nmi_entry
+ENTRIES_OF debug, debug_entry, debug_entry_plain, debug_entry_repeat, debug_entry_ret
+ENTRIES_OF breakpoint, breakpoint_entry, breakpoint_entry_plain, breakpoint_repeat_entry, \
+        breakpoint_entry_ret
+ENTRIES_OF double_fault, double_fault_entry, double_fault_entry_plain, double_fault_entry_plain, \
+        double_fault_entry_ret
+ENTRIES_OF stack_fault, stack_fault_entry, stack_fault_entry_plain, stack_fault_entry_plain, \
+        stack_fault_entry_ret
+ENTRIES_OF machine_check, machine_check_entry, machine_check_entry_plain, \
+        machine_check_entry_plain, machine_check_entry_ret
 
 ; What a vector that is not in the list gets: an exception's gate is a trap (and an oops), the
 ; others' an interrupt.
@@ -152,6 +158,7 @@ idt_stubs:
 EXCEPTION_STUBS shift, SHIFT
 EXCEPTION_STUBS none, NONE
 EXCEPTION_STUBS repeat, REPEAT
+EXCEPTION_STUBS ret, RET
 global stubs_external:data
 stubs_external:
         STUBS shift, VECTOR_FIRST_EXTERNAL, 256, STUB_SIZE, 0, UNDER_ALL
@@ -232,6 +239,7 @@ section .rodata
 IDTS shift
 IDTS none
 IDTS repeat
+IDTS ret
 ; What a gate alone costs, whatever the discipline: each is loaded on the one CPU that is measured,
 ; and for that long.
 IDT idt_bare, shift, stubs_shift, stubs_external, STUB_SIZE, 256, bare_stub, 0

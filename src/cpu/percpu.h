@@ -100,6 +100,7 @@ struct percpu {
     struct thread *current;
     uint64_t nmi_resume;            /* RSP of who blocks NMIs (cpu/nmi.h), or 0 */
     uint64_t dr6;                   /* of the last #DB, for its hooks */
+    uint64_t nmi_blocks_given_up;   /* entry=ret: by the IRET of what interrupted an NMI */
     uint64_t dr7_in_nmi, dr7_in_debug; /* entry=repeat: DR7 as it will be after these handlers */
     uint64_t user_rsp;              /* where SYSCALL's entry keeps RSP for two instructions */
     uint64_t events[EVENT_KINDS];

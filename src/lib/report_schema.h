@@ -88,6 +88,7 @@
     FIELD(number, irqs, "external interrupts taken") \
     FIELD(number, ipis, "interprocessor interrupts taken") \
     FIELD(number, nmis, "non-maskable interrupts taken") \
+    FIELD(number, nmi_blocks_given_up, "entry=ret: exceptions in NMIs that had to return by IRET") \
     FIELD(number, debugs, "debug exceptions (vector 1) taken") \
     FIELD(number, breakpoints, "breakpoints (vector 3) taken") \
     FIELD(number, machine_checks, "machine checks (vector 18) taken") \

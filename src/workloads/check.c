@@ -196,6 +196,7 @@ static void report_events(const struct percpu *cpu)
 #define REPORT_EVENT(symbol, name) .name = cpu->events[EVENT_##symbol],
         EVENTS(REPORT_EVENT)
 #undef REPORT_EVENT
+        .nmi_blocks_given_up = cpu->nmi_blocks_given_up,
         .softirqs_deferred = softirqd_runs(cpu->index),
         .unexplained_nmis = nmis_unexplained[cpu->index],
         .throttles = thermal_throttles(cpu->index),

@@ -62,20 +62,24 @@ STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
 SWEEP = next(run for run in runs.RUNS if run.name == "run=sweep")
 DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
     alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
-NONE, NONE_NESTED = (run for run in runs.RUNS if run.name in ("entry=none", "entry=none nested"))
+ENTRIES = {run.name.removeprefix("entry="): run for run in runs.RUNS
+           if run.name.startswith("entry=")}
+NONE, NONE_NESTED = ENTRIES["none"], ENTRIES["none nested"]
+REPEAT, REPEAT_PAIRS = ENTRIES["repeat windows"], ENTRIES["repeat pairs"]
+RET, RET_PAIRS = ENTRIES["ret windows"], ENTRIES["ret pairs"]
 THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "time=2s"), smp="4")
 
 MUTANTS = [
     # The IST entries.
-    Mutant("IST value not lowered on entry", ENTRY,
-           "        INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%{2})], "
-           "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
-    Mutant("IST value lowered one instruction later", ENTRY,
+    Mutant("IST value not lowered on entry", ENTRY_INC,
+           "        INJECT  INJECT_NO_IST_ADJUST, {sub qword [rax + TSS_IST_OF(%1)], "
+           "%{1}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
+    Mutant("IST value lowered one instruction later", ENTRY_INC,
            "        INJECT  INJECT_NO_IST_ADJUST, {sub qword",
            "        nop\n        INJECT  INJECT_NO_IST_ADJUST, {sub qword", (SWEEP,)),
-    Mutant("IST value not raised on exit", ENTRY,
-           "        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%{2})], "
-           "%{2}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
+    Mutant("IST value not raised on exit", ENTRY_INC,
+           "        INJECT  INJECT_NO_IST_ADJUST, {add qword [rax + TSS_IST_OF(%1)], "
+           "%{1}_LEVEL_SIZE}, {nop}\n", "", (DEBUG,)),
     Mutant("IST entry without swapgs", ENTRY_INC,
            "        test    edx, edx\n        js      %%kernel_gs\n        swapgs\n",
            "        test    edx, edx\n        js      %%kernel_gs\n", (NMI,)),
@@ -110,17 +114,44 @@ MUTANTS = [
            "return entry_chosen->breakpoint_ist ? entry_chosen->levels - 1 : ",
            "return ", (NONE,)),
 
+    Mutant("entry=repeat: a nested NMI is not told by the count", "src/cpu/entry_repeat.asm",
+           "        jne     nmi_repeat_nested\n", "", (REPEAT_PAIRS,)),
+    Mutant("entry=repeat: a nested NMI is not told by its RIP", "src/cpu/entry_repeat.asm",
+           "        jz      nmi_repeat_nested\n", "", (REPEAT,)),
+    Mutant("entry=repeat: the IRET itself is not in the window", "src/cpu/entry_repeat.asm",
+           "        ja      nmi_repeat_first\n", "        jae     nmi_repeat_first\n", (REPEAT,)),
+    Mutant("entry=repeat: a nested NMI is not owed", "src/cpu/entry_repeat.asm",
+           "        inc     qword [PUSHED(OWED)]\n", "", (REPEAT,)),
+    Mutant("entry=repeat: the outer NMI is not sent back", "src/cpu/entry_repeat.asm",
+           "        mov     qword [rax], nmi_repeat_again\n", "", (REPEAT,)),
+    Mutant("entry=repeat: an NMI's handler meets breakpoints", "src/cpu/ist.c",
+           "    this_cpu->dr7_in_nmi = read_dr7();\n    write_dr7(DR7_IDLE);\n",
+           "    this_cpu->dr7_in_nmi = read_dr7();\n", (REPEAT,)),
+    Mutant("entry=repeat: runs stay owed to who blocks NMIs", "src/cpu/ist.c",
+           "    entry_prepare(cpu_index());\n", "", (REPEAT,)),
+    Mutant("entry=ret: at the NMI's first instructions it is not asked", "src/cpu/entry_ret.asm",
+           "        jae     %%iret\n", "        jmp     %%iret\n", (RET,)),
+    Mutant("entry=ret: the NMI's level is not asked", "src/cpu/entry_ret.asm",
+           "        jne     %%in_nmi\n", "", (RET,)),
+    Mutant("entry=ret: RF is lost", "src/cpu/entry_ret.asm",
+           "%define CANNOT_BE_POPPED RFLAGS_RF | ", "%define CANNOT_BE_POPPED ", (RET,)),
+    Mutant("entry=ret: exceptions without an IST code return by IRET", "src/cpu/entry_ret.asm",
+           "        JUMP_TO_RET .by_ret\n        jmp     leave_frame\n",
+           "        jmp     leave_frame\n", (RET_PAIRS,)),
+    Mutant("entry=ret: the flags are not restored", "src/cpu/entry_ret.asm",
+           "        popfq\n", "        lea     rsp, [rsp + 8]\n", (RET_PAIRS,)),
+
     # Exceptions and returns.
-    Mutant("exception entry without swapgs", ENTRY,
-           "        swapgs\n        CLEAR_AC\nglobal trap_swapped",
-           "        CLEAR_AC\nglobal trap_swapped", (STORM,)),
-    Mutant("exception entry without cld", ENTRY,
+    Mutant("exception entry without swapgs", ENTRY_INC,
+           "        swapgs\n        CLEAR_AC\nglobal %{1}_swapped",
+           "        CLEAR_AC\nglobal %{1}_swapped", (STORM,)),
+    Mutant("exception entry without cld", ENTRY_INC,
            "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
-           "        call    trap_handler\n",
+           "        call    %2\n",
            "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
-           "        call    trap_handler\n", (STORM,)),
-    Mutant("exception entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\nglobal trap_swapped",
-           "global trap_swapped", (STORM,)),
+           "        call    %2\n", (STORM,)),
+    Mutant("exception entry keeps ring 3's AC", ENTRY_INC, "        CLEAR_AC\nglobal %{1}_swapped",
+           "global %{1}_swapped", (STORM,)),
     Mutant("return to ring 3 without swapgs", ENTRY,
            "        swapgs\nglobal leave_swapped", "global leave_swapped", (STORM,)),
     Mutant("SYSCALL without swapgs", ENTRY, "syscall_entry:\n        swapgs\n",

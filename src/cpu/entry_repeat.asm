@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
-; entry=repeat: an NMI that comes while one is handled makes its handler run once more. SDM volume 3,
-; 6.7.1. The idea is the one that Linux has used since 3.3.
+; entry=repeat: an NMI that comes while one is handled makes its handler run once more. SDM volume
+; 3, 6.7.1. The idea is the one that Linux has used since 3.3.
 ;
 ; THE THEORY. The hardware starts every NMI at the top of the NMI stack, whatever is there. So the
 ; first one copies its frame further down, twice: under the registers, where the handler finds it,
@@ -10,17 +10,18 @@
 ;  - An NMI that finds runs owed is nested: an IRET of some exception has unblocked NMIs too early.
 ;    It adds one, and returns. It touches nothing but the top, the count, and the return frame.
 ;  - The exit takes one run off, and starts over if one is left. From the instruction behind that
-;    until the IRET nothing is owed, and yet the return frame is in use: two boundaries, .counted
-;    and .return. An NMI there is told by the RIP that it interrupted, with ring 0's CS, since ring
-;    3 may jump to any address and be interrupted there, before the fault. It too adds a run, and
-;    writes .again into the return frame, so that the IRET that it came before goes there.
+;    until the IRET nothing is owed, and yet the return frame is in use: two boundaries,
+;    nmi_repeat_counted and nmi_repeat_return. An NMI there is told by the RIP that it interrupted,
+;    with ring 0's CS, since ring 3 may jump to any address and be interrupted there, before the
+;    fault. It too adds a run, and writes nmi_repeat_again into the return frame, so that the IRET
+;    that it came before goes there.
 ;  - RSP is not asked: in SYSCALL's first instructions it is ring 3's, and may point here.
 ;
-; What is not covered: NMIs that are unblocked before the frame is copied, or inside an exception at
-; .counted or .return. Only an IRET does that: of a #DB or a #MC there. DR7 is off in the handlers
-; (ist.c), not in these instructions. #BP has no IST code: it would land on whatever RSP is, and no
-; INT3 stands where that is not a stack. #DB, #MC, #SS and #DF inside themselves are as under
-; entry=none.
+; What is not covered: NMIs that are unblocked before the frame is copied, or that come inside an
+; exception at the two boundaries. Only an IRET unblocks them, of a #DB or a #MC there: DR7 is off
+; in the handlers (ist.c), not in these instructions. #BP has no IST code: it would land on whatever
+; RSP is, and no INT3 stands where that is not a stack. #DB, #MC, #SS and #DF inside themselves are
+; as under entry=none.
 
 %include "cpu/entry.inc"
 
@@ -40,19 +41,20 @@ global nmi_entry_repeat:function
 nmi_entry_repeat:
         push    rax
         cmp     qword [PUSHED(OWED)], 0
-        jne     .nested
+        jne     nmi_repeat_nested
         mov     rax, [PUSHED(RIP)]
-        sub     rax, .counted
-        cmp     rax, .return - .counted
-        ja      .first
+        sub     rax, nmi_repeat_counted
+        cmp     rax, nmi_repeat_return - nmi_repeat_counted
+        ja      nmi_repeat_first
         test    byte [PUSHED(CS)], 3
-        jz      .nested
-.first:
+        jz      nmi_repeat_nested
+nmi_repeat_first:
         mov     rax, [rsp]
         mov     qword [PUSHED(OWED)], 1
         sub     rsp, NMI_AREA_RAX
         times COPIED_WORDS push qword [AREA(SS)]        ; SS, RSP, RFLAGS, CS, RIP: RSP moves along
-.run:
+global nmi_repeat_run:function
+nmi_repeat_run:
         push    0
         push    VECTOR_NMI
         push    rax
@@ -69,20 +71,22 @@ nmi_entry_repeat:
         pop     rax
         add     rsp, 16 + COPIED_WORDS * 8              ; vector, error code, the handler's copy
         dec     qword [AREA(OWED)]
-.counted:
-        jnz     .again
-.return:
+global nmi_repeat_counted:function
+nmi_repeat_counted:
+        jnz     nmi_repeat_again
+global nmi_repeat_return:function
+nmi_repeat_return:
         iretq
 
 ; RSP at the area, all registers as they were interrupted, and the handler's copy still below.
-.again:
+nmi_repeat_again:
         sub     rsp, COPIED_WORDS * 8
-        jmp     .run
+        jmp     nmi_repeat_run
 
-.nested:
+nmi_repeat_nested:
         inc     qword [PUSHED(OWED)]
         lea     rax, [rsp - NMI_AREA_RAX]
-        mov     qword [rax], .again
+        mov     qword [rax], nmi_repeat_again
         mov     qword [PUSHED(RETURN_CS)], KERNEL_CS
         mov     qword [PUSHED(RETURN_RFLAGS)], RFLAGS_FIXED
         mov     [PUSHED(RETURN_RSP)], rax

@@ -14,6 +14,9 @@
 ;    breakpoint comes again, for ever; TF would trap before RET is over, in the wrong place. Then it
 ;    is an IRET, and NMIs are unblocked: counted, in nmi_blocks_given_up.
 ;
+; What is not covered: an exception inside an exception at the NMI's first or last instructions. Its
+; RSP is on the first one's stack, and no level of the NMI's is taken: it returns by IRET, uncounted.
+;
 ; SS and CS are as they were: an exception in ring 0 changes neither. An interrupt comes inside an
 ; NMI only if the handler turns interrupts on, and has then given its blocking up by itself.
 

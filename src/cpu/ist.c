@@ -304,6 +304,14 @@ void debug_handler_repeat(struct trap_frame *frame)
     write_dr7(this_cpu->dr7_in_debug);
 }
 
+void ist_set_dr7(uint64_t dr7)
+{
+    if (entry_chosen == &entries[ENTRY_REPEAT])
+        this_cpu->dr7_in_debug = dr7;
+    else
+        write_dr7(dr7);
+}
+
 /* Without an IST code: on the interrupted stack, whichever that is. */
 void breakpoint_handler_repeat(struct trap_frame *frame);
 void breakpoint_handler_repeat(struct trap_frame *frame)

@@ -18,6 +18,9 @@ extern void (*nmi_asked_hook)(struct trap_frame *frame);
 /* By CPU: NMIs that nobody here asked for. Counted by whoever takes NMIs. */
 extern uint64_t nmis_unexplained[];
 
+/* In a #DB's hook: what DR7 is when its handler has returned. */
+void ist_set_dr7(uint64_t dr7);
+
 /* Events that are under way on this CPU: on one of its hardware stacks, or on all. Any context. */
 uint32_t ist_events(enum stack_kind kind);
 uint32_t ist_events_all(void);

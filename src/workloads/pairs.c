@@ -243,6 +243,8 @@ static void be_inner(struct pair *p, const struct trap_frame *frame)
     struct context before = context_of(frame);
 
     look_at_chain(p);
+    if (is_second_nmi(p) && is_put_off(p))
+        fail(p, "it came before the outer one was over");
     if (!is_whole(&before, frame))
         fail(p, "the inner frame, CR2, DR6 or DR7 changed");
 }

@@ -6,10 +6,14 @@
  * An execution breakpoint stops at the instruction. Its handler blocks NMIs (cpu/nmi.h) and sends
  * one, which stays latched until the handler's IRET, and so comes at that very instruction. Both
  * handlers must know their CPU, and name the stack that they interrupted by RSP, whatever the
- * counter says. */
+ * counter says.
+ *
+ * Under the entry disciplines that promise it, likewise in an NMI's own path, where the #DB's IRET
+ * would let the second NMI in before the first is over. */
 #include <stddef.h>
 
 #include "cpu/backtrace.h"
+#include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/hooks.h"
 #include "cpu/irq.h"
@@ -29,31 +33,52 @@
 
 static struct tally tallies[MAX_CPUS];
 
-/* entry.asm */
+/* entry.asm, entry_repeat.asm, ist.c */
+extern char nmi_entry[], nmi_handler[], nmi_handler_repeat[];
+extern char nmi_repeat_run[], nmi_repeat_counted[], nmi_repeat_return[];
 extern char syscall_entry[], syscall_swapped[], syscall_switched[];
 extern char trap_entry[], trap_swapped[];
 extern char irq_entry[], irq_swapped[], irq_counted[], irq_back[], leave_swapped[];
 extern char user_interrupted[];             /* user.asm */
 
+static void take_nmi(struct trap_frame *frame);
+
+enum passage {
+    BY_INTERRUPT,
+    FROM_USER,                      /* by a SYSCALL and an interrupt of ring 3 */
+    BY_NMI,                         /* the breakpoint is for once, and the #DB's frame lacks RF */
+    BY_NMI_RF,                      /* likewise, with RF */
+    BY_NMI_EDGE                     /* likewise without, and without another exception inside it */
+};
+#define UNDER(symbol) (1u << ENTRY_##symbol)
+
 static const struct window {
     const char *name;
     const char *address;
-    bool from_user;                 /* by a SYSCALL and an interrupt of ring 3; else an interrupt */
+    enum passage passage;
     enum stack_kind stack;          /* that RSP is on */
+    unsigned disciplines;           /* BY_NMI: where it is safe, a bit each */
 } windows[] = {
-    {"SYSCALL, ring 3's GS and RSP", syscall_entry, true, NO_STACK},
-    {"SYSCALL, ring 3's RSP", syscall_swapped, true, NO_STACK},
-    {"SYSCALL, on the thread's stack", syscall_switched, true, THREAD_STACK},
-    {"trap, ring 3's GS", trap_entry, true, THREAD_STACK},
-    {"trap, from ring 3", trap_swapped, true, THREAD_STACK},
-    {"interrupt, ring 3's GS", irq_entry, true, THREAD_STACK},
-    {"interrupt, from ring 3", irq_swapped, true, THREAD_STACK},
-    {"interrupt, counted, from ring 3", irq_counted, true, THREAD_STACK},
-    {"return to ring 3, ring 3's GS", leave_swapped, true, THREAD_STACK},
-    {"interrupt, from ring 0", irq_entry, false, THREAD_STACK},
-    {"interrupt, counted, RSP not moved", irq_counted, false, THREAD_STACK},
-    {"interrupt, RSP back, counter not", irq_back, false, THREAD_STACK},
-    {"return to ring 0", leave_swapped, false, THREAD_STACK},
+    {"SYSCALL, ring 3's GS and RSP", syscall_entry, FROM_USER, NO_STACK, 0},
+    {"SYSCALL, ring 3's RSP", syscall_swapped, FROM_USER, NO_STACK, 0},
+    {"SYSCALL, on the thread's stack", syscall_switched, FROM_USER, THREAD_STACK, 0},
+    {"trap, ring 3's GS", trap_entry, FROM_USER, THREAD_STACK, 0},
+    {"trap, from ring 3", trap_swapped, FROM_USER, THREAD_STACK, 0},
+    {"interrupt, ring 3's GS", irq_entry, FROM_USER, THREAD_STACK, 0},
+    {"interrupt, from ring 3", irq_swapped, FROM_USER, THREAD_STACK, 0},
+    {"interrupt, counted, from ring 3", irq_counted, FROM_USER, THREAD_STACK, 0},
+    {"return to ring 3, ring 3's GS", leave_swapped, FROM_USER, THREAD_STACK, 0},
+    {"interrupt, from ring 0", irq_entry, BY_INTERRUPT, THREAD_STACK, 0},
+    {"interrupt, counted, RSP not moved", irq_counted, BY_INTERRUPT, THREAD_STACK, 0},
+    {"interrupt, RSP back, counter not", irq_back, BY_INTERRUPT, THREAD_STACK, 0},
+    {"return to ring 0", leave_swapped, BY_INTERRUPT, THREAD_STACK, 0},
+    {"NMI, its level not yet taken", nmi_entry, BY_NMI_EDGE, NMI_STACK, UNDER(RET)},
+    {"NMI, its level taken", nmi_handler, BY_NMI, NMI_STACK, UNDER(RET)},
+    {"NMI, in its hook, RF", (const char *)take_nmi, BY_NMI_RF, NMI_STACK, UNDER(RET) | UNDER(SHIFT)},
+    {"NMI, frame copied", nmi_repeat_run, BY_NMI, NMI_STACK, UNDER(REPEAT)},
+    {"NMI, no breakpoints yet", nmi_handler_repeat, BY_NMI, NMI_STACK, UNDER(REPEAT)},
+    {"NMI, nothing owed", nmi_repeat_counted, BY_NMI_EDGE, NMI_STACK, UNDER(REPEAT)},
+    {"NMI, nothing owed, at IRET", nmi_repeat_return, BY_NMI_EDGE, NMI_STACK, UNDER(REPEAT)},
 };
 #define WINDOWS (sizeof(windows) / sizeof(windows[0]))
 
@@ -75,6 +100,11 @@ static bool stack_is_right(const struct trap_frame *frame)
     return place.kind == expected || (place.kind == IRQ_STACK && place.owner == cpu_index());
 }
 
+static bool is_by_nmi(const struct window *window)
+{
+    return window->passage >= BY_NMI;
+}
+
 static bool is_at_window(const struct trap_frame *frame)
 {
     const struct window *window = states[cpu_index()].window;
@@ -89,13 +119,19 @@ static void send_nmi_to_self(void)
 
 static bool take_debug(struct trap_frame *frame)
 {
+    const struct window *window = states[cpu_index()].window;
+
     if (!is_at_window(frame) || !(this_cpu->dr6 & DR6_B(0)))
         return false;
     states[cpu_index()].debugs++;
     states[cpu_index()].wrong += !stack_is_right(frame);
-    frame->rflags |= RFLAGS_RF;
-    __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory");
-    if (nmi_block(send_nmi_to_self))
+    if (is_by_nmi(window))
+        ist_set_dr7(DR7_IDLE);
+    if (!is_by_nmi(window) || window->passage == BY_NMI_RF)
+        frame->rflags |= RFLAGS_RF;
+    if (window->passage != BY_NMI_EDGE)
+        __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory");
+    if (is_by_nmi(window) || nmi_block(send_nmi_to_self))
         send_nmi_to_self();             /* latched: our IRET lets it in */
     return true;
 }
@@ -118,10 +154,12 @@ static bool take_machine_check(struct trap_frame *frame)
 
 static void take_nmi(struct trap_frame *frame)
 {
-    if (!is_at_window(frame))
+    const struct window *window = states[cpu_index()].window;
+
+    if (!window || (!is_by_nmi(window) && !is_at_window(frame)))
         return;
     states[cpu_index()].nmis++;
-    states[cpu_index()].wrong += !stack_is_right(frame);
+    states[cpu_index()].wrong += is_at_window(frame) && !stack_is_right(frame);
 }
 
 static void take_interrupt(struct trap_frame *frame)
@@ -176,18 +214,36 @@ static bool pass_from_user(void)
     return thread_join(thread, generation);
 }
 
-static bool pass(bool from_user)
+static bool pass(const struct window *window)
 {
-    if (from_user)
-        return pass_from_user();
-    apic_send_ipi(this_cpu->apic_id, VECTOR_PAIR_OUTER);
-    return true;
+    uint32_t cpu = cpu_index();
+    uint64_t interrupts = states[cpu].interrupts;
+
+    if (is_by_nmi(window)) {
+        send_nmi_to_self();
+        return workload_wait_change(&states[cpu].nmis, 0, cpu);
+    }
+    if (window->passage == BY_INTERRUPT)
+        apic_send_ipi(this_cpu->apic_id, VECTOR_PAIR_OUTER);
+    else if (!pass_from_user())
+        return false;
+    return workload_wait_change(&states[cpu].interrupts, interrupts, cpu);
+}
+
+/* The NMI that came this way, besides those that were sent at the window; and whether the second one
+ * could come no earlier than the first one's end. */
+static bool nmis_are_right(const struct window *window, uint64_t given_up)
+{
+    bool gives_up = window->passage == BY_NMI_RF && entry_chosen == &entries[ENTRY_RET];
+
+    return states[cpu_index()].nmis == states[cpu_index()].debugs + is_by_nmi(window) &&
+           this_cpu->nmi_blocks_given_up - given_up == gives_up;
 }
 
 static void try_window(const struct window *window)
 {
     uint32_t cpu = cpu_index();
-    uint64_t interrupts = states[cpu].interrupts;
+    uint64_t given_up = this_cpu->nmi_blocks_given_up;
     struct tally *tally = &tallies[cpu];
 
     states[cpu].debugs = states[cpu].machine_checks = 0;
@@ -195,14 +251,13 @@ static void try_window(const struct window *window)
     states[cpu].window = window;
     write_dr0((uint64_t)window->address);
     write_dr7(DR7_IDLE | DR7_LOCAL(0) | DR7_EXECUTE(0));
-    bool passed = pass(window->from_user) &&
-                  workload_wait_change(&states[cpu].interrupts, interrupts, cpu);
+    bool passed = pass(window);
     write_dr7(DR7_IDLE);
     states[cpu].window = NULL;
-    tally->sent += states[cpu].debugs;
+    tally->sent += states[cpu].debugs + is_by_nmi(window);
     tally->received += states[cpu].nmis;
-    if (passed && states[cpu].debugs && states[cpu].nmis == states[cpu].debugs &&
-        states[cpu].machine_checks == states[cpu].debugs &&
+    if (passed && states[cpu].debugs && nmis_are_right(window, given_up) &&
+        states[cpu].machine_checks == (window->passage != BY_NMI_EDGE) * states[cpu].debugs &&
         !states[cpu].wrong)
         return;
     struct fault_place place = {cpu, window->stack, 0, "window"};
@@ -211,11 +266,17 @@ static void try_window(const struct window *window)
     tally->failed++;
 }
 
+static bool is_promised(const struct window *window)
+{
+    return !is_by_nmi(window) || window->disciplines >> (entry_chosen - entries) & 1;
+}
+
 static void all_windows(struct random *random)
 {
     (void)random;
     for (unsigned i = 0; i < WINDOWS; i++)
-        try_window(&windows[i]);
+        if (is_promised(&windows[i]))
+            try_window(&windows[i]);
 }
 
 static void run(void *random)

@@ -48,7 +48,8 @@ enum passage {
     FROM_USER,                      /* by a SYSCALL and an interrupt of ring 3 */
     BY_NMI,                         /* the breakpoint is for once, and the #DB's frame lacks RF */
     BY_NMI_RF,                      /* likewise, with RF */
-    BY_NMI_EDGE                     /* likewise without, and without another exception inside it */
+    BY_NMI_EDGE,                    /* likewise without, and without another exception inside it */
+    BY_NMI_OFF                      /* no breakpoint comes there */
 };
 #define UNDER(symbol) (1u << ENTRY_##symbol)
 
@@ -77,6 +78,7 @@ static const struct window {
     {"NMI, in its hook, RF", (const char *)take_nmi, BY_NMI_RF, NMI_STACK, UNDER(RET) | UNDER(SHIFT)},
     {"NMI, frame copied", nmi_repeat_run, BY_NMI, NMI_STACK, UNDER(REPEAT)},
     {"NMI, no breakpoints yet", nmi_handler_repeat, BY_NMI, NMI_STACK, UNDER(REPEAT)},
+    {"NMI, in its hook", (const char *)take_nmi, BY_NMI_OFF, NMI_STACK, UNDER(REPEAT)},
     {"NMI, nothing owed", nmi_repeat_counted, BY_NMI_EDGE, NMI_STACK, UNDER(REPEAT)},
     {"NMI, nothing owed, at IRET", nmi_repeat_return, BY_NMI_EDGE, NMI_STACK, UNDER(REPEAT)},
 };
@@ -256,7 +258,8 @@ static void try_window(const struct window *window)
     states[cpu].window = NULL;
     tally->sent += states[cpu].debugs + is_by_nmi(window);
     tally->received += states[cpu].nmis;
-    if (passed && states[cpu].debugs && nmis_are_right(window, given_up) &&
+    if (passed && !states[cpu].debugs == (window->passage == BY_NMI_OFF) &&
+        nmis_are_right(window, given_up) &&
         states[cpu].machine_checks == (window->passage != BY_NMI_EDGE) * states[cpu].debugs &&
         !states[cpu].wrong)
         return;

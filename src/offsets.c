@@ -126,7 +126,7 @@ void offsets(void)
     DEFINE(ENTRY_IST_STACKFAULT, IST_STACKFAULT);
     DEFINE(ENTRY_IST_MCE, IST_MCE);
 
-#define DEFINE_ENTRY(symbol, name, levels, nmi, breakpoint_ist, about)                             \
+#define DEFINE_ENTRY(symbol, name, levels, nmi, breakpoint_ist, about, gives_up)                   \
     DEFINE(ENTRY_##symbol, ENTRY_##symbol);                                                        \
     DEFINE(BREAKPOINT_IST_OF_##name, breakpoint_ist);
     ENTRIES(DEFINE_ENTRY)

@@ -12,10 +12,11 @@ import os
 import iststorm_latency
 import pytest
 from conftest import ROOT
-from runs import Run
+from runs import DISCIPLINES, Run
 
 TABLE = ROOT / "test" / "path_lengths.json"
 QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
+TABLE_OF_ENTRIES = ROOT / "test" / "path_lengths_entries.json"
 
 EVENTS = {"trap": "TASK", "user": "TASK", "wake": "TASK", "switch": "TASK", "irq": "IRQ",
           "irq-nested": "IRQ", "softirq": "IRQ", "irq-softirq": "IRQ", "nmi": "NMI", "db": "DB",
@@ -26,6 +27,8 @@ WITHOUT_STUB = {"softirq", "wake", "switch"}
 
 # Instructions of a turn of latency_send's loop.
 LOOK_TURN = 5
+
+OF_ENTRIES = ("nmi", "db", "bp", "mc", "ss", "df")
 
 # event and CPUs -> most instructions from the trigger to the handler, and there and back.
 LIMITS = {
@@ -206,16 +209,20 @@ def measured(report):
 def is_longer(name, both, other):
     """A sender that waits for another CPU sees the mark up to one turn of its loop later: which
     part of the turn changes with what ran before."""
-    source, target = name.split()[1].split("-")
+    source, target = name.split()[-1].split("-")
     return both[0] > other[0] or both[1] - other[1] > (LOOK_TURN if source != target else 0)
 
 
-def test_no_path_has_grown(bench):
-    lengths = measured(bench.report)
+def write_table(path, lengths):
+    lines = (f'    "{name}": {json.dumps(both)}' for name, both in sorted(lengths.items()))
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def check_lengths(path, lengths):
+    """Against those of the file, or into it."""
     if os.environ.get("PATH_LENGTHS") == "write":
-        lines = (f'    "{name}": {json.dumps(both)}' for name, both in sorted(lengths.items()))
-        TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    expected = json.loads(TABLE.read_text())
+        write_table(path, lengths)
+    expected = json.loads(path.read_text())
     grown = [f"{name}: {lengths.get(name)} instructions, not {both}"
              for name, both in expected.items()
              if name not in lengths or is_longer(name, lengths[name], both)]
@@ -223,6 +230,22 @@ def test_no_path_has_grown(bench):
               "PATH_LENGTHS=write" for name, both in lengths.items()
               if name not in expected or is_longer(name, expected[name], both)]
     assert not grown and not shrunk, "\n".join(["grown:", *grown, "shrunk or new:", *shrunk])
+
+
+def test_no_path_has_grown(bench):
+    check_lengths(TABLE, measured(bench.report))
+
+
+def test_no_path_of_another_discipline_has_grown(launch):
+    """What an event costs under entry=: exceptions and NMIs of one CPU, the rest is alike."""
+    lengths = {}
+    for name in DISCIPLINES:
+        result = launch(Run(f"bench entry={name}", "slow", smp="1", icount=True,
+                            words=("run=latency", f"entry={name}", "seed=5")))
+        assert result.status == 0, result.explain()
+        lengths |= {f"{name} {event}": both for event, both in measured(result.report).items()
+                    if event.split()[0] in OF_ENTRIES}
+    check_lengths(TABLE_OF_ENTRIES, lengths)
 
 
 @pytest.mark.parametrize("name", LIMITS)

@@ -3,6 +3,7 @@
 
 import re
 
+import discipline_table
 import fault_table
 import mutants
 import runs
@@ -85,3 +86,10 @@ def test_the_table_of_faults_is_that_of_the_sources():
         (name, about, runs.FAULTS[name].name) for name, about in faults.items()]
     assert all(row[-1].startswith("no verdict" if row[2] == "shutdown" else "CPU ")
                for row in rows)
+
+
+def test_the_table_of_disciplines_is_that_of_the_sources():
+    """test/discipline_table.py --write puts it there."""
+    rows = rows_of("disciplines")
+    assert [row[0].strip("`") for row in rows] == ["shift", *runs.DISCIPLINES]
+    assert readme_part("disciplines") == discipline_table.make_table()

@@ -6,14 +6,14 @@
 #include "cpu/trap.h"
 
 /* idt.asm */
-#define DECLARE_ENTRY(symbol, name, levels, nmi, breakpoint_ist, about)                            \
+#define DECLARE_ENTRY(symbol, name, levels, nmi, breakpoint_ist, about, gives_up)                  \
     extern const struct gate idt_##name[VECTOR_COUNT], idt_##name##_without_gp[VECTOR_COUNT],      \
         idt_##name##_stamped[VECTOR_COUNT], idt_##name##_stamped_without_gp[VECTOR_COUNT];         \
     extern const char stubs_##name[];
 ENTRIES(DECLARE_ENTRY)
 
 const struct entry entries[ENTRY_COUNT] = {
-#define ENTRY_ROW(symbol, name, levels, nmi, breakpoint_ist, about)                                \
+#define ENTRY_ROW(symbol, name, levels, nmi, breakpoint_ist, about, gives_up)                      \
     {#name,                                                                                        \
      levels,                                                                                       \
      NMI_##nmi,                                                                                    \
@@ -28,7 +28,7 @@ const struct entry entries[ENTRY_COUNT] = {
 };
 
 const char *const entry_names[ENTRY_COUNT] = {
-#define ENTRY_NAME(symbol, name, levels, nmi, breakpoint_ist, about) #name,
+#define ENTRY_NAME(symbol, name, levels, nmi, breakpoint_ist, about, gives_up) #name,
     ENTRIES(ENTRY_NAME)
 #undef ENTRY_NAME
 };

@@ -22,15 +22,23 @@ struct nmi_area {
 };
 
 /* E(symbol, name, levels: events of one IST code that may nest, what becomes of an NMI that is let
- * in while one is handled, IST code of #BP or 0, what it does) */
+ * in while one is handled, IST code of #BP or 0, what it does, what it gives up). README's table
+ * has the two texts, each of which is one or more string literals without escapes. */
 #define ENTRIES(E)                                                                                 \
     E(SHIFT, shift, IST_LEVELS, NESTS, 4,                                                          \
-      "TSS.ist[] is lowered by a level on entry, and raised on exit")                              \
-    E(NONE, none, 1, IS_FATAL, 4, "TSS.ist[] stays: a second event overwrites the first's frame")  \
+      "TSS.ist[] is lowered by a level on entry, and raised on exit",                              \
+      "frames, to an event of the same code before the one or after the other")                    \
+    E(NONE, none, 1, IS_FATAL, 4,                                                                  \
+      "TSS.ist[] stays: a second event overwrites the first's frame",                              \
+      "#DB with #BP, NMI, #MC, #SS and #DF inside themselves")                                     \
     E(REPEAT, repeat, 1, WAITS, 0,                                                                 \
-      "an NMI's frame is copied, and one that comes inside it makes its handler run again")         \
+      "an NMI's frame is copied, and one that comes inside it makes its handler run again; "       \
+      "#BP has no IST code",                                                                       \
+      "breakpoints in NMIs and #DB; #BP where RSP is no stack; #DB, #MC, #SS and #DF inside "      \
+      "themselves")                                                                                \
     E(RET, ret, IST_LEVELS, WAITS, 4,                                                              \
-      "as shift, and what interrupts an NMI returns by RET, so that NMIs stay blocked")
+      "as shift, and what interrupts an NMI returns by RET, so that NMIs stay blocked",            \
+      "the blocking, where RF, TF or NT is set; memory below RSP in ring 0")
 
 enum nested_nmi {
     NMI_NESTS,              /* on the next level */
@@ -39,7 +47,7 @@ enum nested_nmi {
 };
 
 enum entry_discipline {
-#define ENTRY_ENUM(symbol, name, levels, nmi, breakpoint_ist, about) ENTRY_##symbol,
+#define ENTRY_ENUM(symbol, name, levels, nmi, breakpoint_ist, about, gives_up) ENTRY_##symbol,
     ENTRIES(ENTRY_ENUM)
 #undef ENTRY_ENUM
     ENTRY_COUNT

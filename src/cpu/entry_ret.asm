@@ -5,8 +5,8 @@
 ; THE THEORY. The entries are those of entry.asm, with the same adjustment. At an exception's exit:
 ;
 ;  - Is this inside an NMI? Its level is taken, or, at its first and last instructions, where it is
-;    not yet taken or given back already, RSP was on its stack. Not from ring 3, and not in SYSCALL's
-;    first instructions, whose RSP is ring 3's and may be anything.
+;    not yet taken or given back already, RSP was on its stack. Not from ring 3, and not in
+;    SYSCALL's first instructions, whose RSP is ring 3's and may be anything.
 ;  - Then the flags and the address to return to are pushed on the interrupted stack, below the
 ;    interrupted RSP, where nothing is (no red zone, and no entry uses what is below its RSP); the
 ;    frame's RIP makes room for that new RSP. After the pops: POP RSP, POPFQ, RET.
@@ -14,8 +14,9 @@
 ;    breakpoint comes again, for ever; TF would trap before RET is over, in the wrong place. Then it
 ;    is an IRET, and NMIs are unblocked: counted, in nmi_blocks_given_up.
 ;
-; What is not covered: an exception inside an exception at the NMI's first or last instructions. Its
-; RSP is on the first one's stack, and no level of the NMI's is taken: it returns by IRET, uncounted.
+; What is not covered: an exception inside an exception at the NMI's first or last instructions.
+; Its RSP is on the first one's stack, and no level of the NMI's is taken: it returns by IRET,
+; uncounted.
 ;
 ; SS and CS are as they were: an exception in ring 0 changes neither. An interrupt comes inside an
 ; NMI only if the handler turns interrupts on, and has then given its blocking up by itself.
@@ -62,7 +63,8 @@ section .text
 %endmacro
 
 ; The two words for POPFQ and RET, and the way to them. The frame of an exception without an IST
-; code ends right below the interrupted RSP: its SS and RSP are overwritten here, and needed no more.
+; code ends right below the interrupted RSP: its SS and RSP are overwritten here, and needed no
+; more.
 %macro PREPARE_RET 0
         mov     rax, [rsp + FRAME_RSP]
         mov     rcx, [rsp + FRAME_RIP]

@@ -192,7 +192,7 @@ static void (*shooter(const struct cause *event, enum pass pass))(const void *ar
 /* Without an IST code, #BP stays on the thread's. */
 static enum stack_kind stack_of(const struct cause *event)
 {
-    bool stays = event == &event_breakpoint && !entry_chosen->breakpoint_ist;
+    bool stays = event == &cause_breakpoint && !entry_chosen->breakpoint_ist;
 
     return stays ? THREAD_STACK : event->stack;
 }

@@ -116,15 +116,17 @@ static bool is_second_nmi(const struct pair *p)
     return p->inside && p->outer == PAIR_NMI;
 }
 
-/* In an NMI a second one stays latched, until the IRET of a #BP lets it in: if that is one, and if
- * it then nests. */
+/* In an NMI a second one stays latched, until the IRET of a #BP or #PF lets it in: if they return
+ * by one, and if it then nests. */
 static void raise_nmi(struct pair *p)
 {
     uint32_t before = p->seen[PAIR_NMI];
 
     apic_send_nmi(this_cpu->apic_id);
-    if (is_second_nmi(p))
+    if (is_second_nmi(p)) {
         debug_int3();
+        raise_page_fault();
+    }
     if (!is_second_nmi(p) || entry_chosen->nested_nmi == NMI_NESTS)
         wait_change(&p->seen[PAIR_NMI], before);
 }

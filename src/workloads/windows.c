@@ -75,7 +75,8 @@ static const struct window {
     {"return to ring 0", leave_swapped, BY_INTERRUPT, THREAD_STACK, 0},
     {"NMI, its level not yet taken", nmi_entry, BY_NMI_EDGE, NMI_STACK, UNDER(RET)},
     {"NMI, its level taken", nmi_handler, BY_NMI, NMI_STACK, UNDER(RET)},
-    {"NMI, in its hook, RF", (const char *)take_nmi, BY_NMI_RF, NMI_STACK, UNDER(RET) | UNDER(SHIFT)},
+    {"NMI, in its hook, RF", (const char *)take_nmi, BY_NMI_RF, NMI_STACK,
+     UNDER(RET) | UNDER(SHIFT)},
     {"NMI, frame copied", nmi_repeat_run, BY_NMI, NMI_STACK, UNDER(REPEAT)},
     {"NMI, no breakpoints yet", nmi_handler_repeat, BY_NMI, NMI_STACK, UNDER(REPEAT)},
     {"NMI, in its hook", (const char *)take_nmi, BY_NMI_OFF, NMI_STACK, UNDER(REPEAT)},
@@ -232,7 +233,7 @@ static bool pass(const struct window *window)
     return workload_wait_change(&states[cpu].interrupts, interrupts, cpu);
 }
 
-/* The NMI that came this way, besides those that were sent at the window; and whether the second one
+/* The NMI that came this way, besides those that were sent at the window; and whether the second
  * could come no earlier than the first one's end. */
 static bool nmis_are_right(const struct window *window, uint64_t given_up)
 {

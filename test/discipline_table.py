@@ -1,0 +1,82 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Print the table that compares the entry disciplines: README's.
+
+What each does and gives up is told by src/cpu/entries.h; how many instructions an event takes, from
+its trigger to the handler's first and there and back, by the files that test/test_latency.py writes
+and checks.
+
+exit status:
+  0   the table was printed, or written
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
+sys.dont_write_bytecode = True
+
+import iststorm_report  # noqa: E402  (found through the path above)
+from fault_table import row_of  # noqa: E402
+
+README = ROOT / "README.md"
+PART = re.compile(r"(?<=<!-- disciplines -->\n).*?(?=<!-- /disciplines -->)", re.DOTALL)
+EVENTS = {"NMI": "nmi", "#DB": "db", "#BP": "bp", "#MC": "mc"}
+NESTED_NMI = {"NESTS": "nests", "WAITS": "waits", "IS_FATAL": "is fatal"}
+HEAD = ("entry=", "what it does", "levels", "an NMI let into an NMI", *EVENTS, "what it gives up")
+
+
+def joined(literals):
+    """C's string literals, one after another, as one text."""
+    return "".join(re.findall(r'"([^"]*)"', literals))
+
+
+def read_disciplines():
+    """The rows of entries.h: name, levels, what becomes of a nested NMI, the two texts."""
+    header = (ROOT / "src" / "cpu" / "entries.h").read_text(encoding="ascii")
+    stacks = (ROOT / "src" / "cpu" / "stacks.h").read_text(encoding="ascii")
+    most = re.search(r"#define IST_LEVELS (\d+)", stacks)[1]
+    texts = r'((?:"[^"]*"\s*)+)'
+    rows = re.findall(rf"^    E\(\w+, (\w+), (\w+), (\w+), \d+,\s*{texts},\s*{texts}\)",
+                      header.replace("\\\n", "\n"), re.MULTILINE)
+    return [(name, most if levels == "IST_LEVELS" else levels, NESTED_NMI[nmi], joined(about),
+             joined(gives_up)) for name, levels, nmi, about, gives_up in rows]
+
+
+def path_lengths():
+    """(discipline, event) -> [there, there and back]."""
+    default, others = (json.loads((ROOT / "test" / f"path_lengths{part}.json").read_text())
+                       for part in ("", "_entries"))
+    found = {("shift", name.split()[0]): both for name, both in default.items()
+             if name.endswith(" 0-0")}
+    return found | {tuple(name.split()[:2]): both for name, both in others.items()}
+
+
+def make_table():
+    lengths = path_lengths()
+    table = row_of(HEAD) + row_of(["---"] * len(HEAD))
+    for name, levels, nmi, about, gives_up in read_disciplines():
+        both = ["{} / {}".format(*lengths[name, event]) for event in EVENTS.values()]
+        table += row_of([f"`{name}`", about, levels, nmi, *both, gives_up])
+    return table
+
+
+def main(argv):
+    parser = iststorm_report.Parser(prog="test/discipline_table.py", description=__doc__,
+                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put it into README.md")
+    options = parser.parse_args(argv)
+    if options.write:
+        readme = README.read_text(encoding="ascii")
+        README.write_text(PART.sub(lambda _: make_table(), readme), encoding="ascii")
+    else:
+        print(make_table(), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

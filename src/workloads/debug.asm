@@ -14,6 +14,14 @@ global debug_int3_after:data
 debug_int3_after:
         ret
 
+; bool debug_int3_keeps_carry(void): with CF set, which an exit that loses the flags would clear.
+global debug_int3_keeps_carry:function
+debug_int3_keeps_carry:
+        stc
+        int3
+        setc    al
+        ret
+
 ; bool debug_icebp(void): INT1, the one-byte form that sets nothing in DR6. False where it is #UD,
 ; as on some emulators.
 global debug_icebp:function

@@ -10,6 +10,9 @@
 void debug_int3(void);
 extern char debug_int3_after[];
 
+/* #BP elsewhere; whether the flags came back. */
+bool debug_int3_keeps_carry(void);
+
 /* #DB by INT1; false where the CPU does not have it (#UD). */
 bool debug_icebp(void);
 

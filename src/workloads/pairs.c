@@ -124,7 +124,8 @@ static void raise_nmi(struct pair *p)
 
     apic_send_nmi(this_cpu->apic_id);
     if (is_second_nmi(p)) {
-        debug_int3();
+        if (!debug_int3_keeps_carry())
+            fail(p, "a #BP in an NMI lost the flags");
         raise_page_fault();
     }
     if (!is_second_nmi(p) || entry_chosen->nested_nmi == NMI_NESTS)

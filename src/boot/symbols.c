@@ -96,8 +96,7 @@ static bool find_source(const struct boot_info *info, const struct physical *phy
     return false;
 }
 
-/* The symbol at `index`, if it names a place in the text. NASM's names of labels inside macros, as
- * ..@12.end, say nothing. */
+/* The symbol at `index`, if it names a place in the text. */
 static bool code_symbol(const struct source *source, size_t index, struct symbol *out)
 {
     const uint8_t *symbol = source->symbols + index * SYMBOL_SIZE;
@@ -108,8 +107,7 @@ static bool code_symbol(const struct source *source, size_t index, struct symbol
     out->address = bytes_read64(symbol + SYMBOL_VALUE);
     if ((type != STT_NOTYPE && type != STT_FUNC) || section == SHN_UNDEF || section == SHN_ABS ||
         out->address < source->text->start || out->address >= source->text->end ||
-        name >= source->strings_size || source->strings[name] == '\0' ||
-        source->strings[name] == '.')
+        name >= source->strings_size || source->strings[name] == '\0')
         return false;
     out->name = source->strings + name;
     return true;

@@ -138,7 +138,6 @@ static void test_lookup(void **state)
     symbol_in("constant", NOTYPE, 0x1400, 0xfff1);
     symbol_in("undefined", NOTYPE, 0x1500, 0);
     symbol("", NOTYPE, 0x1600);
-    symbol("..@12.end", NOTYPE, 0x1208);
     load();
     assert_int_equal(symbols_needed(&info, &memory.physical, &TEXT),
                      4 * 16 + sizeof "late" + sizeof "first" + sizeof "stub.loop" + sizeof "stub");

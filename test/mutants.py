@@ -59,7 +59,7 @@ def alone(workload, smp="2", **options):
 
 
 STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
-SWEEP = next(run for run in runs.RUNS if run.name == "run=sweep")
+SWEEP = next(run for run in runs.RUNS if run.name == "run=sweep entry=shift")
 DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
     alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
 ENTRIES = {run.name.removeprefix("entry="): run for run in runs.RUNS

@@ -135,29 +135,40 @@ def soon(report):
     return None if time_ms < 10000 else f"it went on for {time_ms} ms"
 
 
-# Unsafe boundaries of the sweep under entry=shift, by path and event; all others have none. Seven
-# before TSS.ist[] is lowered and three after it is raised; of a #DB inside a #DB, also those where
-# DR6 is not read yet, or not given to its hook.
-SWEPT_UNSAFE = {("nmi", "db-nmi"): 10, ("nmi-user", "db-nmi"): 10,
-                ("bp", "db"): 10, ("bp", "db-nmi"): 10,
-                ("bp-user", "db"): 10, ("bp-user", "db-nmi"): 10,
-                ("db", "db"): 44, ("db", "db-nmi"): 44}
+# Unsafe boundaries of the sweep by discipline, path and event; all others have none. Under shift,
+# seven before TSS.ist[] is lowered and three after it is raised; of a #DB inside a #DB, also those
+# where DR6 is not read yet, or not given to its hook. TRICKS.md explains each number.
+SWEPT_UNSAFE = {
+    "shift": {("nmi", "db-nmi"): 10, ("nmi-user", "db-nmi"): 10,
+              ("bp", "db"): 10, ("bp", "db-nmi"): 10, ("bp-user", "db"): 10,
+              ("bp-user", "db-nmi"): 10, ("db", "db"): 44, ("db", "db-nmi"): 44},
+    "none": {("nmi", "db-nmi"): 66, ("nmi-user", "db-nmi"): 69,
+             ("bp", "db"): 66, ("bp", "db-nmi"): 66, ("bp-user", "db"): 69,
+             ("bp-user", "db-nmi"): 69, ("db", "db"): 70, ("db", "db-nmi"): 70},
+    "repeat": {("nmi", "db-nmi"): 18, ("nmi-user", "db-nmi"): 18,
+               ("db", "db"): 54, ("db", "db-nmi"): 54},
+    "ret": {("bp", "db"): 10, ("bp", "db-nmi"): 10, ("bp-user", "db"): 10,
+            ("bp-user", "db-nmi"): 10, ("db", "db"): 44, ("db", "db-nmi"): 44},
+}
 SWEPT_PATHS = 17
 
 
-def swept(report):
+def swept(discipline):
     """Each boundary of each path was tried with each event, and the unsafe ones are those known."""
-    records = report.of_type("sweep")
-    unsafe = {(r["path"], r["event"]): r["unsafe"] for r in records if r["unsafe"]}
-    tried = sum(r["boundaries"] for r in records)
-    listed = {r["path"]: r["boundaries"] for r in report.of_type("sweep_path")}
-    if len(listed) != SWEPT_PATHS or len(records) != 4 * SWEPT_PATHS:
-        return f"{len(listed)} paths, {len(records)} records"
-    short = [r for r in records if r["event"] != "irq" and r["boundaries"] != listed[r["path"]]
-             or r["safe"] + r["unsafe"] + r["closed"] != r["boundaries"]]
-    if short or tried < 3000:
-        return f"{tried} boundaries were tried; {short}"
-    return None if unsafe == SWEPT_UNSAFE else f"unsafe: {unsafe}, not {SWEPT_UNSAFE}"
+    def check(report):
+        records = report.of_type("sweep")
+        unsafe = {(r["path"], r["event"]): r["unsafe"] for r in records if r["unsafe"]}
+        tried = sum(r["boundaries"] for r in records)
+        listed = {r["path"]: r["boundaries"] for r in report.of_type("sweep_path")}
+        if len(listed) != SWEPT_PATHS or len(records) != 4 * SWEPT_PATHS:
+            return f"{len(listed)} paths, {len(records)} records"
+        short = [r for r in records if r["event"] != "irq" and r["boundaries"] != listed[r["path"]]
+                 or r["safe"] + r["unsafe"] + r["closed"] != r["boundaries"]]
+        if short or tried < 3000:
+            return f"{tried} boundaries were tried; {short}"
+        known = SWEPT_UNSAFE[discipline]
+        return None if unsafe == known else f"unsafe: {unsafe}, not {known}"
+    return check
 
 
 WORKLOADS = ("nmi", "debug", "softirq", "irq", "switch", "thread", "fault", "mce", "user",
@@ -172,8 +183,9 @@ RUNS = [
         checks=(soon, passes(1, 9)),
         words=("inject=clobber-register", "stop=first", "time=1h", "passes=9")),
 
-    Run("run=sweep", "quick", smp="1", icount=True, timeout=300, words=("run=sweep",),
-        checks=(swept,)),
+    *(Run(f"run=sweep entry={entry}", "quick", smp="1", icount=True, timeout=300,
+          words=("run=sweep", f"entry={entry}"), checks=(swept(entry),))
+      for entry in SWEPT_UNSAFE),
 
     *(Run(f"pairs on {smp}", "quick", smp=smp, words=("run=pairs", "time=200ms"))
       for smp in ("1", "2", "8")),

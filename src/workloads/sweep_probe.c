@@ -37,6 +37,7 @@ enum { TABLE_REAL, TABLE_PROBE };
 static uint8_t probe_stack[PROBE_STACK_SIZE] __attribute__((aligned(16)));
 static uint64_t nowhere;            /* what a breakpoint that is not wanted is on */
 static uint32_t returns, own_passages;
+static bool nmi_under_way, area_is_live;    /* under entry=repeat, at the boundary */
 static bool unblocked;              /* by an IRET of the probe's, in this trial */
 
 /* What the interrupted path still needs. */
@@ -221,6 +222,25 @@ static bool has_returned(const struct sweep_trial *t, const struct trap_frame *f
            (frame->rip >= (uint64_t)sweep_causes && frame->rip < (uint64_t)sweep_causes_end);
 }
 
+extern char nmi_entry_repeat[], nmi_repeat_run[];           /* entry_repeat.asm */
+extern char nmi_repeat_counted[], nmi_repeat_return[];
+
+/* entry=repeat: from when an NMI's run is owed until its IRET, another one leaves word in the area
+ * at the NMI stack's top, and comes back without having been handled. */
+static bool finds_nmi_under_way(const struct trap_frame *frame)
+{
+    return entry_nmis_owed(cpu_index()) || (frame->rip >= (uint64_t)nmi_repeat_counted &&
+                                            frame->rip <= (uint64_t)nmi_repeat_return);
+}
+
+/* The frame in the area is needed until it has been copied. From then on, not what is written there
+ * is looked at, but what comes of it. */
+static bool is_area_live(const struct trap_frame *frame)
+{
+    return !nmi_under_way || (frame->rip >= (uint64_t)nmi_entry_repeat &&
+                              frame->rip < (uint64_t)nmi_repeat_run);
+}
+
 /* Live are, of each stack that the path has stood on so far, the words from its last RSP up. */
 static void note_live_stack(uint64_t rsp)
 {
@@ -236,7 +256,9 @@ static void note_live_stack(uint64_t rsp)
         return;
     if (i == before.live_count)
         before.live_count++;
-    uint64_t size = place.high - rsp;
+    if (place.kind == NMI_STACK && !area_is_live)
+        place.high -= sizeof(struct nmi_area);
+    uint64_t size = place.high > rsp ? place.high - rsp : 0;
     before.live[i].low = rsp;
     before.live[i].size = size < LIVE_BYTES ? size : LIVE_BYTES;
 }
@@ -251,6 +273,8 @@ static void copy_what_is_needed(const struct sweep_trial *t, const struct trap_f
     before.cr2 = read_cr2();
     memcpy(&before.percpu, cpu_at(cpu_index()), sizeof(before.percpu));
     before.live_count = 0;
+    nmi_under_way = finds_nmi_under_way(frame);
+    area_is_live = is_area_live(frame);
     for (const struct sweep_boundary *b = sweep_boundaries; b <= t->at; b++)
         note_live_stack(b->rsp);
     for (uint32_t i = 0; i < before.live_count; i++)
@@ -419,7 +443,7 @@ static bool is_untouched(const struct trap_frame *frame)
 static bool is_own_passage(const struct sweep_trial *t, const struct trap_frame *frame)
 {
     bool debugs = t->path->start == START_HANDED_ON && t->event != SWEEP_NMI;
-    bool nmis = t->path->nmis_blocked && t->event == SWEEP_DB_NMI;
+    bool nmis = t->path->nmis_blocked && t->event == SWEEP_DB_NMI && !nmi_under_way;
     bool twice = t->at - sweep_boundaries >= behind_handler && !is_swapgs(t->at->rip) &&
                  (nmis || t->event == SWEEP_DB);
 

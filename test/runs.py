@@ -261,13 +261,16 @@ FAULTS = {
 }
 
 # A planted fault ends its run as soon as a check sees it, however long a busy host lets that take:
-# all but these, which are seen at the end, or which the other CPUs must outlive.
+# all but these, which are seen at the end, which the other CPUs must outlive, or which mutants
+# without the check let pass.
 FAULT_SOON = ("stop=first", "time=60s")
-FAULT_TIMES = {name: ("time=2s",) for name in ("deep-stack", "stack-leak", "hung-cpu", "deaf-cpu")}
+FAULT_TIMES = {name: ("time=2s",) for name in (
+    "deep-stack", "stack-leak", "hung-cpu", "deaf-cpu", "stack-fill", "shallow-overflow")}
 
 # What else is said: for a fault that several checks can be the first to see, or that strikes only
 # after so many events, which come soon where nothing else runs.
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-stack": ("run=nmi",),
+               "stack-fill": ("run=nmi",), "shallow-overflow": ("run=thread",),
                "lost-irq": ("run=irq",), "no-eoi": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
                "corrected-flood": ("corrected=2",), "silent-target": ("run=latency",),

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Print the table that compares the entry disciplines: README's.
 
-What each does and gives up is told by src/cpu/entries.h; how many instructions an event takes, from
-its trigger to the handler's first and there and back, by the files that test/test_latency.py writes
-and checks.
+What each does and gives up is told by src/cpu/entries.h; how many boundaries are unsafe, by the
+sweep's runs in test/runs.py; how many instructions an event takes, from its trigger to the
+handler's first and there and back, by the files that test/test_latency.py writes and checks.
 
 exit status:
   0   the table was printed, or written
@@ -21,13 +21,18 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
 import iststorm_report  # noqa: E402  (found through the path above)
+import runs  # noqa: E402
 from fault_table import row_of  # noqa: E402
 
 README = ROOT / "README.md"
 PART = re.compile(r"(?<=<!-- disciplines -->\n).*?(?=<!-- /disciplines -->)", re.DOTALL)
 EVENTS = {"NMI": "nmi", "#DB": "db", "#BP": "bp", "#MC": "mc"}
 NESTED_NMI = {"NESTS": "nests", "WAITS": "waits", "IS_FATAL": "is fatal"}
-HEAD = ("entry=", "what it does", "levels", "an NMI let into an NMI", *EVENTS, "what it gives up")
+# Path and event of the sweep in which a discipline has unsafe boundaries.
+UNSAFE = {"NMI behind #DB in NMI": ("nmi", "db-nmi"), "#DB in #BP": ("bp", "db"),
+          "#DB in #DB": ("db", "db")}
+HEAD = ("entry=", "what it does", "levels", "an NMI let into an NMI",
+        "unsafe boundaries: " + " / ".join(UNSAFE), *EVENTS, "what it gives up")
 
 
 def joined(literals):
@@ -61,7 +66,8 @@ def make_table():
     table = row_of(HEAD) + row_of(["---"] * len(HEAD))
     for name, levels, nmi, about, gives_up in read_disciplines():
         both = ["{} / {}".format(*lengths[name, event]) for event in EVENTS.values()]
-        table += row_of([f"`{name}`", about, levels, nmi, *both, gives_up])
+        unsafe = [str(runs.SWEPT_UNSAFE[name].get(where, 0)) for where in UNSAFE.values()]
+        table += row_of([f"`{name}`", about, levels, nmi, " / ".join(unsafe), *both, gives_up])
     return table
 
 

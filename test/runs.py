@@ -265,7 +265,8 @@ FAULTS = {
 # without the check let pass.
 FAULT_SOON = ("stop=first", "time=60s")
 FAULT_TIMES = {name: ("time=2s",) for name in (
-    "deep-stack", "stack-leak", "hung-cpu", "deaf-cpu", "stack-fill", "shallow-overflow")}
+    "deep-stack", "stack-leak", "hung-cpu", "deaf-cpu", "stack-fill", "shallow-overflow",
+    "stuck-uart")}
 
 # What else is said: for a fault that several checks can be the first to see, or that strikes only
 # after so many events, which come soon where nothing else runs.

@@ -9,6 +9,7 @@ import subprocess
 import iststorm_conform as conform
 import pytest
 from conftest import ROOT
+from test_static import readme_part
 
 TOOL = ROOT / "tools" / "conform"
 DOCS = ROOT / "docs" / "deviations.md"
@@ -181,3 +182,9 @@ def test_the_page_shows_the_known_deviations():
     table = subprocess.run([TOOL, "--docs"], capture_output=True, text=True, check=True).stdout
     part = re.search(r"<!-- deviations -->\n(.*?)<!-- /deviations -->", DOCS.read_text(), re.DOTALL)
     assert part and part[1] == table
+
+
+def test_the_readme_counts_the_known_deviations():
+    """tools/conform --counts prints what to put there."""
+    table = subprocess.run([TOOL, "--counts"], capture_output=True, text=True, check=True).stdout
+    assert readme_part("counts") == table

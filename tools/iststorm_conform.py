@@ -328,7 +328,7 @@ def wrapped(text):
 
 
 def known_table(known, sources):
-    """docs/conformance.md's table, the worst first."""
+    """docs/deviations.md's tables, the worst first."""
     platforms = sorted({platform for one in known for platform in one.platforms},
                        key=platform_order)
     text = ""
@@ -345,6 +345,19 @@ def known_table(known, sources):
                 f"`{one.check}`", f"{check.rule} ({check.section})", where, one.seen, one.why)))
             text += " |\n"
         text += "\n"
+    return text
+
+
+def known_counts(known, sources):
+    """README.md's table: of how many rules a platform differs, by kind."""
+    platforms = sorted({platform for one in known for platform in one.platforms},
+                       key=platform_order)
+    text = "| of " + f"{len(sources)} rules | " + " | ".join(platforms) + " |\n"
+    text += "| --- |" + " --- |" * len(platforms) + "\n"
+    for kind, about in KINDS.items():
+        counts = [sum(one.kind == kind and platform in one.platforms for one in known)
+                  for platform in platforms]
+        text += f"| {about} | " + " | ".join(map(str, counts)) + " |\n"
     return text
 
 

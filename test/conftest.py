@@ -22,11 +22,11 @@ import iststorm_report  # noqa: E402  (found through the path above)
 import runs  # noqa: E402
 
 # Fast and cheap first: what is broken everywhere shows at once.
-FILE_ORDER = ("test_report.py", "test_tools.py", "test_page.py", "test_runner.py",
-              "test_static.py", "test_readme.py", "test_unit.py", "test_gdb.py", "test_runs.py",
-              "test_mutants.py", "test_bad_input.py", "test_console.py", "test_screen.py",
-              "test_media.py", "test_reset.py", "test_conform.py", "test_lava.py",
-              "test_determinism.py")
+FILE_ORDER = ("test_report.py", "test_tools.py", "test_page.py", "test_sweep.py",
+              "test_runner.py", "test_static.py", "test_readme.py", "test_unit.py", "test_gdb.py",
+              "test_runs.py", "test_mutants.py", "test_bad_input.py", "test_console.py",
+              "test_screen.py", "test_media.py", "test_reset.py", "test_conform.py",
+              "test_lava.py", "test_determinism.py")
 
 
 def pytest_configure(config):

@@ -5,7 +5,7 @@ import pytest
 from runs import Run
 
 
-@pytest.mark.parametrize("run, smp", [("storm", "2"), ("nmi", "3")])
+@pytest.mark.parametrize("run, smp", [("storm", "2"), ("nmi", "3"), ("sweep", "1")])
 def test_a_seed_repeats_every_byte(launch, run, smp):
     words = (f"run={run}", "seed=42", "time=100ms")
     first, second = (launch(Run(f"icount {run} {which}", "slow", words=words, smp=smp, icount=True))

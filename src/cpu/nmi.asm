@@ -2,6 +2,7 @@
 ; Blocking NMIs on purpose: see nmi.h.
 
 %include "offsets.inc"
+%include "lib/kept.inc"
 
 PATIENCE        equ 1000000                     ; rounds of PAUSE for one's own NMI
 
@@ -11,12 +12,7 @@ section .text
 ; may come at any instruction after that; everything below the kept RSP is then forgotten.
 global nmi_block:function
 nmi_block:
-        push    rbp
-        push    rbx
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+        PUSH_KEPT
         sub     rsp, 8                          ; the ABI's alignment
         mov     [gs:PERCPU_NMI_RESUME], rsp
         mov     byte [gs:PERCPU_NMI_RARE], 1    ; and stays so: NMIs that block are not timed
@@ -36,12 +32,7 @@ nmi_resume:
 leave_block:
         mov     qword [gs:PERCPU_NMI_RESUME], 0
         add     rsp, 8
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     rbx
-        pop     rbp
+        POP_KEPT
         ret
 
 section .note.GNU-stack noalloc noexec nowrite progbits

@@ -4,24 +4,15 @@
 
 %include "offsets.inc"
 %include "cpu/entry_path.inc"
+%include "lib/kept.inc"
 
 section .text
 global switch_to:function
 switch_to:
-        push    rbp
-        push    rbx
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+        PUSH_KEPT
         mov     [rdi], rsp
         mov     rsp, rsi
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     rbx
-        pop     rbp
+        POP_KEPT
         ret
         ENTRY_PATH PATH_SWITCH, PATH_ANY_VECTOR, UNDER_ALL, switch_to
 

@@ -3,6 +3,7 @@
 ; see sweep.h. SDM volume 3, 6.7.1, 6.14; volume 2, IRET, POPF.
 
 %include "cpu/entry.inc"
+%include "lib/kept.inc"
 
 PATIENCE        equ 1000000                     ; rounds of PAUSE for one's own NMI
 
@@ -44,12 +45,7 @@ sweep_probe_entry:
 
 global sweep_block_nmis:function
 sweep_block_nmis:
-        push    rbp
-        push    rbx
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+        PUSH_KEPT
         push    0                               ; the ABI's alignment
         mov     [rel block_rsp], rsp
         call    rdi
@@ -66,12 +62,7 @@ sweep_block_stub:
         mov     eax, 1
 block_over:
         pop     rcx
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     rbx
-        pop     rbp
+        POP_KEPT
         ret
 
 ; CAUSE name, {instruction}: with a known value in every register before it, which C compares behind
@@ -89,12 +80,7 @@ block_over:
 %macro CAUSE 2
 global sweep_cause_%1:function
 sweep_cause_%1:
-        push    rbx
-        push    rbp
-        push    r12
-        push    r13
-        push    r14
-        push    r15
+        PUSH_KEPT
         LOAD    r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax
         %2
 global sweep_after_%1:function
@@ -105,12 +91,7 @@ sweep_after_%1:
         mov     rdi, rsp
         call    sweep_registers_came
         add     rsp, FRAME_VECTOR               ; the registers
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     rbp
-        pop     rbx
+        POP_KEPT
         ret
 %endmacro
 

@@ -3,6 +3,7 @@
 ; 3, 6.12.1, 6.14.
 
 %include "offsets.inc"
+%include "lib/kept.inc"
 
 extern sandbox_catch
 
@@ -66,15 +67,6 @@ catch:
         lea     rsp, [rsp + 8]
 .plain: iretq
 
-%macro PUSH_KEPT 0
-        push    rbp
-        push    rbx
-        push    r12
-        push    r13
-        push    r14
-        push    r15
-%endmacro
-
 ; bool sandbox_call(uint64_t *escape_rsp, const char *probe, rdi, rsi, rdx)
 global sandbox_call:function
 sandbox_call:
@@ -109,12 +101,7 @@ sandbox_escape:
         xor     eax, eax
 return:
         add     rsp, 8
-        pop     r15
-        pop     r14
-        pop     r13
-        pop     r12
-        pop     rbx
-        pop     rbp
+        POP_KEPT
         ret
 
 ; void sandbox_unblock_nmi(void): an IRET to the next instruction (SDM volume 3, 6.7.1).

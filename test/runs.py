@@ -166,6 +166,10 @@ def swept(discipline):
                  or r["safe"] + r["unsafe"] + r["closed"] != r["boundaries"]]
         if short or tried < 3000:
             return f"{tried} boundaries were tried; {short}"
+        strange = {r["symbol"] for r in report.of_type("sweep_unsafe")
+                   if re.match(r"stamped_|idt_stubs_page", r["symbol"])}
+        if strange:
+            return f"boundaries are told as of {strange}"
         known = SWEPT_UNSAFE[discipline]
         return None if unsafe == known else f"unsafe: {unsafe}, not {known}"
     return check

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """run=conform: its list, its records, and what a check leaves behind, whatever the machine did."""
 
+import re
+
 import conform_table
+import iststorm_conform
 import pytest
 from conftest import ROOT
 from runs import Run
@@ -85,3 +88,9 @@ def test_an_unknown_check_is_refused(launch):
     result = launch(conform("unknown", "check=deliver.fram"))
     assert result.report.verdict == "REFUSED", result.explain()
     assert "'check=deliver.fram'" in result.report.reason and "check=list" in result.report.reason
+
+
+def test_the_command_line_has_room_for_all_checks():
+    header = (ROOT / "src" / "boot" / "cmdline.h").read_text()
+    room = int(re.search(r"#define CMDLINE_CHECKS (\d+)", header)[1])
+    assert len(iststorm_conform.read_sources()) <= room

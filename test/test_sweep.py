@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import pytest
+import runs
 from conftest import ROOT
 
 TOOL = ROOT / "tools" / "convert"
@@ -58,6 +59,15 @@ def test_damage_is_told(tmp_path, lines, status, said):
     done, page = convert(tmp_path, lines)
     assert done.returncode == status and said in done.stderr
     assert bool(page) == (status == 3) and ("warning" in page) == (status == 3)
+
+
+def test_a_sweep_is_of_its_own_image(tmp_path, launch):
+    """Stubs and entries: each unsafe boundary is where objdump finds its instruction."""
+    swept = launch(runs.Run("sweep for a page", "quick", words=("run=sweep", "entry=ret"),
+                            smp="1", icount=True, timeout=300))
+    done, page = convert(tmp_path, swept.text.split("\n"))
+    assert done.returncode == 0 and done.stderr == ""
+    assert "stubs_ret+" in page and "<code>iretq</code>" in page
 
 
 def test_the_image_gives_the_instructions(tmp_path, iso):

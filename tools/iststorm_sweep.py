@@ -68,7 +68,7 @@ def read_instructions(elf, sweeps):
         raise NotTheImage(f"no instructions: {done.stderr.strip()}")
     rows = [match for line in done.stdout.split("\n") if (match := INSTRUCTION.match(line))]
     encoded = {int(row[1], 16): row[2].replace(" ", "") for row in rows}
-    same = [record["bytes"].startswith(encoded.get(record["address"], "-"))
+    same = [record["bytes"].startswith(encoded.get(record["address"], "none"))
             for sweep in sweeps for found in sweep.unsafe.values() for record in found.values()]
     # A few differ in the same build: what is patched at boot, as CLAC where there is SMAP.
     if same and sum(same) < 0.9 * len(same):

@@ -79,7 +79,7 @@ enum target {
 };
 
 /* Which checks of run=conform. */
-#define CMDLINE_CHECKS 256
+#define CMDLINE_CHECKS 512
 struct check_choice {
     bool given;                     /* else all that are not dangerous */
     bool list;                      /* tell what there are, and try none */

@@ -144,7 +144,7 @@ ENTRIES_OF machine_check, machine_check_entry, machine_check_entry_plain, \
 
 ; The exceptions' stubs of a discipline, and the same that stamp the time first.
 %macro EXCEPTION_STUBS 2                        ; name, symbol
-global stubs_%1:data
+global stubs_%1:function
 stubs_%1:
         STUBS %1, 0, VECTOR_FIRST_EXTERNAL, STUB_SIZE, 0, UNDER(%2)
 stamped_%1:
@@ -159,7 +159,7 @@ EXCEPTION_STUBS shift, SHIFT
 EXCEPTION_STUBS none, NONE
 EXCEPTION_STUBS repeat, REPEAT
 EXCEPTION_STUBS ret, RET
-global stubs_external:data
+global stubs_external:function
 stubs_external:
         STUBS shift, VECTOR_FIRST_EXTERNAL, 256, STUB_SIZE, 0, UNDER_ALL
 stamped_external:

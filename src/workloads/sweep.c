@@ -102,17 +102,19 @@ static bool is_listed(uint64_t rip)
     return false;
 }
 
-/* What came of breakpoints on some of the bytes behind the boundary before `place`. */
-static void take_proof(const struct sweep_path *path, unsigned place, struct proof *proof)
+/* What came of breakpoints on some of the bytes behind the boundary before `place`. True: the first
+ * that begins an instruction is in the list now, and is to be gone on from. */
+static bool take_proof(const struct sweep_path *path, unsigned place, struct proof *proof)
 {
     if (!sweep_trial.missed.pass)
-        return;
+        return false;
     if (sweep_boundary_count + 1 == SWEEP_BOUNDARIES || proof->found == MOST_FOUND) {
         fail(path, "none", "too many boundaries", sweep_trial.missed.rip);
-        return;
+        return false;
     }
     sweep_insert_boundary(place, sweep_trial.missed);
     proof->found++;
+    return true;
 }
 
 /* Every byte that an instruction of the path may have, but for those that begin one. */
@@ -126,12 +128,14 @@ static struct proof prove(const struct sweep_path *path)
         if (sweep_boundaries[i].pass > 1)
             continue;
         while (b < end && !is_listed(b)) {
+            unsigned armed = 0;
             memset(trial.between, 0, sizeof(trial.between));
-            for (unsigned n = 0; n < SWEEP_PROOFS && b < end && !is_listed(b); n++, b++)
-                trial.between[n] = b;
-            proof.probed += SWEEP_PROOFS;
+            while (armed < SWEEP_PROOFS && b < end && !is_listed(b))
+                trial.between[armed++] = b++;
             try(trial);
-            take_proof(path, i + 1, &proof);
+            if (take_proof(path, i + 1, &proof))
+                break;
+            proof.probed += armed;
         }
     }
     return proof;
@@ -140,7 +144,7 @@ static struct proof prove(const struct sweep_path *path)
 static void add_count(const char *event, uint32_t count)
 {
     if (count != 1)
-        sweep_add_lost(&sweep_trial, count ? "handled twice" : event);
+        sweep_add_lost(&sweep_trial, count ? "handled more than once" : event);
 }
 
 /* Whether each event was handled exactly once. */

@@ -558,7 +558,8 @@ static void find_missed(struct sweep_trial *t, struct trap_frame *frame)
 {
     frame->rflags |= RFLAGS_RF;
     if (frame->rip != t->resume) {
-        t->missed = boundary_of(frame);
+        if (!t->missed.pass)
+            t->missed = boundary_of(frame);     /* the others' turn comes after this one */
         return;
     }
     aim_breakpoints((uint64_t)&nowhere, NULL);

@@ -181,10 +181,21 @@ static void try_alone(struct conform *c, const struct conform_check *check)
     sandbox_leave(c->box);
 }
 
+/* What it may still do is not known: the run cannot go on. */
+static void lose_partner(const struct conform_check *check)
+{
+    struct fault_place place = fault_here("conform");
+
+    fault_report(CHECK_MANUAL, &place, "%s cost a CPU: it does not come back", check->name);
+    fault_fatal();
+}
+
 static void try_check(struct conform *c, const struct conform_check *check)
 {
     const char *missing = check->partner ? partner_start(c, check->partner) : NULL;
 
+    if (missing == partner_late)
+        lose_partner(check);
     if (missing) {
         conform_skip(c, missing);
         return;
@@ -213,15 +224,6 @@ static bool report(const struct conform *c, const struct conform_check *check)
         report_test(holds, check->name, "%s: expected %s; seen %s", check->section, c->expected,
                     c->seen);
     return holds || c->skipped;
-}
-
-/* What it may still do is not known: the run cannot go on. */
-static void lose_partner(const struct conform_check *check)
-{
-    struct fault_place place = fault_here("conform");
-
-    fault_report(CHECK_MANUAL, &place, "%s cost a CPU: it does not come back", check->name);
-    fault_fatal();
 }
 
 static void run_check(const struct conform_check *check, struct tally *tally)

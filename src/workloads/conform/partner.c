@@ -36,6 +36,8 @@ static void run(void *unused)
     sandbox_leave(partner.box);
 }
 
+const char partner_late[] = "the second CPU does not come";
+
 const char *partner_start(struct conform *c, void (*part)(struct sandbox *box))
 {
     uint64_t before = partner.ready;
@@ -53,7 +55,7 @@ const char *partner_start(struct conform *c, void (*part)(struct sandbox *box))
     partner.generation = partner.thread->generation;
     thread_wake(partner.thread);
     if (!workload_wait_change(&partner.ready, before, cpu))
-        return "the second CPU does not come";
+        return partner_late;
     c->other = partner.box;
     c->other_apic_id = cpu_at(cpu)->apic_id;
     return NULL;

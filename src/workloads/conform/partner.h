@@ -6,8 +6,9 @@
 #include "workloads/conform/conform.h"
 
 /* Starts it, and waits until it stands in its sandbox; fills c->other and c->other_apic_id. NULL,
- * or why it cannot be. */
+ * or why it cannot be; partner_late when it was started, and may still come. */
 const char *partner_start(struct conform *c, void (*part)(struct sandbox *box));
+extern const char partner_late[];
 
 /* Lets its part come to an end: conform_released() is true there. Any context. */
 void partner_release(void);

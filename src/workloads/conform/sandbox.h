@@ -89,7 +89,7 @@ struct sandbox {
     struct tss tss;
     sandbox_hook *hooks[VECTOR_COUNT];          /* NULL: faults end, the others resume */
     struct sandbox_event events[SANDBOX_EVENTS];
-    unsigned count;                             /* of events, kept or not */
+    unsigned count;                             /* of events that were kept */
     bool keep_dr6;                              /* else each #DB's handler clears it */
     bool returned;                              /* from ring 3, by SANDBOX_RETURN */
     bool draining;                              /* nothing that comes means anything */

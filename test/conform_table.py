@@ -10,18 +10,18 @@ exit status:
 import argparse
 import dataclasses
 import pathlib
-import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
-import iststorm_conform  # noqa: E402  (found through the path above)
+import generated  # noqa: E402  (found through the path above)
+import iststorm_conform  # noqa: E402
 import iststorm_report  # noqa: E402
 
 PAGE = ROOT / "docs" / "conformance.md"
-PART = re.compile(r"(?<=<!-- checks -->\n).*?(?=<!-- /checks -->)", re.DOTALL)
+PART = "checks"
 
 
 def read_checks():
@@ -41,11 +41,7 @@ def main(argv):
     parser = iststorm_report.Parser(prog="test/conform_table.py", description=__doc__,
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put it into docs/conformance.md")
-    if parser.parse_args(argv).write:
-        page = PAGE.read_text(encoding="ascii")
-        PAGE.write_text(PART.sub(lambda _: make_table(), page), encoding="ascii")
-    else:
-        print(make_table(), end="")
+    generated.put(PAGE, PART, make_table(), parser.parse_args(argv).write)
     return 0
 
 

@@ -20,12 +20,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
-import iststorm_report  # noqa: E402  (found through the path above)
+import generated  # noqa: E402  (found through the path above)
+import iststorm_report  # noqa: E402
 import runs  # noqa: E402
 from fault_table import row_of  # noqa: E402
 
 README = ROOT / "README.md"
-PART = re.compile(r"(?<=<!-- disciplines -->\n).*?(?=<!-- /disciplines -->)", re.DOTALL)
 EVENTS = {"NMI": "nmi", "#DB": "db", "#BP": "bp", "#MC": "mc"}
 NESTED_NMI = {"NESTS": "nests", "WAITS": "waits", "IS_FATAL": "is fatal"}
 # Path and event of the sweep in which a discipline has unsafe boundaries.
@@ -75,12 +75,7 @@ def main(argv):
     parser = iststorm_report.Parser(prog="test/discipline_table.py", description=__doc__,
                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="put it into README.md")
-    options = parser.parse_args(argv)
-    if options.write:
-        readme = README.read_text(encoding="ascii")
-        README.write_text(PART.sub(lambda _: make_table(), readme), encoding="ascii")
-    else:
-        print(make_table(), end="")
+    generated.put(README, "disciplines", make_table(), parser.parse_args(argv).write)
     return 0
 
 

@@ -18,14 +18,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
-import iststorm_report  # noqa: E402  (found through the path above)
+import generated  # noqa: E402  (found through the path above)
+import iststorm_report  # noqa: E402
 import runs  # noqa: E402
 
 EXIT_NOT_CAUGHT = 1
 HEAD = ("inject=", "what it breaks", "check", "CPU", "stack", "level", "event",
         "the verdict's reason")
 README = ROOT / "README.md"
-PART = re.compile(r"(?<=<!-- faults -->\n).*?(?=<!-- /faults -->)", re.DOTALL)
 
 
 class NotCaught(Exception):
@@ -82,11 +82,7 @@ def main(argv):
     except NotCaught as error:
         print(f"fault_table: {error}", file=sys.stderr)
         return EXIT_NOT_CAUGHT
-    if options.write:
-        readme = README.read_text(encoding="ascii")
-        README.write_text(PART.sub(lambda _: table, readme), encoding="ascii")
-    else:
-        print(table, end="")
+    generated.put(README, "faults", table, options.write)
     return 0
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 
+import generated
 import iststorm_report
 import pytest
 from conftest import ROOT
@@ -199,10 +200,9 @@ def test_setup_installs_what_is_missing(tmp_path):
 
 def readme_part(name):
     """What stands in README.md between <!-- NAME --> and <!-- /NAME -->."""
-    match = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", (ROOT / "README.md").read_text(),
-                      re.DOTALL)
+    match = generated.part(name).search((ROOT / "README.md").read_text())
     assert match, f"README.md has no part '{name}'"
-    return match[1]
+    return match[0]
 
 
 def test_readme_has_the_schema():

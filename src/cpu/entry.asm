@@ -196,12 +196,7 @@ global %{1}_entry:function
         LOWER_IST %2
         SAVE_AND_FIND_GS
         call    %3
-        PUT_GS_BACK
-        POP_ALL_BUT_RAX
-        RAISE_IST %2
-        pop     rax
-        add     rsp, 16                         ; vector, error code
-        iretq
+        LEAVE_IST %2
         ENTRY_PATH PATH_IST, %4, %5, %{1}_entry
 %endmacro
 

@@ -105,12 +105,7 @@ global %1:function
         SAVE_AND_FIND_GS
         call    %3
         JUMP_TO_RET .by_ret
-        PUT_GS_BACK
-        POP_ALL_BUT_RAX
-        RAISE_IST %2
-        pop     rax
-        add     rsp, 16                         ; vector, error code
-        iretq
+        LEAVE_IST %2
 .by_ret:
         PREPARE_RET
         PUT_GS_BACK

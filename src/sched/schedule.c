@@ -313,11 +313,6 @@ static void die_first(void)
     idt_lose();
 }
 
-static void send_nmi_to_self(void)
-{
-    apic_send_nmi(this_cpu->apic_id);
-}
-
 static _Noreturn void hang(void)
 {
     for (;;)
@@ -334,7 +329,7 @@ static void go_wrong(void)
         hang();
     if (inject_planted(INJECT_HUNG_BOOT_CPU) && due && cpu_index() == 0)
         hang();
-    if (inject_planted(INJECT_DEAF_CPU) && here && nmi_block(send_nmi_to_self))
+    if (inject_planted(INJECT_DEAF_CPU) && here && nmi_block(apic_send_nmi_to_self))
         hang();
     if (inject_planted(INJECT_TRIPLE_FAULT) && here)
         die_first();

@@ -195,6 +195,11 @@ void apic_send_nmi(uint32_t apic_id)
     apic_send(apic_id, ICR_ASSERT | ICR_NMI);
 }
 
+void apic_send_nmi_to_self(void)
+{
+    apic_send_nmi(this_cpu->apic_id);
+}
+
 void apic_send_init(uint32_t apic_id)
 {
     apic_send(apic_id, ICR_ASSERT | ICR_INIT);

@@ -87,6 +87,7 @@ uint32_t apic_read_id(void);
 /* To one CPU by its physical id, this one included. */
 void apic_send_ipi(uint32_t apic_id, uint8_t vector);
 void apic_send_nmi(uint32_t apic_id);
+void apic_send_nmi_to_self(void);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 

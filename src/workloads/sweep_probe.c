@@ -144,11 +144,6 @@ void sweep_disarm(void)
     sweep_trial.phase = PHASE_OFF;
 }
 
-static void send_nmi(void)
-{
-    apic_send_nmi(this_cpu->apic_id);
-}
-
 static void settle(void)
 {
     for (unsigned i = 0; i < SETTLE_ROUNDS; i++)
@@ -162,7 +157,7 @@ static void block_nmis(void)
 
     for (unsigned i = 0; i < 2; i++)
         aim_gate(&tables[i][VECTOR_NMI], sweep_block_stub, 0);
-    if (!sweep_block_nmis(send_nmi))
+    if (!sweep_block_nmis(apic_send_nmi_to_self))
         sweep_add_lost(&sweep_trial, "the NMI that was to block others did not come");
     tables[TABLE_REAL][VECTOR_NMI] = tables[TABLE_PROBE][VECTOR_NMI] = kept;
 }
@@ -170,7 +165,7 @@ static void block_nmis(void)
 void sweep_latch_nmi(void)
 {
     block_nmis();
-    send_nmi();
+    apic_send_nmi_to_self();
     settle();
 }
 
@@ -400,7 +395,7 @@ static bool visit(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_hi
     if (t->event == SWEEP_NMI && !t->path->nmis_blocked)
         sweep_latch_nmi();
     else if (t->event == SWEEP_NMI)
-        send_nmi();
+        apic_send_nmi_to_self();
     else if (t->event == SWEEP_IRQ)
         apic_send_ipi(this_cpu->apic_id, VECTOR_SWEEP_INNER);
     else
@@ -618,7 +613,7 @@ void sweep_inner_debug(struct trap_frame *frame)
         return;
     }
     if (sweep_trial.path->nmis_blocked)
-        send_nmi();
+        apic_send_nmi_to_self();
     else
         sweep_latch_nmi();
     settle();

@@ -115,11 +115,6 @@ static bool is_at_window(const struct trap_frame *frame)
     return window && frame->rip == (uint64_t)window->address;
 }
 
-static void send_nmi_to_self(void)
-{
-    apic_send_nmi(this_cpu->apic_id);
-}
-
 static bool take_debug(struct trap_frame *frame)
 {
     const struct window *window = states[cpu_index()].window;
@@ -134,8 +129,8 @@ static bool take_debug(struct trap_frame *frame)
         frame->rflags |= RFLAGS_RF;
     if (window->passage != BY_NMI_EDGE)
         __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory");
-    if (is_by_nmi(window) || nmi_block(send_nmi_to_self))
-        send_nmi_to_self();             /* latched: our IRET lets it in */
+    if (is_by_nmi(window) || nmi_block(apic_send_nmi_to_self))
+        apic_send_nmi_to_self();             /* latched: our IRET lets it in */
     return true;
 }
 
@@ -223,7 +218,7 @@ static bool pass(const struct window *window)
     uint64_t interrupts = states[cpu].interrupts;
 
     if (is_by_nmi(window)) {
-        send_nmi_to_self();
+        apic_send_nmi_to_self();
         return workload_wait_change(&states[cpu].nmis, 0, cpu);
     }
     if (window->passage == BY_INTERRUPT)

@@ -252,6 +252,7 @@ FAULTS = {
     "corrected-flood": fault("hardware", cpu=1, event="corrected error"),
     "apic-error": fault("unexpected", cpu=1, event="APIC error"),
     "too-hot": fault("hardware", cpu=1, event="thermal status"),
+    "package-too-hot": fault("hardware", cpu=1, event="thermal status"),
     "hung-cpu": fault("alive", cpu=1),
     "hung-boot-cpu": fault("alive", cpu=0),
     "silent-target": fault("alive", cpu=1, event="benchmark"),
@@ -305,7 +306,8 @@ FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)},
 FAULT_CHECKS = {
     **{name: (only_failed("alive"),) for name in ("hung-cpu", "deaf-cpu")},
     "corrected-flood": (took(1, "cmcis"), took(1, "corrected_errors")),
-    "too-hot": (took(1, "thermal_irqs"), took(1, "throttles")),
+    **{name: (took(1, "thermal_irqs"), took(1, "throttles"))
+       for name in ("too-hot", "package-too-hot")},
     "apic-error": (took(1, "apic_errors"),),
 }
 

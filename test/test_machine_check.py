@@ -40,9 +40,9 @@ def storm(tmp_path, *commands, words=()):
 # name -> mce CPU BANK STATUS MCGSTATUS ADDR MISC; exit status; records (cpu, kind); in the reason
 CHECKS = {
     "uncorrected": ("mce 1 2 0xb200000000000005 0x5 0x1234 0x5678", 1, {(1, "uncorrected")},
-                    "met by 1 CPUs"),
+                    "in bank 2, status 0xb200000000000005, address 0x0, met by 1 CPUs"),
     "broadcast": ("mce -b 0 2 0xb000000000000005 0x5 0x1234 0x5678", 1,
-                  {(0, "uncorrected"), (1, "uncorrected")}, "met by 2 CPUs"),
+                  {(0, "uncorrected"), (1, "uncorrected")}, ", met by 2 CPUs"),
     "corrected": ("mce 1 2 0x9c00000000000005 0x0 0x1234 0x5678", 0, {(1, "corrected")}, ""),
 }
 

@@ -22,6 +22,7 @@
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
+#include "cpu/thermal.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "lib/report.h"
@@ -360,6 +361,16 @@ static void join_the_warp_check(void)
     thread_yield();
 }
 
+/* What this hardware would log where nobody looks. */
+static void note_blind_spots(void)
+{
+    if (mce_banks_out_of_reach())
+        report_note("%u machine-check banks have no known registers, and are not read",
+                    mce_banks_out_of_reach());
+    if (!thermal_is_there() && !strcmp(features_domain(), "metal"))
+        report_note("this processor tells neither temperature nor throttling by known registers");
+}
+
 /* The first thread, on the boot CPU. */
 static void run(void *unused)
 {
@@ -390,6 +401,7 @@ static void run(void *unused)
         report_note("the TSC steps back by %lu cycles between CPUs: compared on each CPU alone",
                     tsc_warp());
     report_the_machine(&bringup);
+    note_blind_spots();
     mce_allow(options.corrected_an_hour);
     runner_prepare(&run);
     fault_run_start_ms = clock_ms();

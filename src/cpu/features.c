@@ -99,6 +99,7 @@ const char *features_read(void)
     cpu_features.thermal_monitor = one.edx >> 22 & one.edx >> 29 & 1;
     cpu_features.power_limit = six.eax >> 4 & 1;
     cpu_features.package_thermal = six.eax >> 6 & 1;
+    cpu_features.limit_logs = six.eax >> 7 & 1;
     cpu_features.scalable_mca =
         max_extended >= 0x80000007 && read_leaf(0x80000007, 0).ebx >> 3 & 1 && !cpu_features.intel;
     cpu_features.effective_frequency = six.ecx & 1;

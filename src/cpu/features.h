@@ -21,6 +21,7 @@ struct cpu_features {
     bool thermal_sensor;
     bool thermal_monitor;           /* it throttles, and has an interrupt to say so */
     bool package_thermal, power_limit;
+    bool limit_logs;                /* of the current's and of other domains' limits */
     bool x2apic, smep, smap, umip, fred;
 };
 

@@ -42,6 +42,7 @@
     I(CORRECTED_FLOOD, "corrected-flood", "a machine-check bank always holds a corrected error")   \
     I(APIC_ERROR, "apic-error", "a CPU does with its APIC what is not allowed")                    \
     I(TOO_HOT, "too-hot", "a CPU says that its temperature was critical")                          \
+    I(PACKAGE_TOO_HOT, "package-too-hot", "a CPU's package says that it was critically hot")       \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(HUNG_BOOT_CPU, "hung-boot-cpu", "the boot CPU spins with interrupts off")                    \
     I(SILENT_TARGET, "silent-target", "a benchmark's target spins with interrupts off")            \

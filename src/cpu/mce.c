@@ -23,7 +23,7 @@
 
 #define RENDEZVOUS_US 100000
 #define HOUR_MS 3600000
-#define PLACES 64
+#define PLACES 256
 #define RECORDS_A_HEARTBEAT 8
 
 static struct mca banks[MAX_CPUS];
@@ -59,7 +59,7 @@ static bool read_bank(uint32_t msr, uint64_t *value)
     return msr_try_read(msr, value);
 }
 
-static const struct mca_registers registers = {read_bank, msr_try_write};
+static const struct msr_access registers = {read_bank, msr_try_write};
 
 static void report_error(uint32_t cpu, const struct mca_error *error, uint64_t count,
                          bool left_over)
@@ -80,6 +80,18 @@ static void report_error(uint32_t cpu, const struct mca_error *error, uint64_t c
     });
 }
 
+/* What an earlier run left comes once: when it was told, its place is free. */
+static struct place *find_place_to_reuse(void)
+{
+    for (unsigned i = 0; i < PLACES; i++) {
+        if (!places[i].left_over || places[i].told != places[i].count)
+            continue;
+        places[i] = (struct place){0};
+        return &places[i];
+    }
+    return &places[PLACES - 1];
+}
+
 static struct place *find_place(uint32_t cpu, unsigned bank, bool left_over)
 {
     unsigned i = 0;
@@ -88,7 +100,7 @@ static struct place *find_place(uint32_t cpu, unsigned bank, bool left_over)
                                places[i].left_over != left_over))
         i++;
     if (i == PLACES)
-        return &places[PLACES - 1];
+        return find_place_to_reuse();
     if (i == place_count)
         place_count++;
     return &places[i];
@@ -178,6 +190,11 @@ void mce_on_cmci(void)
     spinlock_release(&polling, flags);
 }
 
+unsigned mce_banks_out_of_reach(void)
+{
+    return banks[cpu_index()].out_of_reach;
+}
+
 uint64_t mce_corrected(void)
 {
     return __atomic_load_n(&corrected, __ATOMIC_RELAXED);
@@ -242,17 +259,24 @@ static void take_in_handler(const struct mca_error *error)
 void machine_check_take(void)
 {
     struct mca mca = banks[cpu_index()];
+    struct mca_error last = {0};
     struct fault_place place = fault_here("#MC");
     uint64_t mcg = read_msr(MSR_MCG_STATUS);
 
     if (inject_planted(INJECT_MACHINE_CHECK))
         mcg |= MCG_STATUS_RIPV;
     mca.take = take_in_handler;
-    uint64_t seen = mca_take_uncorrected(&mca);
+    uint64_t seen = mca_take_uncorrected(&mca, &last);
     uint32_t met = meet_the_others();
     begin_next_round();
-    fault_report(CHECK_HARDWARE, &place, "machine check, bank status 0x%lx, met by %u CPUs%s", seen,
-                 met, seen & MC_STATUS_OVERFLOW ? ", others were lost" : "");
+    if (seen)
+        fault_report(CHECK_HARDWARE, &place,
+                     "machine check in bank %u, status 0x%lx, address 0x%lx, met by %u CPUs%s",
+                     last.bank, last.status, last.address, met,
+                     seen & MC_STATUS_OVERFLOW ? ", others were lost" : "");
+    else
+        fault_report(CHECK_HARDWARE, &place,
+                     "machine check that no bank of this CPU accounts for, met by %u CPUs", met);
     if (!(mcg & MCG_STATUS_RIPV) || seen & MC_STATUS_CONTEXT_CORRUPT)
         fault_fatal();
     write_msr(MSR_MCG_STATUS, 0);       /* MCIP last: until then another #MC is a shutdown */

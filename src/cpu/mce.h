@@ -46,6 +46,9 @@ void mce_on_cmci(void);
  * context. */
 void mce_report(bool all);
 
+/* Banks that this CPU counts and that no register is known for. */
+unsigned mce_banks_out_of_reach(void);
+
 /* All CPUs, so far. */
 uint64_t mce_corrected(void);
 

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whether these CPUs tell it at all. AMD's do not by registers of their own. */
+bool thermal_is_there(void);
+
 /* This CPU: forgets what it logged before this run, and has the thermal interrupt come if
  * `interrupts`. */
 void thermal_enable(bool interrupts);

@@ -61,8 +61,6 @@
 #define MSR_APERF 0xe8
 #define MSR_MCG_STATUS 0x17a
 #define MSR_THERM_INTERRUPT 0x19b
-#define MSR_THERM_STATUS 0x19c
-#define MSR_PACKAGE_THERM_STATUS 0x1b1
 #define MSR_PAT 0x277
 #define MSR_MC_STATUS(bank) (0x401 + 4 * (bank))
 #define MSR_X2APIC(offset) (0x800 + ((offset) >> 4))

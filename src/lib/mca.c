@@ -19,7 +19,9 @@ enum bank_register {
     BANK_CTL,
     BANK_STATUS,
     BANK_ADDRESS,
-    BANK_MISC
+    BANK_MISC,
+    BANK_DEFERRED_STATUS = 8,               /* scalable banks alone */
+    BANK_DEFERRED_ADDRESS
 };
 
 static uint32_t bank_msr(const struct mca *mca, unsigned bank, enum bank_register which)
@@ -39,7 +41,32 @@ static uint64_t read(const struct mca *mca, uint32_t msr)
     return mca->registers->read(msr, &value) ? value : 0;
 }
 
-static void take(const struct mca *mca, unsigned bank, uint64_t status)
+/* A deferred error that a worse one has overwritten; also a copy of one that was not. */
+static uint64_t deferred_status(const struct mca *mca, unsigned bank)
+{
+    return mca->scalable ? read(mca, bank_msr(mca, bank, BANK_DEFERRED_STATUS)) : 0;
+}
+
+static void clear_deferred(const struct mca *mca, unsigned bank)
+{
+    if (mca->scalable)
+        mca->registers->write(bank_msr(mca, bank, BANK_DEFERRED_STATUS), 0);
+}
+
+static bool take_deferred(const struct mca *mca, unsigned bank)
+{
+    struct mca_error error = {.bank = bank, .status = deferred_status(mca, bank), .count = 1};
+
+    if (!(error.status & MC_STATUS_VALID) || !(error.status & MC_STATUS_DEFERRED))
+        return false;
+    if (error.status & MC_STATUS_ADDRESS_VALID)
+        error.address = read(mca, bank_msr(mca, bank, BANK_DEFERRED_ADDRESS));
+    clear_deferred(mca, bank);
+    mca->take(&error);
+    return true;
+}
+
+static struct mca_error take(const struct mca *mca, unsigned bank, uint64_t status)
 {
     uint64_t counted = mca->counts ? status >> MC_STATUS_COUNT_SHIFT & COUNT_MASK : 0;
     struct mca_error error = {.bank = bank, .status = status, .count = counted ? counted : 1};
@@ -49,7 +76,10 @@ static void take(const struct mca *mca, unsigned bank, uint64_t status)
     if (status & MC_STATUS_MISC_VALID)
         error.misc = read(mca, bank_msr(mca, bank, BANK_MISC));
     mca->registers->write(bank_msr(mca, bank, BANK_STATUS), 0);
+    if (status & MC_STATUS_DEFERRED)
+        clear_deferred(mca, bank);
     mca->take(&error);
+    return error;
 }
 
 /* A bank has CMCI where the enabling bit stays set; where it is set already, the bank is another
@@ -67,10 +97,11 @@ static bool claim_cmci(const struct mca *mca, unsigned bank)
 void mca_start(struct mca *mca, const struct mca_cpu *cpu)
 {
     uint64_t cap = read(mca, MSR_MCG_CAP);
+    unsigned most = cpu->scalable ? MCA_BANKS_MOST : MCA_BANKS_MOST_LEGACY;
 
     mca->banks = cap & MCG_CAP_BANKS;
-    if (mca->banks > MCA_BANKS_MOST)
-        mca->banks = MCA_BANKS_MOST;
+    mca->out_of_reach = mca->banks > most ? mca->banks - most : 0;
+    mca->banks -= mca->out_of_reach;
     mca->scalable = cpu->scalable;
     mca->counts = cap & MCG_CAP_CMCI;
     mca->recovers = cap & MCG_CAP_SER;
@@ -81,38 +112,49 @@ void mca_start(struct mca *mca, const struct mca_cpu *cpu)
         uint64_t status = read(mca, bank_msr(mca, bank, BANK_STATUS));
         if (status & MC_STATUS_VALID)
             take(mca, bank, status);
+        take_deferred(mca, bank);
         if (bank > 0 || !cpu->keep_bank_0)
             mca->registers->write(bank_msr(mca, bank, BANK_CTL), ~0ull);
         mca->registers->write(bank_msr(mca, bank, BANK_STATUS), 0);
         if (mca->counts && claim_cmci(mca, bank))
-            mca->cmci_banks |= 1u << bank;
+            mca->cmci_banks |= 1ull << bank;
     }
 }
 
-/* An uncorrected error is the #MC handler's, but for one that was not signaled by #MC, which only a
- * CPU that can recover knows (15.6.3, UCNA). */
-static bool is_for_polling(const struct mca *mca, uint64_t status)
+/* An uncorrected error is the #MC handler's, but for one that was not signaled by #MC: one that is
+ * not enabled, and one that says so, which only a CPU that can recover does (15.6.3, UCNA). */
+static bool is_for_handler(const struct mca *mca, uint64_t status)
 {
-    if (!(status & MC_STATUS_VALID))
+    const uint64_t raised = MC_STATUS_VALID | MC_STATUS_UNCORRECTED | MC_STATUS_ENABLED;
+
+    if ((status & raised) != raised)
         return false;
-    return !(status & MC_STATUS_UNCORRECTED) ||
-           (mca->recovers && !(status & (MC_STATUS_SIGNALED | MC_STATUS_CONTEXT_CORRUPT)));
+    return !mca->recovers || status & (MC_STATUS_SIGNALED | MC_STATUS_CONTEXT_CORRUPT);
 }
 
-static bool poll_banks(struct mca *mca, uint64_t now_ms, uint32_t which)
+/* Of the banks in `which`; of `abandoned` what is the handler's too. Returns what is left to it. */
+static uint64_t poll_banks(struct mca *mca, uint64_t now_ms, uint64_t which, uint64_t abandoned)
 {
+    uint64_t left = 0;
     bool any = false;
 
     for (unsigned bank = 0; bank < mca->banks; bank++) {
-        uint64_t status = which >> bank & 1 ? read(mca, bank_msr(mca, bank, BANK_STATUS)) : 0;
-        if (!is_for_polling(mca, status))
+        uint64_t bit = 1ull << bank;
+        uint64_t status = which & bit ? read(mca, bank_msr(mca, bank, BANK_STATUS)) : 0;
+        if (is_for_handler(mca, status) && !(abandoned & bit)) {
+            left |= bit;
             continue;
-        take(mca, bank, status);
-        any = true;
+        }
+        if (status & MC_STATUS_VALID) {
+            take(mca, bank, status);
+            any = true;
+        }
+        if (which & bit)
+            any |= take_deferred(mca, bank);
     }
     if (any)
         mca->last_error_ms = now_ms;
-    return any;
+    return left;
 }
 
 static void switch_cmci(struct mca *mca, bool on)
@@ -127,8 +169,8 @@ static void switch_cmci(struct mca *mca, bool on)
 
 void mca_poll(struct mca *mca, uint64_t now_ms)
 {
-    if (!poll_banks(mca, now_ms, UINT32_MAX) && mca->cmci_off &&
-        now_ms - mca->last_error_ms > MCA_QUIET_MS)
+    mca->left_to_handler = poll_banks(mca, now_ms, UINT64_MAX, mca->left_to_handler);
+    if (mca->cmci_off && now_ms - mca->last_error_ms > MCA_QUIET_MS)
         switch_cmci(mca, true);
 }
 
@@ -138,10 +180,10 @@ void mca_on_cmci(struct mca *mca, uint64_t now_ms)
         mca->last_error_ms = now_ms;
         switch_cmci(mca, false);
     }
-    poll_banks(mca, now_ms, mca->cmci_banks);
+    poll_banks(mca, now_ms, mca->cmci_banks, 0);
 }
 
-uint64_t mca_take_uncorrected(struct mca *mca)
+uint64_t mca_take_uncorrected(struct mca *mca, struct mca_error *last)
 {
     uint64_t seen = 0;
 
@@ -149,7 +191,7 @@ uint64_t mca_take_uncorrected(struct mca *mca)
         uint64_t status = read(mca, bank_msr(mca, bank, BANK_STATUS));
         if (!(status & MC_STATUS_VALID) || !(status & MC_STATUS_UNCORRECTED))
             continue;
-        take(mca, bank, status);
+        *last = take(mca, bank, status);
         seen |= status;
     }
     return seen;

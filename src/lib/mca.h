@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/msr.h"
 #include "lib/rate.h"
 
 #define MCG_STATUS_RIPV (1u << 0)
@@ -17,6 +18,7 @@
 #define MC_STATUS_VALID (1ull << 63)
 #define MC_STATUS_OVERFLOW (1ull << 62)
 #define MC_STATUS_UNCORRECTED (1ull << 61)
+#define MC_STATUS_ENABLED (1ull << 60)      /* in IA32_MCi_CTL; #MC is raised for no other */
 #define MC_STATUS_MISC_VALID (1ull << 59)
 #define MC_STATUS_ADDRESS_VALID (1ull << 58)
 #define MC_STATUS_CONTEXT_CORRUPT (1ull << 57)
@@ -24,15 +26,10 @@
 #define MC_STATUS_DEFERRED (1ull << 44)     /* AMD: wrong data, that nobody has used yet */
 #define MC_STATUS_COUNT_SHIFT 38            /* of corrected errors, 15 bits, where CMCI is */
 
-#define MCA_BANKS_MOST 32                   /* behind them, 0x480 on are other registers */
+#define MCA_BANKS_MOST 64                   /* of scalable banks */
+#define MCA_BANKS_MOST_LEGACY 32            /* behind them, 0x480 on are other registers */
 #define MCA_CMCIS_A_SECOND 15               /* more are a storm */
 #define MCA_QUIET_MS 30000                  /* without an error, before CMCI comes back on */
-
-/* False: there is no such register, or not this bit in it. */
-struct mca_registers {
-    bool (*read)(uint32_t msr, uint64_t *value);
-    bool (*write)(uint32_t msr, uint64_t value);
-};
 
 struct mca_error {
     unsigned bank;
@@ -41,12 +38,14 @@ struct mca_error {
 };
 
 struct mca {
-    const struct mca_registers *registers;
+    const struct msr_access *registers;
     void (*take)(const struct mca_error *error);    /* each error that was found, once */
     unsigned banks;
+    unsigned out_of_reach;                  /* banks that MCG_CAP counts beyond those */
     bool scalable;                          /* AMD's addresses */
     bool counts, recovers;                  /* MCG_CAP: CMCI_P, SER_P */
-    uint32_t cmci_banks;                    /* whose CMCI is this CPU's to take */
+    uint64_t cmci_banks;                    /* whose CMCI is this CPU's to take */
+    uint64_t left_to_handler;               /* banks with an uncorrected error at the last poll */
     bool cmci_off;                          /* there was a storm of them */
     struct rate cmcis;
     uint64_t last_error_ms;
@@ -63,16 +62,18 @@ struct mca_cpu {
  * are set by the caller before. */
 void mca_start(struct mca *mca, const struct mca_cpu *cpu);
 
-/* Takes what no #MC is raised for: corrected errors, and wrong data that nobody has used. A bank
- * is cleared when it was taken. */
+/* Takes what no #MC is raised for: corrected errors, and wrong data that nobody has used. An
+ * uncorrected error is left to the #MC handler; one that is still there at the next poll has none
+ * that comes for it, and is taken then. A bank is cleared when it was taken. */
 void mca_poll(struct mca *mca, uint64_t now_ms);
 
 /* The same, in the handler of a CMCI. Too many of them, and CMCI is switched off until
  * MCA_QUIET_MS have gone by without an error: until then polling finds all that there is. */
 void mca_on_cmci(struct mca *mca, uint64_t now_ms);
 
-/* In the #MC handler: takes each uncorrected error. Their statuses, by OR. */
-uint64_t mca_take_uncorrected(struct mca *mca);
+/* In the #MC handler: takes each uncorrected error. Their statuses, by OR; the last one's bank,
+ * status and address in `last`, where there is one. */
+uint64_t mca_take_uncorrected(struct mca *mca, struct mca_error *last);
 
 /* corrected, deferred or uncorrected. */
 const char *mca_kind(uint64_t status);

@@ -291,7 +291,10 @@
     FIELD(number, prochot, "times that the board told it to throttle") \
     FIELD(number, critical, "times that its temperature was critical; fails the run") \
     FIELD(number, power_limit, "times that it drew more than it may") \
+    FIELD(number, current_limit, "times that it drew more current than the board gives") \
+    FIELD(number, other_limit, "times that another domain, as the graphics, held it back") \
     FIELD(number, package, "times that its package logged any of these") \
+    FIELD(number, package_critical, "times that its package was critically hot; fails the run") \
     FIELD(signed, below_limit_c, "degrees Celsius below where it throttles, when last looked at")
 
 #define REPORT_FIELDS_before_cpu(FIELD) \

@@ -84,7 +84,8 @@ static void look_at_hardware(void)
 {
     if (inject_planted(INJECT_CORRECTED_FLOOD) && cpu_index() == inject_cpu())
         apic_send_ipi(this_cpu->apic_id, VECTOR_CMCI);
-    if (inject_planted(INJECT_TOO_HOT) && cpu_index() == inject_cpu())
+    if ((inject_planted(INJECT_TOO_HOT) || inject_planted(INJECT_PACKAGE_TOO_HOT)) &&
+        cpu_index() == inject_cpu())
         apic_send_ipi(this_cpu->apic_id, VECTOR_THERMAL);
     mce_poll();
     thermal_poll();
@@ -214,6 +215,7 @@ void check_first_look(void)
 void check_last_look(void)
 {
     check_first_look();
+    check_first_look();             /* takes the errors that #MC had until now to come for */
     mce_report(true);
     thermal_report(true);
     threads_measure();

@@ -10,6 +10,7 @@
 #include "cpu/trap.h"
 #include "cpu/x86.h"
 #include "lib/format.h"
+#include "lib/heat.h"
 #include "lib/histogram.h"
 #include "lib/report.h"
 #include "lib/string.h"

@@ -10,3 +10,4 @@ UNIT_test_report := src/lib/report.c src/lib/format.c
 UNIT_test_histogram := src/lib/histogram.c src/lib/format.c src/lib/random.c
 UNIT_test_rate := src/lib/rate.c
 UNIT_test_mca := src/lib/mca.c src/lib/rate.c src/lib/format.c
+UNIT_test_heat := src/lib/heat.c

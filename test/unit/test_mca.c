@@ -25,6 +25,7 @@ static struct {
     bool scalable;
     uint64_t global_ctl;
     uint64_t ctl[64], status[64], address[64], misc[64], ctl2[64];
+    uint64_t deferred[64], deferred_address[64];
     unsigned reads_of_nothing;
 } machine;
 
@@ -40,7 +41,9 @@ static void keep(const struct mca_error *error)
 static uint64_t *find(uint32_t msr)
 {
     uint32_t first = machine.scalable ? 0xc0002000 : 0x400, step = machine.scalable ? 16 : 4;
-    uint64_t *const arrays[] = {machine.ctl, machine.status, machine.address, machine.misc};
+    uint64_t *const arrays[16] = {machine.ctl, machine.status, machine.address, machine.misc,
+                                  [8] = machine.deferred, [9] = machine.deferred_address};
+    unsigned which = (msr - first) % step;
 
     if (msr == 0x179)
         return &machine.cap;
@@ -48,8 +51,8 @@ static uint64_t *find(uint32_t msr)
         return &machine.global_ctl;
     if (msr >= 0x280 && msr < 0x280 + machine.banks)
         return &machine.ctl2[msr - 0x280];
-    if (msr >= first && msr < first + step * machine.banks && (msr - first) % step < 4)
-        return &arrays[(msr - first) % step][(msr - first) / step];
+    if (msr >= first && msr < first + step * machine.banks && arrays[which])
+        return &arrays[which][(msr - first) / step];
     machine.reads_of_nothing++;
     return NULL;
 }
@@ -75,7 +78,7 @@ static bool write_register(uint32_t msr, uint64_t value)
     return true;
 }
 
-static const struct mca_registers registers = {read_register, write_register};
+static const struct msr_access registers = {read_register, write_register};
 
 static void boot(uint64_t cap, unsigned banks)
 {
@@ -155,7 +158,48 @@ static void the_bank_s_count_is_believed_where_it_is_one(void **state)
     assert_int_equal(taken[1].count, 1);
 }
 
+#define RAISED (VALID | MC_STATUS_UNCORRECTED | MC_STATUS_ENABLED)
+
 static void polling_leaves_to_the_handler_what_it_is_raised_for(void **state)
+{
+    struct mca mca;
+    struct mca_error last;
+
+    (void)state;
+    boot(0, 1);
+    mca = start(&plain);
+    machine.status[0] = RAISED | MC_STATUS_ADDRESS_VALID;
+    machine.address[0] = 9;
+    mca_poll(&mca, 1);
+    mca_on_cmci(&mca, 2);
+    assert_int_equal(taken_count, 0);
+    assert_true(mca_take_uncorrected(&mca, &last) == (RAISED | MC_STATUS_ADDRESS_VALID));
+    assert_int_equal(taken_count, 1);
+    assert_true(last.bank == 0 && last.address == 9);
+    assert_true(machine.status[0] == 0);
+}
+
+static void what_no_handler_comes_for_is_taken_by_the_next_poll(void **state)
+{
+    struct mca mca;
+
+    (void)state;
+    boot(0, 40);
+    machine.scalable = true;
+    mca = start(&(struct mca_cpu){.scalable = true});
+    machine.status[39] = RAISED;
+    mca_poll(&mca, 1);
+    mca_on_cmci(&mca, 2);
+    assert_int_equal(taken_count, 0);
+    mca_poll(&mca, 500);
+    assert_int_equal(taken_count, 1);
+    assert_int_equal(taken[0].bank, 39);
+    machine.status[39] = RAISED;            /* another: its handler has its time too */
+    mca_poll(&mca, 1000);
+    assert_int_equal(taken_count, 1);
+}
+
+static void an_error_that_is_not_enabled_has_no_handler(void **state)
 {
     struct mca mca;
 
@@ -164,21 +208,40 @@ static void polling_leaves_to_the_handler_what_it_is_raised_for(void **state)
     mca = start(&plain);
     machine.status[0] = VALID | MC_STATUS_UNCORRECTED;
     mca_poll(&mca, 1);
-    assert_int_equal(taken_count, 0);
-    assert_true(mca_take_uncorrected(&mca) == (VALID | MC_STATUS_UNCORRECTED));
     assert_int_equal(taken_count, 1);
-    assert_true(machine.status[0] == 0);
+}
+
+static void a_deferred_error_behind_a_worse_one_is_taken_too(void **state)
+{
+    struct mca mca;
+
+    (void)state;
+    boot(0, 2);
+    machine.scalable = true;
+    mca = start(&(struct mca_cpu){.scalable = true});
+    machine.status[1] = VALID;
+    machine.deferred[1] = VALID | MC_STATUS_DEFERRED | MC_STATUS_ADDRESS_VALID;
+    machine.deferred_address[1] = 5;
+    mca_poll(&mca, 1);
+    assert_int_equal(taken_count, 2);
+    assert_string_equal(mca_kind(taken[1].status), "deferred");
+    assert_int_equal(taken[1].address, 5);
+    assert_true(machine.deferred[1] == 0);
+    machine.status[1] = machine.deferred[1] = VALID | MC_STATUS_DEFERRED;   /* one error, twice */
+    mca_poll(&mca, 2);
+    assert_int_equal(taken_count, 3);
 }
 
 static void the_handler_leaves_to_polling_what_is_corrected(void **state)
 {
     struct mca mca;
+    struct mca_error last;
 
     (void)state;
     boot(0, 1);
     mca = start(&plain);
     machine.status[0] = VALID | 0x9f;
-    assert_true(mca_take_uncorrected(&mca) == 0);
+    assert_true(mca_take_uncorrected(&mca, &last) == 0);
     assert_true(machine.status[0] == (VALID | 0x9f));
 }
 
@@ -189,10 +252,10 @@ static void wrong_data_that_nobody_used_is_polled(void **state)
     (void)state;
     boot(CAP_SER, 1);
     mca = start(&plain);
-    machine.status[0] = VALID | MC_STATUS_UNCORRECTED | MC_STATUS_SIGNALED;
+    machine.status[0] = RAISED | MC_STATUS_SIGNALED;
     mca_poll(&mca, 1);
     assert_int_equal(taken_count, 0);
-    machine.status[0] = VALID | MC_STATUS_UNCORRECTED;
+    machine.status[0] = RAISED;
     mca_poll(&mca, 2);
     assert_int_equal(taken_count, 1);
     assert_string_equal(mca_kind(taken[0].status), "uncorrected");
@@ -219,9 +282,13 @@ static void no_more_banks_than_have_registers(void **state)
 {
     (void)state;
     boot(0, 0);
-    machine.cap = 255;
+    machine.cap = 70;
+    machine.banks = MCA_BANKS_MOST_LEGACY;
+    assert_int_equal(start(&plain).out_of_reach, 70 - MCA_BANKS_MOST_LEGACY);
+    assert_int_equal(machine.reads_of_nothing, 0);
     machine.banks = MCA_BANKS_MOST;
-    start(&plain);
+    machine.scalable = true;
+    assert_int_equal(start(&(struct mca_cpu){.scalable = true}).out_of_reach, 70 - MCA_BANKS_MOST);
     assert_int_equal(machine.reads_of_nothing, 0);
     boot(0, 0);
     start(&plain);
@@ -335,6 +402,9 @@ int main(void)
         cmocka_unit_test(a_corrected_error_is_taken_once),
         cmocka_unit_test(the_bank_s_count_is_believed_where_it_is_one),
         cmocka_unit_test(polling_leaves_to_the_handler_what_it_is_raised_for),
+        cmocka_unit_test(what_no_handler_comes_for_is_taken_by_the_next_poll),
+        cmocka_unit_test(an_error_that_is_not_enabled_has_no_handler),
+        cmocka_unit_test(a_deferred_error_behind_a_worse_one_is_taken_too),
         cmocka_unit_test(the_handler_leaves_to_polling_what_is_corrected),
         cmocka_unit_test(wrong_data_that_nobody_used_is_polled),
         cmocka_unit_test(scalable_banks_have_other_addresses),

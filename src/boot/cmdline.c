@@ -382,6 +382,7 @@ static bool parse_serial(struct parse *p, struct span value, struct console_choi
         choice->spcr = CONSOLE_SPCR_ASKED;
         choice->spcr_baud = place.baud;
     } else {
+        place.named = true;
         choice->serials[choice->serial_count++] = place;
     }
     return true;

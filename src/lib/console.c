@@ -629,12 +629,12 @@ void console_add_serial(const struct serial_place *place, volatile void *mapped)
         note(PORT_FORMAT " is one more than there can be\n", PORT_ARGUMENTS(place));
         return;
     }
-    if ((place->in_memory && !mapped) || !serial_open(&o->serial, place, mapped)) {
-        note("# console: no serial port at %s0x%lx\n", PORT_ARGUMENTS(place));
-        return;
-    }
-    if (o == &outlets[outlet_count])
+    if (o < &outlets[outlet_count])
+        serial_set_speed(&o->serial, place->baud);
+    else if ((!place->in_memory || mapped) && serial_open(&o->serial, place, mapped))
         outlet_count++;
+    else
+        note("# console: no serial port at %s0x%lx\n", PORT_ARGUMENTS(place));
 }
 
 void console_plant_stuck(void)

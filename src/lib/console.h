@@ -58,9 +58,10 @@ struct console_framebuffer {
 void console_init(const struct console_choice *choice);
 
 /*
- * Opens a serial port; one that is open already is opened anew, with the speed of `place`.
- * Registers in memory are mapped at `mapped`, uncached; a port without `mapped` counts as absent.
- * An absent port is said on what else there is. Before console_start.
+ * Opens a serial port; one that is open already has the speed of `place` from here on, where 0
+ * is the one that it was found with. Registers in memory are mapped at `mapped`, uncached; a port
+ * without `mapped` counts as absent. An absent port is said on what else there is. Before
+ * console_start.
  */
 void console_add_serial(const struct serial_place *place, volatile void *mapped);
 

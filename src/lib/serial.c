@@ -4,6 +4,10 @@
  *
  * Ports that nobody answers read as 0xff, and real boards have UARTs whose other end never takes
  * a byte: neither may stop the run, so presence is tested first and every wait is counted.
+ *
+ * A port that is only guessed may be anything's, so it must prove that it is a UART. One that
+ * somebody named is believed as soon as its transmitter is free: what stands behind serial-over-LAN
+ * has been seen without a scratch register, and without loopback.
  */
 #include "lib/serial.h"
 
@@ -30,6 +34,7 @@ enum {
     MCR_OUT2 = 0x08,
     MCR_RTS = 0x02,
     MCR_LOOP = 0x10,
+    LSR_NOBODY = 0xff,
     LSR_THRE = 0x20,
     LSR_TEMT = 0x40, /* the shift register is empty too */
     MSR_CTS = 0x10,
@@ -46,6 +51,10 @@ enum {
  * is a UART, so this many are 70 to 700 times that, and the bound grows as the speed falls.
  */
 #define READS_BOUND 1000000
+/* What waits in vain halve it down to: still longer than a FIFO takes. */
+#define READS_LEAST (READS_BOUND / 50)
+/* Reads until the transmitter of a named port is free, which may have firmware's last byte. */
+#define READS_PRESENT 100000
 /* So often as many for the last chance, when nothing else is kept waiting. */
 #define LAST_CHANCE 10
 
@@ -89,6 +98,20 @@ static bool uart_answers(const struct serial *serial)
     return states == (MSR_DCD | MSR_CTS);
 }
 
+/* Nobody's port reads as all ones, nobody's memory often as 0. */
+static bool transmitter_answers(const struct serial *serial)
+{
+    for (unsigned reads = 0; reads < READS_PRESENT; reads++) {
+        uint8_t status = get(serial, UART_LSR);
+        if (status == LSR_NOBODY)
+            return false;
+        if (status & LSR_THRE)
+            return true;
+        __builtin_ia32_pause();
+    }
+    return false;
+}
+
 static uint32_t divisor_of(uint32_t baud)
 {
     uint32_t divisor;
@@ -99,21 +122,34 @@ static uint32_t divisor_of(uint32_t baud)
     return divisor > UART_DIVISOR_MAX ? UART_DIVISOR_MAX : divisor;
 }
 
-/* Sets the divisor where a speed is asked for, and says which one it is now. */
-static uint32_t program_speed(const struct serial *serial)
+/* Divisors are behind DLAB, where the interrupt enable register is otherwise. */
+static uint16_t read_divisor(const struct serial *serial)
 {
-    uint32_t divisor;
+    uint16_t divisor;
 
     set(serial, UART_LCR, LCR_DLAB | LCR_8N1);
-    if (serial->place.baud == 0) {
-        divisor = get(serial, UART_THR) | (uint32_t)get(serial, UART_IER) << 8;
-    } else {
-        divisor = divisor_of(serial->place.baud);
-        set(serial, UART_THR, divisor & 0xff);
-        set(serial, UART_IER, (uint8_t)(divisor >> 8));
-    }
+    divisor = (uint16_t)(get(serial, UART_THR) | get(serial, UART_IER) << 8);
     set(serial, UART_LCR, LCR_8N1);
-    return divisor > 0 ? divisor : 1;
+    return divisor;
+}
+
+static void write_divisor(const struct serial *serial, uint32_t divisor)
+{
+    set(serial, UART_LCR, LCR_DLAB | LCR_8N1);
+    set(serial, UART_THR, divisor & 0xff);
+    set(serial, UART_IER, (uint8_t)(divisor >> 8));
+    set(serial, UART_LCR, LCR_8N1);
+}
+
+void serial_set_speed(struct serial *serial, uint32_t baud)
+{
+    uint32_t divisor = baud ? divisor_of(baud) : serial->found_divisor;
+
+    if (divisor != read_divisor(serial)) /* writing it disturbs a byte on its way */
+        write_divisor(serial, divisor);
+    serial->place.baud = baud;
+    serial->full_patience = (uint64_t)READS_BOUND * (divisor > 0 ? divisor : 1);
+    serial->patience = serial->full_patience;
 }
 
 static void program_fifo(struct serial *serial)
@@ -129,10 +165,11 @@ static void program_fifo(struct serial *serial)
 bool serial_open(struct serial *serial, const struct serial_place *place, volatile void *mapped)
 {
     *serial = (struct serial){.place = *place, .mapped = mapped};
-    if (!uart_answers(serial))
+    if (!(place->named ? transmitter_answers(serial) : uart_answers(serial)))
         return false;
-    set(serial, UART_IER, 0);
-    serial->patience = (uint64_t)READS_BOUND * program_speed(serial);
+    serial->found_divisor = read_divisor(serial);
+    set(serial, UART_IER, 0); /* DLAB is off by now, however it was found */
+    serial_set_speed(serial, place->baud);
     program_fifo(serial);
     set(serial, UART_MCR, MCR_DTR_RTS);
     return true;
@@ -146,9 +183,21 @@ static bool holding_empty(const struct serial *serial)
 /* A wait in vain halves the next one: a port that moves now and then holds up nobody for long. */
 static bool wait_in_vain(struct serial *serial)
 {
+    uint64_t least = serial->full_patience / (READS_BOUND / READS_LEAST);
+
     serial->stuck = true;
-    serial->patience /= 2;
+    serial->patience = serial->patience / 2 > least ? serial->patience / 2 : least;
     return false;
+}
+
+/* And each that was not doubles it again: what held the port up has passed. */
+static bool wait_done(struct serial *serial)
+{
+    serial->room = serial->fifo_bytes;
+    if (serial->patience < serial->full_patience)
+        serial->patience = serial->patience * 2 < serial->full_patience ? serial->patience * 2
+                                                                        : serial->full_patience;
+    return true;
 }
 
 bool serial_wait(struct serial *serial)
@@ -158,10 +207,8 @@ bool serial_wait(struct serial *serial)
     if (serial->room > 0)
         return true;
     for (uint64_t reads = 0; reads <= serial->patience; reads++) {
-        if (holding_empty(serial)) {
-            serial->room = serial->fifo_bytes;
-            return true;
-        }
+        if (holding_empty(serial))
+            return wait_done(serial);
         __builtin_ia32_pause();
     }
     return wait_in_vain(serial);

@@ -128,5 +128,6 @@ bool spcr_parse(const struct acpi_header *spcr, struct serial_place *place, char
         format(problem, problem_size, "there can be no registers of %u bits at 0x%lx in space %u",
                bytes[SPCR_BIT_WIDTH], place->address, space);
     place->baud = read_baud(spcr);
+    place->named = true;
     return problem[0] == '\0';
 }

@@ -75,6 +75,7 @@ static void assert_default_console(void)
 {
     assert_int_equal(options.console.serial_count, 1);
     assert_serial(0, 0x3f8, 0, 115200);
+    assert_false(options.console.serials[0].named);
     assert_int_equal(options.console.spcr, CONSOLE_SPCR_IF_THERE);
     assert_true(options.console.screen);
 }
@@ -396,6 +397,7 @@ static void test_console(void **state)
         assert_good(good[i].text);
         assert_int_equal(options.console.serial_count, 1);
         assert_serial(0, good[i].address, good[i].width, good[i].baud);
+        assert_int_equal(options.console.serials[0].named, strchr(good[i].text, ':') != NULL);
         assert_int_equal(options.console.screen, good[i].screen);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

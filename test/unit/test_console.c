@@ -176,10 +176,14 @@ static void a_port_added_again_has_its_new_speed(void **state)
 
     (void)state;
     slow.baud = 9600;
+    uart.divisor_low = 7;
     start_with(&com1, &slow);
     write_text("once\n");
     assert_sent("once\r\n");
     assert_int_equal(uart.divisor_low, 12);
+    slow.baud = 0;
+    console_add_serial(&slow, NULL);
+    assert_int_equal(uart.divisor_low, 7); /* as the firmware had set it */
 }
 
 static void ports_beyond_the_last_are_said(void **state)

@@ -19,10 +19,10 @@
 #define UART_SENT_MAX (16 * 1024 * 1024)
 
 static struct uart_model {
-    bool present, modem, fifo, stuck;
+    bool present, modem, scratch, fifo, stuck;
     uint64_t accesses, stop_at; /* at the end of access number stop_at, on_stop is called */
     void (*on_stop)(bool out);
-    uint8_t lcr, mcr, scr, fcr, divisor_low, divisor_high;
+    uint8_t ier, lcr, mcr, scr, fcr, divisor_low, divisor_high;
     unsigned held, sent_too_early;
     uint64_t status_reads;
     uint32_t length;
@@ -32,14 +32,14 @@ static struct uart_model {
 
 static void uart_reset(void)
 {
-    uart_2.present = uart_2.modem = uart_2.fifo = true;
+    uart_2.present = uart_2.modem = uart_2.scratch = uart_2.fifo = true;
     uart_2.stuck = false;
     uart_2.length = uart_2.held = uart_2.sent_too_early = 0;
-    uart.present = uart.modem = uart.fifo = true;
+    uart.present = uart.modem = uart.scratch = uart.fifo = true;
     uart.stuck = false;
     uart.accesses = uart.stop_at = uart.status_reads = 0;
     uart.length = uart.held = uart.sent_too_early = 0;
-    uart.lcr = uart.mcr = uart.scr = uart.fcr = uart.divisor_low = uart.divisor_high = 0;
+    uart.ier = uart.lcr = uart.mcr = uart.scr = uart.fcr = uart.divisor_low = uart.divisor_high = 0;
 }
 
 static void uart_access(struct uart_model *u, bool out)
@@ -77,7 +77,7 @@ static uint8_t uart_read(struct uart_model *u, unsigned reg)
             return 0;
         return (u->mcr & 1) << 5 | (u->mcr & 2) << 3 | (u->mcr & 0xc) << 4;
     case 7:
-        return u->scr;
+        return u->scratch ? u->scr : 0xff;
     default:
         return 0;
     }
@@ -106,6 +106,8 @@ static void uart_write(struct uart_model *u, unsigned reg, uint8_t value)
     case 1:
         if (divisor)
             u->divisor_high = value;
+        else
+            u->ier = value;
         break;
     case 2:
         u->fcr = value;

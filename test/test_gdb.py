@@ -4,6 +4,7 @@
 import re
 import subprocess
 
+import iststorm_report
 import pytest
 from conftest import ROOT
 
@@ -13,11 +14,11 @@ DEEPEST = ("-source workloads/debug.c -function take_breakpoint "
            "if $cpu() == 1 && expectations[1].breakpoints == 3")
 
 
-def debug(log, *commands):
+def debug(log, *commands, words=("run=debug,nmi", "time=1s")):
     """What gdb says to these commands, by command. gdb ends the machine."""
     tool = subprocess.Popen(
         [ROOT / "tools" / "run", "--gdb", "--accel", "tcg", "--smp", "2", "--quiet", "--timeout",
-         str(GDB_LIMIT_S), "--log", log, "run=debug,nmi", "time=1s"],
+         str(GDB_LIMIT_S), "--log", log, *words],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         words = re.search(r"gdb -x (\S+) -ex '(target \S+ \S+)' (\S+)", tool.stderr.readline())
@@ -124,3 +125,16 @@ def test_stacks_of_nested_levels(nested):
 def test_chain_from_the_irq_stack(nested):
     match = re.match(r"CPU [01]: <IRQ> <TASK>\n", nested["chain "])
     assert match and "tick_handler" in nested["chain "] and "-- timer" in nested["chain "]
+
+
+def test_a_power_off_without_effect_is_said(iso, tmp_path):
+    """Of a sleep type that the machine does not know, as where firmware's tables are wrong: the
+    verdict stands."""
+    log = tmp_path / "log"
+    said = debug(log, "break power_off", "continue", "set var power_registers.sleep_types[0] = 7",
+                 "tbreak report_note", "continue", "finish",
+                 words=("run=debug", "time=100ms", "end=poweroff"))
+    assert "still on" in said["continue"], said
+    report = iststorm_report.read_log(log)
+    assert report.passed and not report.problems, report.problems
+    assert report.notes[-1] == "end=poweroff: the machine is still on; it halts"

@@ -11,6 +11,7 @@ from conftest import ROOT
 GOOD = """\
 # command: qemu
 SeaBIOS (version x)
+# console: an early note
 KTAP version 1
 # a note
 1..2
@@ -29,7 +30,7 @@ def read(text, schema=None):
 def test_whole_report():
     report = read(GOOD)
     assert report.problems == [] and report.passed
-    assert report.plan == 2 and report.notes == ["a note"]
+    assert report.plan == 2 and report.notes == ["console: an early note", "a note"]
     assert [(test.name, test.ok, test.skipped) for test in report.tests] == [
         ("bring-up", True, False), ("nmi", True, True)]
     assert report.of_type("machine")[0]["cpus"] == 2
@@ -46,6 +47,23 @@ def test_failure():
     report = read("KTAP version 1\n1..1\nnot ok 1 nmi # cpu 3: lost\niststorm: FAIL: cpu 3\n")
     assert report.problems == [] and not report.passed and report.reason == "cpu 3"
     assert not report.test("nmi").ok and report.test("nmi").detail == "cpu 3: lost"
+
+
+def test_a_note_may_follow_the_verdict():
+    """Of an end that did not come, and of nothing else."""
+    still_on = "# end=poweroff: the machine is still on; it halts\n"
+    report = read(GOOD + still_on)
+    assert report.passed and report.problems == [] and report.notes[-1].startswith("end=poweroff")
+    assert not read(GOOD + still_on + "# a note\n").passed
+
+
+def test_notes_between_runs():
+    """What a console says before its report begins is of the run that comes, an end's note of the
+    run before."""
+    runs = iststorm_report.read_runs((GOOD + "# end=x\nSeaBIOS\n" + GOOD).split("\n"))
+    assert [run.problems for run in runs] == [[], []]
+    assert [run.notes for run in runs] == [
+        ["console: an early note", "a note", "end=x"], ["console: an early note", "a note"]]
 
 
 def test_refusal_needs_no_plan():

@@ -26,6 +26,10 @@ VERDICT_LINE = re.compile(r"iststorm: (?:(PASS)|(FAIL|REFUSED): (.*))")
 CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][0-9A-Z]")
 PLAN_LINE = re.compile(r"1\.\.([0-9]+)(?: #.*)?")
 TEST_LINE = re.compile(r"(not ok|ok) ([0-9]+) ([^#]*?)(?: # ?(.*))?")
+# What tools/run writes at the head of its logs: not the machine's word.
+COMMAND_NOTE = "# command: "
+# After the verdict: why the machine is still there.
+LAST_NOTE = re.compile(r"# end=.*")
 # What is no line of ours, and too much like one to be anything but a damaged one.
 DAMAGED_LINE = re.compile(r'.*("v":1|"type":"|\bok [0-9]+ |iststorm: |KTAP version)')
 
@@ -85,7 +89,8 @@ def parse_schema(text):
 
 
 def read_report(lines, schema=None):
-    """Read a stream's lines, as clean_line gives them. What firmware and GRUB wrote is skipped."""
+    """Read a stream's lines, as clean_line gives them. What firmware and GRUB wrote is skipped;
+    notes may come before the report begins, of consoles that are not there for example."""
     report = Report()
     started = False
     for number, line in enumerate(lines, 1):
@@ -94,8 +99,10 @@ def read_report(lines, schema=None):
                 started = True
             elif (match := VERDICT_LINE.fullmatch(line)):
                 take_verdict(report, match)
+            elif is_note(line):
+                report.notes.append(line[2:])
             continue
-        if report.verdict and line:
+        if report.verdict and line and not LAST_NOTE.fullmatch(line):
             report.problems.append(f"line {number}: after the verdict: {line[:200]}")
             report.verdict, report.reason = None, ""
         take_line(report, number, line, schema)
@@ -124,17 +131,28 @@ def read_runs(lines, schema=None):
 
 def split_runs(lines):
     """What firmware writes after a verdict belongs to no run; what looks like ours there belongs
-    to the run before, whose verdict it spoils."""
-    run, begun, ended = [], False, False
+    to the run before, whose verdict it spoils. Notes there are the next run's first."""
+    run, notes, begun, ended = [], [], False, False
     for line in lines:
         begins, is_verdict = line == "KTAP version 1", VERDICT_LINE.fullmatch(line)
         if begins and begun or ended and (begins or is_verdict):
             yield run
-            run, begun, ended = [], False, False
-        if not ended or DAMAGED_LINE.match(line) or TEST_LINE.fullmatch(line):
+            run, notes, begun, ended = notes, [], False, False
+        if not ended or belongs_to_the_run(line):
             run.append(line)
+        elif is_note(line):
+            notes.append(line)
         begun, ended = begun or begins, ended or bool(is_verdict)
     yield run
+
+
+def is_note(line):
+    return line.startswith("# ") and not line.startswith(("# {", COMMAND_NOTE))
+
+
+def belongs_to_the_run(line):
+    """What comes after a verdict."""
+    return (LAST_NOTE.fullmatch(line) or DAMAGED_LINE.match(line) or TEST_LINE.fullmatch(line))
 
 
 def last_boot(lines):

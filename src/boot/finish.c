@@ -1,53 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Leaves the machine: QEMU docs (isa-debug-exit), ACPI 4.8.3.2 (S5) and 4.8.3.6 (reset
- * register). */
+/* Leaves the machine: QEMU docs (isa-debug-exit), and power.h. */
 #include "boot/finish.h"
 
 #include <stdarg.h>
 
 #include "boot/bochs.h"
+#include "boot/power.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "lib/port.h"
 #include "lib/report.h"
 #include "lib/screen.h"
 
-#define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_PULSE_RESET 0xfe
-#define PM1_SCI_ENABLE (1u << 0)
-#define ACPI_PATIENCE 1000000       /* reads of a port, of a microsecond or so */
-
 enum end finish_how = END_HALT;
 bool finish_in_bochs;
-struct finish_registers finish_registers;
+void (*finish_shut_down)(void);
 
-/* Firmware that is asked for ACPI mode while it is on may hang; where it is not, firmware takes its
- * time (ACPI 4.8.2.5, 16.3.1). */
-static void enter_acpi_mode(const struct finish_registers *r)
+/* The verdict stands; who waits for the machine must learn why nothing comes of it. */
+static void switch_off(void)
 {
-    if (!r->acpi_enable_port || port_in16(r->poweroff_ports[0]) & PM1_SCI_ENABLE)
-        return;
-    port_out8(r->acpi_enable_port, r->acpi_enable_value);
-    for (unsigned i = 0; i < ACPI_PATIENCE; i++)
-        if (port_in16(r->poweroff_ports[0]) & PM1_SCI_ENABLE)
-            return;
+    power_off();
+    report_note("end=poweroff: the machine is still on; it halts");
 }
 
-static void power_off(void)
+static void reset(void)
 {
-    const struct finish_registers *r = &finish_registers;
-
-    enter_acpi_mode(r);
-    for (unsigned i = 0; i < 2; i++)
-        if (r->poweroff_ports[i])
-            port_out16(r->poweroff_ports[i], r->poweroff_values[i]);
-}
-
-static void reboot(void)
-{
-    if (finish_registers.reset_port)
-        port_out8(finish_registers.reset_port, finish_registers.reset_value);
-    port_out8(KEYBOARD_COMMAND, KEYBOARD_PULSE_RESET);
+    power_reset();
+    if (finish_shut_down)
+        finish_shut_down();
 }
 
 _Noreturn void finish(uint8_t status)
@@ -58,9 +38,9 @@ _Noreturn void finish(uint8_t status)
     else if (finish_how == END_EXIT)
         port_out8(DEBUG_EXIT_PORT, status);
     if (finish_how == END_POWEROFF)
-        power_off();
+        switch_off();
     if (finish_how == END_REBOOT)
-        reboot();
+        reset();
     __asm__ volatile("cli");
     while (console_unfinished()) { /* a serial port is stuck: its reader may come yet */
         console_drain();

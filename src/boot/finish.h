@@ -21,17 +21,8 @@ extern enum end finish_how;
 /* Whether Bochs is to be told, which has no isa-debug-exit. */
 extern bool finish_in_bochs;
 
-/* Ports and values that switch the machine off (ACPI S5) and that reset it; a port of 0 is not
- * known. */
-struct finish_registers {
-    uint16_t acpi_enable_port;          /* hands the others over to us */
-    uint8_t acpi_enable_value;
-    uint16_t poweroff_ports[2];         /* PM1a and PM1b control */
-    uint16_t poweroff_values[2];
-    uint16_t reset_port;
-    uint8_t reset_value;
-};
-extern struct finish_registers finish_registers;
+/* What resets the machine where nothing else did: a shutdown of the processor. */
+extern void (*finish_shut_down)(void);
 
 /* Empties the console and leaves. What cannot be done falls back to a halt. */
 _Noreturn void finish(uint8_t status);

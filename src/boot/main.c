@@ -8,12 +8,14 @@
 #include "boot/finish.h"
 #include "boot/fwcfg.h"
 #include "boot/multiboot2.h"
+#include "boot/power.h"
 #include "boot/smbios.h"
 #include "boot/symbols.h"
 #include "cpu/clock.h"
 #include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/features.h"
+#include "cpu/gdt.h"
 #include "cpu/inject.h"
 #include "cpu/ist.h"
 #include "cpu/lastword.h"
@@ -43,8 +45,6 @@
 #include "workloads/status.h"
 
 #define VERSION "0.1"
-#define PM1_SLEEP_ENABLE (1u << 13)
-#define PM1_SLEEP_TYPE_SHIFT 10
 #define FOUR_GIB (1ull << 32)
 #define SYMBOL_STORE_BYTES (256 * 1024)
 
@@ -168,27 +168,24 @@ static void take_over_cpu(void)
     map_framebuffer();
 }
 
-/* How to switch off and to reset, by ACPI: 4.8.3.2 (PM1 control), 4.8.3.6 (reset register). */
+/* How to switch off and to reset, by ACPI. */
 static void find_the_ways_out(void)
 {
-    uint8_t types[2];
-
     if (fadt.reset.address && fadt.reset.space == ACPI_SPACE_PORT) {
-        finish_registers.reset_port = fadt.reset.address;
-        finish_registers.reset_value = fadt.reset_value;
+        power_registers.reset_port = fadt.reset.address;
+        power_registers.reset_value = fadt.reset_value;
     }
-    if (!fadt.dsdt || !acpi_read_s5(&paging_physical, fadt.dsdt, types) ||
+    if (!acpi_read_s5(&acpi, fadt.dsdt, power_registers.sleep_types) ||
         fadt.pm1a_control.space != ACPI_SPACE_PORT) {
         if (options.end == END_POWEROFF)
             report_note("end=poweroff: no way to ACPI S5 was found; it will halt");
         return;
     }
-    finish_registers.acpi_enable_port = fadt.acpi_enable ? fadt.smi_command_port : 0;
-    finish_registers.acpi_enable_value = fadt.acpi_enable;
-    finish_registers.poweroff_ports[0] = fadt.pm1a_control.address;
-    finish_registers.poweroff_ports[1] = fadt.pm1b_control.address;
-    for (unsigned i = 0; i < 2; i++)
-        finish_registers.poweroff_values[i] = PM1_SLEEP_ENABLE | types[i] << PM1_SLEEP_TYPE_SHIFT;
+    power_registers.acpi_enable_port = fadt.acpi_enable ? fadt.smi_command_port : 0;
+    power_registers.acpi_enable_value = fadt.acpi_enable;
+    power_registers.control_ports[0] = fadt.pm1a_control.address;
+    if (fadt.pm1b_control.space == ACPI_SPACE_PORT)
+        power_registers.control_ports[1] = fadt.pm1b_control.address;
 }
 
 /* False: there are no ACPI tables, and `error` says why. */
@@ -416,6 +413,7 @@ static void run(void *unused)
 
 void main(uint32_t magic, const void *info)
 {
+    finish_shut_down = idt_lose;
     read_boot_information(magic, info);
     take_over_cpu();
     open_consoles(find_firmware_tables());

@@ -14,6 +14,7 @@
 #if __STDC_HOSTED__
 
 uint8_t port_in8(uint16_t port);
+uint16_t port_in16(uint16_t port);
 uint32_t port_in32(uint16_t port);
 void port_out8(uint16_t port, uint8_t value);
 void port_out16(uint16_t port, uint16_t value);

@@ -99,7 +99,7 @@ static bool uart_answers(const struct serial *serial)
 }
 
 /* Nobody's port reads as all ones, nobody's memory often as 0. */
-static bool transmitter_answers(const struct serial *serial)
+static bool transmitter_is_free(const struct serial *serial)
 {
     for (unsigned reads = 0; reads < READS_PRESENT; reads++) {
         uint8_t status = get(serial, UART_LSR);
@@ -110,6 +110,21 @@ static bool transmitter_answers(const struct serial *serial)
         __builtin_ia32_pause();
     }
     return false;
+}
+
+/* What is read behind FCR is IIR, in which these bits are never set together: only RAM keeps them,
+ * as a framebuffer's at an address that is wrong. */
+static bool is_no_ram(const struct serial *serial)
+{
+    set(serial, UART_FCR, FCR_ENABLE | FCR_CLEAR_BOTH);
+    return get(serial, UART_IIR) != (FCR_ENABLE | FCR_CLEAR_BOTH);
+}
+
+static bool is_there(const struct serial *serial)
+{
+    if (serial->place.named)
+        return transmitter_is_free(serial) && is_no_ram(serial);
+    return uart_answers(serial);
 }
 
 static uint32_t divisor_of(uint32_t baud)
@@ -165,7 +180,7 @@ static void program_fifo(struct serial *serial)
 bool serial_open(struct serial *serial, const struct serial_place *place, volatile void *mapped)
 {
     *serial = (struct serial){.place = *place, .mapped = mapped};
-    if (!(place->named ? transmitter_answers(serial) : uart_answers(serial)))
+    if (!is_there(serial))
         return false;
     serial->found_divisor = read_divisor(serial);
     set(serial, UART_IER, 0); /* DLAB is off by now, however it was found */

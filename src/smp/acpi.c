@@ -163,25 +163,36 @@ static bool is_called(const struct physical *physical, uint64_t address, const c
     return table != NULL && memcmp(table, signature, 4) == 0;
 }
 
+/* Where the root table says that its table number `i` is. */
+static uint64_t address_of(const struct acpi_tables *tables, size_t i)
+{
+    const uint8_t *entry = (const uint8_t *)(tables->root + 1) + i * tables->entry_size;
+
+    return tables->entry_size == 8 ? bytes_read64(entry) : bytes_read32(entry);
+}
+
+/* The first good table of that signature from number *i on; *i moves past it. */
+static const struct acpi_header *next_called(const struct acpi_tables *tables, size_t *i,
+                                             const char signature[4], struct complaint *complaint)
+{
+    const struct acpi_header *table = NULL;
+
+    while (table == NULL && *i < tables->count) {
+        uint64_t address = address_of(tables, (*i)++);
+        if (is_called(tables->physical, address, signature))
+            table = checked_table(tables->physical, address, signature, complaint);
+    }
+    return table;
+}
+
 const struct acpi_header *acpi_find(const struct acpi_tables *tables, const char signature[4],
                                     char *error, size_t error_size)
 {
-    const uint8_t *entries = (const uint8_t *)(tables->root + 1);
     struct complaint complaint = { error, error_size };
+    size_t first = 0;
 
     format(error, error_size, "no ACPI table %.4s", signature);
-    for (size_t i = 0; i < tables->count; i++) {
-        const uint8_t *entry = entries + i * tables->entry_size;
-        uint64_t address = tables->entry_size == 8 ? bytes_read64(entry) : bytes_read32(entry);
-        const struct acpi_header *table;
-
-        if (!is_called(tables->physical, address, signature))
-            continue;
-        table = checked_table(tables->physical, address, signature, &complaint);
-        if (table != NULL)
-            return table;
-    }
-    return NULL;
+    return next_called(tables, &first, signature, &complaint);
 }
 
 /* Offsets of section 5.2.9, table 5.9. The X_ fields are generic addresses, of 12 bytes. */
@@ -295,11 +306,8 @@ static bool read_s5_package(const uint8_t *at, const uint8_t *end, uint8_t types
     return true;
 }
 
-bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t types[2])
+static bool read_s5_of(const struct acpi_header *table, uint8_t types[2])
 {
-    char error[80];
-    struct complaint complaint = { error, sizeof error };
-    const struct acpi_header *table = checked_table(physical, dsdt, "DSDT", &complaint);
     const uint8_t *at, *end;
 
     if (table == NULL || table->length < sizeof *table + 2)
@@ -311,5 +319,21 @@ bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t types[
         if (named && memcmp(at, "_S5_", 4) == 0)
             return read_s5_package(at + 4, end, types);
     }
+    return false;
+}
+
+bool acpi_read_s5(const struct acpi_tables *tables, uint64_t dsdt, uint8_t types[2])
+{
+    char error[80];
+    struct complaint complaint = { error, sizeof error };
+    const struct acpi_header *ssdt;
+    size_t next = 0;
+
+    if (dsdt != 0 &&
+        read_s5_of(checked_table(tables->physical, dsdt, "DSDT", &complaint), types))
+        return true;
+    while ((ssdt = next_called(tables, &next, "SSDT", &complaint)) != NULL)
+        if (read_s5_of(ssdt, types))
+            return true;
     return false;
 }

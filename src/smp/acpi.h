@@ -80,10 +80,11 @@ struct acpi_fadt_facts {
 
 /*
  * The values for SLP_TYPa and SLP_TYPb in the sleep state S5, from the package \_S5_ of the DSDT
- * at `dsdt` (section 7.4.2.1): found by its bytes, since there is no AML interpreter here. False:
- * it is not there, or not a plain package, or the table is not whole.
+ * at `dsdt`, or else of the first SSDT that has one (section 7.4.2.1): found by its bytes, since
+ * there is no AML interpreter here. False: it is not there, or not a plain package, or the table is
+ * not whole.
  */
-bool acpi_read_s5(const struct physical *physical, uint64_t dsdt, uint8_t types[2]);
+bool acpi_read_s5(const struct acpi_tables *tables, uint64_t dsdt, uint8_t types[2]);
 
 /* `fadt` is what acpi_find gave for "FACP". */
 void acpi_read_fadt(const struct acpi_header *fadt, struct acpi_fadt_facts *out);

@@ -72,9 +72,9 @@ static void read_tables(const struct memory *memory)
     fadt = acpi_find(&tables, "FACP", error, sizeof error);
     if (fadt != NULL) {
         acpi_read_fadt(fadt, &facts);
-        acpi_read_s5(&memory->physical, facts.dsdt, s5);
+        acpi_read_s5(&tables, facts.dsdt, s5);
     }
-    acpi_read_s5(&memory->physical, BASE, s5);
+    acpi_read_s5(&tables, BASE, s5);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

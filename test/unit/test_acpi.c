@@ -166,7 +166,7 @@ static void test_tables_above_4_gib(void **state)
     assert_non_null(table);
     acpi_read_fadt(table, &facts);
     assert_true(facts.dsdt == dsdt);
-    assert_true(acpi_read_s5(&memory.physical, facts.dsdt, value));
+    assert_true(acpi_read_s5(&tables, facts.dsdt, value));
     assert_int_equal(value[0], 5);
 }
 
@@ -390,12 +390,14 @@ static void test_fadt(void **state)
 
 enum { DSDT = 0x80003 };
 
+static const struct acpi_tables no_tables = { .physical = &memory.physical };
+
 static bool read_s5(const char *aml, size_t length, uint8_t value[2])
 {
     start_table("DSDT");
     put(&b, aml, length);
     add_table(DSDT);
-    return acpi_read_s5(&memory.physical, DSDT, value);
+    return acpi_read_s5(&no_tables, DSDT, value);
 }
 
 static void test_s5(void **state)
@@ -441,13 +443,39 @@ static void test_s5_of_pm1b(void **state)
     }
 }
 
+static void add_aml(const char *signature, uint64_t address, const char *aml)
+{
+    start_table(signature);
+    put(&b, aml, strlen(aml));
+    add_table(address);
+}
+
+/* As some firmware has it: the DSDT names it not at all, and of the SSDTs only a later one. */
+static void test_s5_of_an_ssdt(void **state)
+{
+    uint8_t value[2];
+
+    (void)state;
+    add_aml("DSDT", DSDT, "..\x08_S4_\x12\x06\x04\x0a\x04\x0a\x04..");
+    add_aml("SSDT", TABLE_1, "..\x08_S3_\x12\x06\x04\x01\x01..");
+    add_aml("SSDT", TABLE_2, "..\x08_S5_\x12\x06\x04\x0a\x06\x0a\x06..");
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    give_old(RSDT);
+    assert_opens("RSDT");
+    assert_true(acpi_read_s5(&tables, DSDT, value));
+    assert_int_equal(value[0], 6);
+    assert_true(acpi_read_s5(&tables, 0, value));
+    assert_int_equal(value[1], 6);
+}
+
 static void test_no_s5(void **state)
 {
     static const char whole[] = "..\x08_S5_\x12\x40\x01\x04\x0a\x07";
     uint8_t value[2];
 
     (void)state;
-    assert_false(acpi_read_s5(&memory.physical, ABSENT, value));
+    assert_false(acpi_read_s5(&no_tables, ABSENT, value));
+    assert_false(acpi_read_s5(&no_tables, 0, value));
     for (size_t length = 0; length < sizeof whole - 1; length++) {
         assert_false(read_s5(whole, length, value));
         memory_close(&memory);
@@ -526,6 +554,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_fadt, begin, end),
         cmocka_unit_test_setup_teardown(test_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_s5_of_pm1b, begin, end),
+        cmocka_unit_test_setup_teardown(test_s5_of_an_ssdt, begin, end),
         cmocka_unit_test_setup_teardown(test_no_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_wide_fadt_fields_win, begin, end),
         cmocka_unit_test_setup_teardown(test_short_fadts, begin, end),

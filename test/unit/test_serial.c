@@ -78,6 +78,9 @@ static void a_named_port_need_not_prove_itself(void **state)
     uart.status_reads = 0;
     assert_false(serial_open(&serial, &place, NULL));
     assert_in_range(uart.status_reads, 1000, 1000000);
+    uart.is_ram = true; /* a framebuffer, say */
+    uart.ram[5] = 0x60;
+    assert_false(serial_open(&serial, &place, NULL));
     uart.present = false;
     uart.accesses = 0;
     assert_false(serial_open(&serial, &place, NULL));

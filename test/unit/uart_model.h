@@ -22,6 +22,8 @@ static struct uart_model {
     bool present, modem, scratch, fifo, stuck;
     uint64_t accesses, stop_at; /* at the end of access number stop_at, on_stop is called */
     void (*on_stop)(bool out);
+    bool is_ram;
+    uint8_t ram[8];
     uint8_t ier, lcr, mcr, scr, fcr, divisor_low, divisor_high;
     unsigned held, sent_too_early;
     uint64_t status_reads;
@@ -36,7 +38,7 @@ static void uart_reset(void)
     uart_2.stuck = false;
     uart_2.length = uart_2.held = uart_2.sent_too_early = 0;
     uart.present = uart.modem = uart.scratch = uart.fifo = true;
-    uart.stuck = false;
+    uart.stuck = uart.is_ram = false;
     uart.accesses = uart.stop_at = uart.status_reads = 0;
     uart.length = uart.held = uart.sent_too_early = 0;
     uart.ier = uart.lcr = uart.mcr = uart.scr = uart.fcr = uart.divisor_low = uart.divisor_high = 0;
@@ -63,6 +65,8 @@ static uint8_t uart_read(struct uart_model *u, unsigned reg)
     uart_access(u, false);
     if (!u->present)
         return 0xff;
+    if (u->is_ram)
+        return u->ram[reg];
     switch (reg) {
     case 0:
         return u->lcr & 0x80 ? u->divisor_low : 0;
@@ -96,6 +100,8 @@ static void uart_write(struct uart_model *u, unsigned reg, uint8_t value)
 {
     bool divisor = u->lcr & 0x80;
 
+    if (u->is_ram)
+        u->ram[reg] = value;
     switch (reg) {
     case 0:
         if (divisor)

@@ -14,6 +14,7 @@ FUZZ_SECONDS ?= 5
 FUZZ_RUNS ?= 1000000
 
 UNIT_test_multiboot2 := src/boot/multiboot2.c src/lib/format.c
+UNIT_test_power := src/boot/power.c
 UNIT_test_clock := src/cpu/clock.c
 UNIT_test_cmdline := src/boot/cmdline.c src/lib/format.c
 UNIT_test_efi := src/boot/efi.c src/lib/format.c

@@ -87,7 +87,7 @@ static void a_named_port_need_not_prove_itself(void **state)
     assert_in_range(uart.accesses, 1, 16);
 }
 
-/* Firmware may have left DLAB on, where the interrupt enable register is the divisor's high byte. */
+/* Firmware may have left DLAB on: interrupt enable would be the divisor's high byte there. */
 static void the_speed_that_was_found_is_kept(void **state)
 {
     struct serial serial;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Reports of benchmarks that never ran, for the tests of the tools that read them."""
 
+import itertools
 import json
 import random
+import zlib
 
 import iststorm_latency as latency
 
@@ -34,25 +36,31 @@ def record(values, **fields):
     ranked = sorted(values)
     for name, p in latency.PERCENTILES:
         if latency.enough(len(values), p):
-            upper = latency.bucket_upper(latency.bucket_index(ranked[round(len(values) * p) - 1]))
+            value = ranked[latency.rank_of(len(values), p) - 1]
+            upper = latency.bucket_upper(latency.bucket_index(value))
             made[name] = min(upper, made["max"])
     return {**made, **fields}
 
 
 def stream(records, domain="emulated", verdict="PASS", cpu_model="A processor", **machine):
     """A whole report around records."""
-    records = [{**record, "id": record.get("id", number)} if record["type"] == "latency" else record
-               for number, record in enumerate(records, 1)]
+    ids = itertools.count(1)
+    records = [{**record, "id": next(ids)} if record["type"] == "latency" else record
+               for record in records]
     head = {"v": 1, "type": "machine", "domain": domain, "version": "0.1", "firmware": "bios",
             "cpu_model": cpu_model, "system_vendor": "QEMU", "seed": 1, "cpus_online": 4,
             "tsc_hz": 2_000_000_000, **machine}
-    lines = ["KTAP version 1", "1..1", head, *records,
-             "ok 1 latency" if verdict == "PASS" else "not ok 1 latency # too slow",
-             {"v": 1, "type": "verdict", "domain": domain, "result": verdict, "time_ms": 1000,
-              "events": 5000, "faults": 0, "seed": 1}, f"iststorm: {verdict}"]
-    return "".join(line + "\n" if isinstance(line, str) else
-                   f"# {json.dumps({**line, 'domain': domain}, separators=(',', ':'))}\n"
-                   for line in lines)
+    lines = [line_of(record, domain) for record in (head, *records)]
+    end = {"v": 1, "type": "verdict", "result": verdict, "time_ms": 1000, "events": 5000,
+           "faults": 0, "records": len(lines),
+           "records_sum": sum(map(zlib.crc32, map(str.encode, lines))) % (1 << 32), "seed": 1}
+    return "\n".join(["KTAP version 1", "1..1", *lines,
+                      "ok 1 latency" if verdict == "PASS" else "not ok 1 latency # too slow",
+                      line_of(end, domain), f"iststorm: {verdict}", ""])
+
+
+def line_of(record, domain):
+    return f"# {json.dumps({**record, 'domain': domain}, separators=(',', ':'))}"
 
 
 def bench(seed=1, slower=1.0, count=4000, cpus=4):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """tools/iststorm_report.py: what a whole report is, and that no damaged one reads as PASS."""
 
+import json
 import re
 import subprocess
+import zlib
 
 import iststorm_report
 import pytest
@@ -81,12 +83,31 @@ def test_refusal_needs_no_plan():
     ('# {"v":1,"type":"m', '# {"v":2,"type":"m', '"v":1'),
     ("ok 1 bring-up", "garbage ok 1 bring-up", "damaged"),
     ("# a note", "\ufffd\ufffd", "not of the report"),
+    ("# a note", "# " + '{"v":' * 100000, "damaged record"),
+    ("# a note", '# {"v":1,"type":"x","domain":"metal","x":' + "[" * 16 + "]" * 16 + "}",
+     "damaged record"),
     ("iststorm: PASS\n", "iststorm: PASS\nok 3 more\n", "after the verdict"),
 ])
 def test_problems(old, new, problem):
     assert old in GOOD
     report = read(GOOD.replace(old, new))
     assert any(problem in text for text in report.problems), report.problems
+
+
+@pytest.mark.parametrize("count, crc, problem", [
+    (2, 0, "the sum of their lines"), (3, 0, "2 records came of 3"), (1, 0, "2 records came of 1"),
+    (2, None, "the sum of their lines"), (None, 5, "2 records came of None")])
+def test_records_are_those_that_the_image_wrote(count, crc, problem):
+    def with_verdict(**says):
+        end = json.dumps({"v": 1, "type": "verdict", "domain": "emulated", **says})
+        return read(GOOD.replace("iststorm: P", f"# {end}\niststorm: P"))
+    lines = [line for line in GOOD.split("\n") if line.startswith("# {")]
+    whole = sum(zlib.crc32(line.encode()) for line in lines) % (1 << 32)
+    assert with_verdict(records=2, records_sum=whole).problems == []
+    assert with_verdict().problems == []
+    says = {"records": count, "records_sum": crc}
+    assert any(problem in text for text in with_verdict(
+        **{name: value for name, value in says.items() if value is not None}).problems)
 
 
 HEADER = """
@@ -117,7 +138,7 @@ def test_the_images_schema_is_read_whole(schema):
 
 
 @pytest.mark.parametrize("text, status", [
-    (GOOD, 0), (GOOD.replace("iststorm: PASS\n", ""), 1),
+    (GOOD, 0), (GOOD.replace("iststorm: PASS\n", ""), 1), (GOOD.replace("# a note", "\ufffd"), 3),
     ("iststorm: REFUSED: 'x'\n", 2), ("KTAP version 1\n1..0\niststorm: FAIL: x\n", 1)])
 def test_command(text, status):
     done = subprocess.run([ROOT / "tools" / "iststorm_report.py", "-"], input=text, text=True,

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import re
+import signal
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
@@ -121,13 +122,46 @@ def test_a_percentile_needs_samples_beyond_it():
     assert series_of([1] * 500, [1] * 500).percentile("p99") == 1
 
 
-def test_the_images_percentiles_hold_where_they_are():
-    record = {**synthetic.record([5] * 100), "p50": 4}
-    series = latency.Series(())
-    series.add(record, {5: 100})
-    assert series.percentile("p50") == 4 and series.percentile("p999") is None
-    series.add(record, {5: 100})
-    assert series.percentile("p50") == 5
+def test_what_an_image_says_is_what_its_buckets_hold():
+    """A percentile, or its absence, that the samples do not bear out is damage."""
+    values = [*range(100, 300)] * 10
+    for change in ({"p50": 198}, {"p99": 10}, {"p999": 299}, {"p50": None}):
+        record = {name: value for name, value in {**synthetic.record(values), **change}.items()
+                  if value is not None}
+        name = next(iter(change))
+        result = result_of(synthetic.stream([record, synthetic.record(values)]))
+        assert len(result.records) == 1 and f"{name} is {change[name]}" in result.problems[0]
+
+
+def test_no_latency_record_goes_unmissed(bench):
+    """Their numbers have no gap; at the end, the count of all records tells."""
+    lines = bench.split("\n")
+    numbered = {json.loads(line[2:])["id"]: place for place, line in enumerate(lines)
+                if '"type":"latency"' in line}
+    for lost, told in (((1,), "1"), ((3, 4, 5, 9), "3-5, 9"), ((max(numbered),), None)):
+        gone = [numbered[number] for number in lost]
+        text = "\n".join(line for place, line in enumerate(lines) if place not in gone)
+        problems = result_of(text).problems
+        assert told is None or f"latency records are missing: {told}" in problems
+        assert any("records came of" in problem for problem in problems)
+    doubled = "\n".join(lines[:numbered[7]] + lines[numbered[7]:numbered[7] + 1] * 2
+                        + lines[numbered[7] + 1:])
+    assert "latency records are there twice: 7" in result_of(doubled).problems
+
+
+def test_numbers_out_of_their_range_are_damage():
+    text = synthetic.stream([synthetic.record([5] * 100, first=1 << 63),
+                             synthetic.record([5] * 100, overhead=-1)])
+    assert [problem for problem in result_of(text).problems if "of 64 bits" in problem] == [
+        "damaged record: latency.first is no signed of 64 bits: 9223372036854775808",
+        "damaged record: latency.overhead is no number of 64 bits: -1"]
+
+
+def test_a_first_sample_below_zero():
+    series = series_of([-5])
+    assert series.first == -45
+    series.add({**synthetic.record([-5]), "first": -60}, {-5: 1})
+    assert series.first == -45
 
 
 def test_buckets_that_go_on_in_further_lines():
@@ -256,10 +290,11 @@ def test_one_broken_run_of_many_is_told(bench):
 # What breaks off, and what is garbled
 
 
-def few(text):
-    """The report with some of its latencies: the NMI's, on the CPU itself."""
-    return "".join(line for line in text.splitlines(True) if '"type":"latency"' not in line
-                   or '"event":"nmi"' in line and '"from":0,"to":0' in line)
+@pytest.fixture(scope="module")
+def few():
+    """A report of some latencies: the NMI's, on the CPU itself."""
+    return synthetic.stream([record for record in synthetic.bench() if record["type"] != "latency"
+                             or record["event"] == "nmi" and record["from"] == record["to"]])
 
 
 def cut(text):
@@ -277,9 +312,9 @@ def garbled(text):
     (cut, "no verdict in the last line"), (garbled, "damaged latency record NMI-nmi-entry-warm"),
     (lambda text: text.replace('"unit"', '"u\ufffdit', 1), "damaged record")])
 @pytest.mark.parametrize("kind", ["jsonl", "csv", "junit", "hgrm", "html"])
-def test_damage_is_reported_and_the_rest_saved(kind, damage, complaint, bench, tmp_path):
+def test_damage_is_reported_and_the_rest_saved(kind, damage, complaint, few, tmp_path):
     out = tmp_path / "out"
-    done = tool("convert", kind, "-", "-o", out, text=damage(few(bench)))
+    done = tool("convert", kind, "-", "-o", out, text=damage(few))
     assert done.returncode == DAMAGED and complaint in done.stderr
     saved = out if out.is_file() else next(out.iterdir())
     text = saved.read_text()
@@ -288,14 +323,13 @@ def test_damage_is_reported_and_the_rest_saved(kind, damage, complaint, bench, t
         assert complaint in text
 
 
-def test_no_damage_is_a_crash(bench):
+def test_no_damage_is_a_crash(few):
     """Random bytes changed, lost or doubled: each tool's reading, without an exception, and never
     as a whole report unless it says just the same."""
     generator = random.Random(11)
-    small = few(bench)
-    whole = result_of(small)
+    whole = result_of(few)
     for _ in range(300):
-        data = bytearray(small.encode())
+        data = bytearray(few.encode())
         for _ in range(generator.randint(1, 8)):
             place = generator.randrange(len(data))
             kind = generator.random()
@@ -309,6 +343,56 @@ def test_no_damage_is_a_crash(bench):
         result = latency.result_of("a.log", iststorm_report.read_report(lines))
         read_with_all(result, lines)
         assert len(result.records) <= len(whole.records)
+
+
+def flip(line, place):
+    """One character is another that a record may have there."""
+    other = "7" if line[place] != "7" else "3"
+    return line[:place] + other + line[place + 1:]
+
+
+def test_no_altered_record_is_taken_for_a_whole_one(few):
+    """Any one character of any record, and any record lost or doubled."""
+    lines = few.split("\n")
+    places = [place for place, line in enumerate(lines) if line.startswith("# {")]
+    generator = random.Random(3)
+    for place in places[:-1]:
+        line = lines[place]
+        for new in ([], [line, line], [flip(line, generator.randrange(2, len(line)))],
+                    [flip(line, line.index('"domain":"') + 10)]):
+            altered = [*lines[:place], *new, *lines[place + 1:]]
+            assert iststorm_report.read_report(altered).problems, (line, new)
+
+
+DEEP = "# " + '{"a":' * 50000 + "1" + "}" * 50000 + "\n"
+
+
+@pytest.mark.parametrize("damage", [
+    lambda text: text.replace('"first":', '"first":1', 1),
+    lambda text: text.replace("\n# {", "\n", 1),
+    lambda text: re.sub("\n# .*type.:.latency.*", "", text, count=1),
+    lambda text: text.replace("ok 1", DEEP + "ok 1"),
+    lambda text: text.replace("ok 1", DEEP.replace("50000", "900") + "ok 1")])
+def test_every_tool_tells_of_damage_by_its_status(damage, log, tmp_path):
+    path = log(damage(synthetic.stream([synthetic.record([5, 6, 7] * 50, event=event)
+                                        for event in ("nmi", "bp", "db")])))
+    for name, *arguments in (("iststorm_report.py", path), ("fleet", path), ("compare", path, path),
+                             *(("convert", kind, path, "-o", tmp_path / kind) for kind in
+                               ("jsonl", "csv", "junit", "hgrm", "html"))):
+        done = tool(name, *arguments)
+        assert done.returncode == DAMAGED and "Traceback" not in done.stderr, (name, done.stderr)
+
+
+def test_whoever_reads_no_further_is_not_complained_to(bench, log):
+    path = log(bench)
+    for name, *arguments in (("iststorm_report.py", path), ("fleet", path), ("conform", "--docs"),
+                             ("compare", "--all", path, path), ("convert", "jsonl", path),
+                             ("convert", "csv", path)):
+        with subprocess.Popen([ROOT / "tools" / name, *arguments], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as one:
+            one.stdout.close()
+            assert one.stderr.read() == ""
+        assert one.returncode == -signal.SIGPIPE, name
 
 
 def read_with_all(result, lines):

@@ -8,6 +8,7 @@ is that of its magnitude, mirrored.
 
 import collections
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -19,10 +20,12 @@ SUB_BITS = 5
 SUB_BUCKETS = 1 << SUB_BITS
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999))
 TITLES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
+WHOLE = 1000  # of which each percentile is a whole number of parts
 # A percentile needs so many samples beyond it.
 SAMPLES_BEYOND = 10
 # What makes two records results of the same measurement, but for the CPUs.
 KEY = ("stack", "event", "stage", "mode", "loop", "samples", "unit")
+MOST_RECORDS = 1 << 24  # of one run, in which ids are looked for
 PAIR = re.compile(r"(-?[0-9]+):([0-9]+)")
 
 
@@ -67,7 +70,13 @@ def parse_buckets(text):
 
 def enough(count, p):
     """Whether as many samples can tell this percentile."""
-    return count * (1 - p) >= SAMPLES_BEYOND - 1e-6
+    return count * (WHOLE - round(p * WHOLE)) >= SAMPLES_BEYOND * WHOLE
+
+
+def rank_of(count, p):
+    """The rank, from 1, of the first sample that as large a share is within, as the image has it:
+    in whole numbers."""
+    return -(-count * round(p * WHOLE) // WHOLE)
 
 
 @dataclasses.dataclass
@@ -80,7 +89,6 @@ class Series:
     min: int | None = None
     max: int | None = None
     first: int | None = None
-    exact: dict = dataclasses.field(default_factory=dict)
 
     def __getattr__(self, name):
         if name in KEY:
@@ -88,9 +96,7 @@ class Series:
         raise AttributeError(name)
 
     def add(self, record, counts):
-        """One more record. The image's own percentiles hold as long as there is no other."""
-        self.exact = {} if self.cpus else {name: record[name] for name, _ in PERCENTILES
-                                           if name in record}
+        """One more record, with its counts by bucket."""
         self.cpus.append((record.get("from"), record.get("to")))
         self.counts.update(counts)
         self.count += record["count"]
@@ -98,7 +104,8 @@ class Series:
             self.min = record["min"] if self.min is None else min(self.min, record["min"])
             self.max = record["max"] if self.max is None else max(self.max, record["max"])
         if "first" in record:
-            self.first = max(self.first or 0, record["first"])
+            self.first = max(record["first"], record["first"] if self.first is None
+                             else self.first)
 
     def at_rank(self, rank):
         """The bucket of the sample with that many before or at it."""
@@ -112,12 +119,9 @@ class Series:
     def percentile(self, name):
         """Its value, or None where there are too few samples to tell."""
         p = dict(PERCENTILES)[name]
-        if name in self.exact:
-            return self.exact[name]
         if not self.counts or not enough(self.count, p):
             return None
-        upper = bucket_upper(self.at_rank(math.ceil(self.count * p)))
-        return min(upper, self.max)
+        return min(bucket_upper(self.at_rank(rank_of(self.count, p))), self.max)
 
     def interval(self, name, z):
         """Between which values the percentile lies, by the binomial law of its rank."""
@@ -201,6 +205,7 @@ def result_of(name, report):
     report.records = [record for record, texts in zip(report.records, wrong) if not texts]
     problems += [f"{record['lost_lines']} lines of the report found no room on their way out"
                  for record in report.of_type("verdict") if record.get("lost_lines")]
+    problems += wrong_ids(report.of_type("latency"))
     records, more = [], {}
     for record in report.of_type("buckets"):
         more.setdefault(record.get("id"), []).append(str(record.get("buckets")))
@@ -214,6 +219,27 @@ def result_of(name, report):
     return Result(name, report, records, problems)
 
 
+def wrong_ids(records):
+    """The image numbers its latency records from 1: what is missing, or there twice."""
+    ids = collections.Counter(record["id"] for record in records if "id" in record)
+    most = min(max(ids, default=0), MOST_RECORDS)
+    if missing := [number for number in range(1, most + 1) if number not in ids]:
+        yield f"latency records are missing: {spans(missing)}"
+    if twice := sorted(number for number, count in ids.items() if count > 1):
+        yield f"latency records are there twice: {spans(twice)}"
+    if wrong := sorted(number for number in ids if not 0 < number <= MOST_RECORDS):
+        yield f"latency records have impossible ids: {spans(wrong)}"
+
+
+def spans(numbers):
+    """Rising numbers as 1-3, 7."""
+    text = []
+    for _, run in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in run]
+        text.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]))
+    return ", ".join(text)
+
+
 def check_latency(record, text):
     """The counts by bucket of a latency record that holds together, with all its buckets' text."""
     counts = parse_buckets(text)
@@ -225,6 +251,11 @@ def check_latency(record, text):
     if counts and not (bucket_index(record["min"]) == min(counts)
                        and bucket_index(record["max"]) == max(counts)):
         raise ValueError("min and max are not in the first and the last bucket")
+    series = Series(())
+    series.add(record, counts)
+    for name, _ in PERCENTILES:
+        if record.get(name) != (value := series.percentile(name)):
+            raise ValueError(f"{name} is {record.get(name)}, of the buckets {value}")
     return counts
 
 

@@ -5,7 +5,12 @@
 As a command, it reads a log (a file of build/runs, or a serial capture of a real machine) and
 prints what a person wants to know of it; as a module, it is what tools/run and the tests read with.
 
-exit status: 0 PASS, 1 FAIL (and a report without a verdict), 2 REFUSED, 64 wrong usage
+exit status:
+  0   PASS
+  1   FAIL, and a report without a verdict
+  2   REFUSED
+  3   PASS, but the report is damaged: what could be saved is printed
+  64  wrong usage
 """
 
 import argparse
@@ -13,13 +18,15 @@ import dataclasses
 import json
 import os
 import re
+import signal
 import sys
+import zlib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCHEMA_HEADER = os.path.join(ROOT, "src", "lib", "report_schema.h")
 SCHEMA_VERSION = 1
 DOMAINS = ("emulated", "virtual", "metal")
-EXIT_USAGE = 64
+EXIT_DAMAGED, EXIT_USAGE = 3, 64
 
 VERDICT_LINE = re.compile(r"iststorm: (?:(PASS)|(FAIL|REFUSED): (.*))")
 # OVMF and GRUB draw on the serial port too.
@@ -30,6 +37,9 @@ TEST_LINE = re.compile(r"(not ok|ok) ([0-9]+) ([^#]*?)(?: # ?(.*))?")
 COMMAND_NOTE = "# command: "
 # After the verdict: why the machine is still there.
 LAST_NOTE = re.compile(r"# end=.*")
+MOST_LEVELS = 16  # that a record may have, should those of tomorrow have any
+# Of the schema's kinds of numbers.
+RANGES = {"number": range(1 << 64), "signed": range(-(1 << 63), 1 << 63)}
 # What is no line of ours, and too much like one to be anything but a damaged one.
 DAMAGED_LINE = re.compile(r'.*("v":1|"type":"|\bok [0-9]+ |iststorm: |KTAP version)')
 
@@ -59,6 +69,9 @@ class Report:
     verdict: str | None = None
     reason: str = ""
     problems: list = dataclasses.field(default_factory=list)
+    # Of the record lines so far, as they came: how many, and their CRC-32s, summed.
+    lines: int = 0
+    lines_sum: int = 0
 
     def of_type(self, name):
         return [record for record in self.records if record["type"] == name]
@@ -189,9 +202,12 @@ def take_line(report, number, line, schema):
 
 
 def take_record(report, number, line, schema):
-    try:
-        record = json.loads(line[2:])
-    except ValueError:
+    record = parse_record(line[2:])
+    if record and record.get("type") == "verdict":
+        check_count(report, number, record)
+    report.lines += 1
+    report.lines_sum = (report.lines_sum + zlib.crc32(line.encode())) % (1 << 32)
+    if record is None:
         report.problems.append(f"line {number}: damaged record: {line[:200]}")
         return
     if record.get("v") != SCHEMA_VERSION or not isinstance(record.get("type"), str):
@@ -203,6 +219,33 @@ def take_record(report, number, line, schema):
     report.records.append(record)
     if schema is not None:
         report.problems += (f"line {number}: {text}" for text in check_record(record, schema))
+
+
+def parse_record(text):
+    """The record, or None for what is none: damaged, or nested as none of ours and no reader is."""
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    layer = [record]
+    for _ in range(MOST_LEVELS):
+        layer = [inner for outer in layer
+                 for inner in (outer.values() if isinstance(outer, dict) else outer)
+                 if isinstance(inner, (dict, list))]
+    return record if not layer else None
+
+
+def check_count(report, number, record):
+    """Whether the record lines before the verdict's are those that the image wrote. Images of old
+    do not say."""
+    written, written_sum = record.get("records"), record.get("records_sum")
+    if (written, written_sum) in ((None, None), (report.lines, report.lines_sum)):
+        return
+    if written == report.lines:
+        text = "a record was altered on its way: the sum of their lines is another one"
+    else:
+        text = f"{report.lines} records came of {written} that were written"
+    report.problems.append(f"line {number}: {text}")
 
 
 def check_record(record, schema):
@@ -222,9 +265,15 @@ def wrong_kinds(record, schema):
             continue
         value = record[name]
         if kind == "text" and not isinstance(value, str):
-            yield f"{record['type']}.{name} is no text: {value!r}"
-        if kind != "text" and (not isinstance(value, int) or isinstance(value, bool)):
-            yield f"{record['type']}.{name} is no integer: {value!r}"
+            yield f"{record['type']}.{name} is no text: {short(value)}"
+        elif kind != "text" and (not isinstance(value, int) or isinstance(value, bool)):
+            yield f"{record['type']}.{name} is no integer: {short(value)}"
+        elif kind in RANGES and value not in RANGES[kind]:
+            yield f"{record['type']}.{name} is no {kind} of 64 bits: {short(value)}"
+
+
+def short(value):
+    return type(value).__name__ if isinstance(value, (list, dict)) else ascii(value)[:80]
 
 
 def check_whole(report, started):
@@ -291,6 +340,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
 
 
+def end_quietly():
+    """When nobody reads on, as behind `| head`, a tool ends like any other in a pipeline."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def status_of(report):
+    if report.verdict == "PASS":
+        return EXIT_DAMAGED if report.problems else 0
+    return 2 if report.verdict == "REFUSED" else 1
+
+
 def main(argv):
     parser = Parser(prog="tools/iststorm_report.py", description=__doc__,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -311,10 +371,13 @@ def main(argv):
     if options.records:
         for record in report.of_type(options.records):
             print(json.dumps(record, separators=(",", ":")))
+        for problem in report.problems:
+            print(f"{parser.prog}: {problem}", file=sys.stderr)
     else:
         print_summary(report, sys.stdout)
-    return {"PASS": 0, "REFUSED": 2}.get(report.verdict, 1)
+    return status_of(report)
 
 
 if __name__ == "__main__":
+    end_quietly()
     sys.exit(main(sys.argv[1:]))

@@ -134,6 +134,8 @@ static _Noreturn void give_verdict(void)
         .events = events_total(),
         .faults = fault_count(),
         .lost_lines = console_dropped(),
+        .records = report_records(),
+        .records_sum = report_records_sum(),
         .seed = fault_seed,
     });
     if (fault_show_verdict)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "lib/console.h"
+#include "lib/crc32.h"
 #include "lib/format.h"
 #include "lib/string.h"
 
@@ -49,6 +50,8 @@ struct line {
 
 static const char *run_domain = "unknown";
 static unsigned tests_reported;
+static uint64_t records_reported;
+static uint32_t records_sum;
 
 void report_init(const char *domain)
 {
@@ -164,6 +167,15 @@ static void put_record(struct line *line, const struct type *type, const void *r
     put_raw(line, "}\n");
 }
 
+/* Before it is committed: the line of a CPU that is stopped in between counts as lost, too. */
+static void count_record(const struct line *line)
+{
+    uint32_t crc = crc32(line->out, line->length - 1); /* without the newline */
+
+    __atomic_add_fetch(&records_reported, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&records_sum, crc, __ATOMIC_RELAXED);
+}
+
 static void emit(const struct type *type, const void *record)
 {
     struct console_record place;
@@ -179,7 +191,18 @@ static void emit(const struct type *type, const void *record)
         return;
     line = (struct line){.out = place.text, .size = place.length};
     put_record(&line, type, record, text_max);
+    count_record(&line);
     console_commit(&place);
+}
+
+uint64_t report_records(void)
+{
+    return __atomic_load_n(&records_reported, __ATOMIC_RELAXED);
+}
+
+uint32_t report_records_sum(void)
+{
+    return __atomic_load_n(&records_sum, __ATOMIC_RELAXED);
 }
 
 #define DESCRIBE_FIELD(kind, name, doc) {#name, KIND_##kind},

@@ -30,6 +30,11 @@ REPORT_TYPES(REPORT_STRUCT)
 /* domain: "emulated", "virtual" or "metal"; kept, not copied. Until it is known: "unknown". */
 void report_init(const char *domain);
 
+/* How many records have gone out, and the sum of their lines' CRC-32s (without newlines) modulo
+ * 2^32: the order in which CPUs write does not matter to it. For the last record of all. */
+uint64_t report_records(void);
+uint32_t report_records_sum(void);
+
 /* "KTAP version 1" and the plan; tests are numbered from 1 in the order of their calls. */
 void report_plan(unsigned tests);
 

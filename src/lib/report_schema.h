@@ -328,6 +328,8 @@
     FIELD(number, events, "events, all CPUs") \
     FIELD(number, faults, "failed checks") \
     FIELD(number, lost_lines, "lines of this report that found no room; whoever reads it whole") \
+    FIELD(number, records, "records before this one; likewise") \
+    FIELD(number, records_sum, "sum of the CRC-32s of their lines, modulo 2^32; likewise") \
     FIELD(number, seed, "the random seed; to run it again")
 /* clang-format on */
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/console.h"
+#include "lib/crc32.h"
 #include "lib/report.h"
 
 #define STREAM_MAX 65536
@@ -161,6 +162,28 @@ static void full_ring_loses_the_line_only(void **state)
     assert_int_equal(committed_records, 0);
 }
 
+static void records_are_counted_and_summed(void **state)
+{
+    uint64_t records = report_records();
+    uint32_t sum = report_records_sum();
+    struct report_cpu cpu = {0};
+
+    (void)state;
+    report_note("no record");
+    stream_length = 0;
+    report_cpu(&cpu);
+    sum += crc32(stream, stream_length - 1);
+    cpu.cpu = stream_length = 1;
+    report_cpu(&cpu);
+    sum += crc32(stream + 1, stream_length - 2);
+    ring_full = true;
+    report_cpu(&cpu);
+    assert_int_equal(report_records() - records, 2);
+    assert_int_equal(report_records_sum(), sum);
+    assert_int_equal(crc32("123456789", 9), 0xcbf43926); /* as everybody's */
+    assert_int_equal(crc32("", 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +194,7 @@ int main(void)
         cmocka_unit_test_setup(long_texts_are_cut_to_a_whole_record, empty_stream),
         cmocka_unit_test_setup(notes_and_verdicts_are_single_plain_lines, empty_stream),
         cmocka_unit_test_setup(full_ring_loses_the_line_only, empty_stream),
+        cmocka_unit_test_setup(records_are_counted_and_summed, empty_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

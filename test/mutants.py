@@ -260,11 +260,13 @@ def copy_sources(tree):
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
+    if (ROOT / "build" / "obj").is_dir():   # make sees by the times what of it is old
+        shutil.copytree(ROOT / "build" / "obj", tree / "build" / "obj")
 
 
 def build(tree):
     """None, or the last line of what the compiler or linker said."""
-    done = subprocess.run(["make", "-s", "CI=", "kernel"], cwd=tree, stdin=subprocess.DEVNULL,
+    done = subprocess.run(["make", "-s", "-j2", "CI=", "kernel"], cwd=tree, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False)
     if done.returncode == 0:
         return None

@@ -9,6 +9,6 @@ from conftest import ROOT
 
 @pytest.mark.parametrize("target", ["unit", "fuzz"])
 def test_make(target):
-    done = subprocess.run(["make", "-s", target], cwd=ROOT, stdin=subprocess.DEVNULL,
+    done = subprocess.run(["make", "-s", "-j2", target], cwd=ROOT, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-8000:]

@@ -249,6 +249,16 @@ MUTANTS = [
     Mutant("stacks come too near their end", "src/workloads/check.c",
            "    if (size - used < STACK_MARGIN)", "    if (size < used)",
            (runs.fault_run("deep-stack"),)),
+
+    # What the hardware says.
+    Mutant("corrected errors never are too many", "src/cpu/mce.c",
+           "error->count, clock_ms()) || told", "error->count, clock_ms()) || true",
+           (runs.fault_run("corrected-flood"),)),
+    Mutant("a package's critical temperature is counted alone", "src/lib/heat.c",
+           "? package_status : 0;", "? 0 : 0;", (runs.fault_run("package-too-hot"),)),
+    Mutant("a stuck serial port is no fault", "src/lib/console.c",
+           "        if (!o->serial.stuck && o->lost == 0)", "        if (o->lost < UINT64_MAX)",
+           (runs.fault_run("stuck-uart"),)),
 ]
 
 
@@ -266,8 +276,9 @@ def copy_sources(tree):
 
 def build(tree):
     """None, or the last line of what the compiler or linker said."""
-    done = subprocess.run(["make", "-s", "-j2", "CI=", "kernel"], cwd=tree, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False)
+    done = subprocess.run(["make", "-s", "-j2", "CI=", "kernel"], cwd=tree,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=BUILD_LIMIT_S, check=False)
     if done.returncode == 0:
         return None
     errors = [line for line in done.stderr.splitlines() if "error" in line or "ASSERT" in line]

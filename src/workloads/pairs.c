@@ -299,7 +299,9 @@ static bool take_page_fault(struct trap_frame *frame)
 
 static void take_nmi(struct trap_frame *frame)
 {
-    if (!arrive(PAIR_NMI, frame))
+    const struct pair *p = &pairs[cpu_index()];
+
+    if (!arrive(PAIR_NMI, frame) || (p->outer != PAIR_NMI && p->inner != PAIR_NMI))
         nmis_unexplained[cpu_index()]++;
 }
 

@@ -154,8 +154,10 @@ static void take_nmi(struct trap_frame *frame)
 {
     const struct window *window = states[cpu_index()].window;
 
-    if (!window || (!is_by_nmi(window) && !is_at_window(frame)))
+    if (!window || (!is_by_nmi(window) && !is_at_window(frame))) {
+        nmis_unexplained[cpu_index()]++;
         return;
+    }
     states[cpu_index()].nmis++;
     states[cpu_index()].wrong += is_at_window(frame) && !stack_is_right(frame);
 }

@@ -52,6 +52,7 @@ static struct snapshot {
         uint8_t bytes[LIVE_BYTES];
     } live[LIVE_STACKS];
     uint32_t live_count;
+    bool cut;                       /* there is more than fits */
 } before;
 
 static void aim_gate(struct gate *gate, const void *stub, unsigned ist)
@@ -247,8 +248,10 @@ static void note_live_stack(uint64_t rsp)
     while (i < before.live_count && (before.live[i].low < place.low ||
                                      before.live[i].low > place.high))
         i++;
-    if (i == LIVE_STACKS)
+    if (i == LIVE_STACKS) {
+        before.cut = true;
         return;
+    }
     if (i == before.live_count)
         before.live_count++;
     if (place.kind == NMI_STACK && !area_is_live)
@@ -256,9 +259,10 @@ static void note_live_stack(uint64_t rsp)
     uint64_t size = place.high > rsp ? place.high - rsp : 0;
     before.live[i].low = rsp;
     before.live[i].size = size < LIVE_BYTES ? size : LIVE_BYTES;
+    before.cut |= size > LIVE_BYTES;
 }
 
-static void copy_what_is_needed(const struct sweep_trial *t, const struct trap_frame *frame,
+static void copy_what_is_needed(struct sweep_trial *t, const struct trap_frame *frame,
                                 int32_t gs_high)
 {
     before.frame = *frame;
@@ -268,12 +272,15 @@ static void copy_what_is_needed(const struct sweep_trial *t, const struct trap_f
     before.cr2 = read_cr2();
     memcpy(&before.percpu, cpu_at(cpu_index()), sizeof(before.percpu));
     before.live_count = 0;
+    before.cut = false;
     nmi_under_way = finds_nmi_under_way(frame);
     area_is_live = is_area_live(frame);
     for (const struct sweep_boundary *b = sweep_boundaries; b <= t->at; b++)
         note_live_stack(b->rsp);
     for (uint32_t i = 0; i < before.live_count; i++)
         memcpy(before.live[i].bytes, (const void *)before.live[i].low, before.live[i].size);
+    if (before.cut)
+        sweep_add_lost(t, "the probe: more is live than it keeps");
 }
 
 /* C's own count of levels (ist.c) follows TSS.ist[] some instructions later on entry, and precedes

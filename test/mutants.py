@@ -68,6 +68,9 @@ NONE, NONE_NESTED = ENTRIES["none"], ENTRIES["none nested"]
 REPEAT, REPEAT_PAIRS = ENTRIES["repeat windows"], ENTRIES["repeat pairs"]
 RET, RET_PAIRS = ENTRIES["ret windows"], ENTRIES["ret pairs"]
 THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "time=2s"), smp="4")
+HOLDER, HOLDER_ON_2, HUNG_PAIR = (
+    next(run for run in runs.RUNS if run.name == name)
+    for name in ("inject=hung-holder", "hung-holder on 2", "inject=hung-pair"))
 
 MUTANTS = [
     # The IST entries.
@@ -259,6 +262,16 @@ MUTANTS = [
     Mutant("a stuck serial port is no fault", "src/lib/console.c",
            "        if (!o->serial.stuck && o->lost == 0)", "        if (o->lost < UINT64_MAX)",
            (runs.fault_run("stuck-uart"),)),
+
+    # Who watches.
+    Mutant("the wait for a lock has no end", "src/cpu/spinlock.c",
+           "            over = is_own(wait) || (wait->looks > looks && has_passed(wait, ms));\n",
+           "            over = ms == 0 && looks == 0;\n", (HOLDER_ON_2,)),
+    Mutant("who waits for a lock is called hung", "src/workloads/watch.c",
+           "return holder ? holder->index : silent;", "return holder ? silent : silent;",
+           (HOLDER,)),
+    Mutant("only the next CPU is watched", "src/workloads/watch.c", "#define MOST_WATCHED 8\n",
+           "#define MOST_WATCHED 1\n", (HUNG_PAIR,)),
 ]
 
 

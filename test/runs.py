@@ -255,6 +255,8 @@ FAULTS = {
     "package-too-hot": fault("hardware", cpu=1, event="thermal status"),
     "hung-cpu": fault("alive", cpu=1),
     "hung-boot-cpu": fault("alive", cpu=0),
+    "hung-pair": fault("alive", cpu=2, event="timer"),
+    "hung-holder": fault("alive", cpu=1, event="timer"),
     "silent-target": fault("alive", cpu=1, event="benchmark"),
     "deaf-cpu": fault("alive", cpu=1),
     "clock-back": fault("clock", cpu=1, event="clock"),
@@ -270,14 +272,15 @@ FAULTS = {
 # without the check let pass.
 FAULT_SOON = ("stop=first", "time=60s")
 FAULT_TIMES = {name: ("time=2s",) for name in (
-    "deep-stack", "stack-leak", "hung-cpu", "deaf-cpu", "stack-fill", "shallow-overflow",
-    "stuck-uart")}
+    "deep-stack", "stack-leak", "hung-cpu", "hung-pair", "deaf-cpu", "stack-fill",
+    "shallow-overflow", "stuck-uart")}
 
 # What else is said: for a fault that several checks can be the first to see, or that strikes only
 # after so many events, which come soon where nothing else runs.
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-stack": ("run=nmi",),
-               "stack-fill": ("run=nmi",), "shallow-overflow": ("run=thread",),
-               "lost-irq": ("run=irq",), "no-eoi": ("run=irq",),
+               "stack-fill": ("run=nmi",), "hung-holder": ("run=nmi",),
+               "shallow-overflow": ("run=thread",), "lost-irq": ("run=irq",),
+               "no-eoi": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
                "corrected-flood": ("corrected=2",), "silent-target": ("run=latency",),
                "stuck-uart": ("run=nmi", "console=serial:com1,serial:com2"),
@@ -288,6 +291,7 @@ FAULT_REASONS = {
     "apic-error": "illegal register",
     "hung-cpu": r"an NMI finds it at (tick_handler|go_wrong)\+",
     "hung-boot-cpu": r"while CPU 1's did .* an NMI finds it at (tick_handler|go_wrong)\+",
+    "hung-holder": "a lock that CPU 0 waits for, whose timer has not ticked while CPU [23]'s",
     "deaf-cpu": "it does not answer NMIs either",
     "clock-back": "the TSC runs backwards",
     "clock-behind": "cycles behind what CPU 0 read before",
@@ -298,13 +302,23 @@ FAULT_REASONS = {
 
 
 # What else its run needs. Which CPU ticked last is the host's doing, unless it counts instructions.
-FAULT_RUNS = {"triple-fault": {"icount": True, "options": ("--allow-reboot",)},
+FAULT_RUNS = {"hung-pair": {"smp": "4"}, "hung-holder": {"smp": "4"},
+              "triple-fault": {"icount": True, "options": ("--allow-reboot",)},
               "stuck-uart": {"extra": ("-serial", "null")}}
+
+
+def found_together(report):
+    """Two CPUs that hang side by side are found within a few of their watchers' ticks."""
+    told = [re.search(r"while CPU [03]'s did \d+ times, to tick (\d+);", record["detail"])
+            for record in report.of_type("fault") if record["check"] == "alive"]
+    ticks = [int(match[1]) for match in told if match]
+    return None if len(ticks) == 2 and abs(ticks[1] - ticks[0]) < 100 else f"found at {ticks}"
 
 
 # What else must hold.
 FAULT_CHECKS = {
     **{name: (only_failed("alive"),) for name in ("hung-cpu", "deaf-cpu")},
+    "hung-pair": (only_failed("alive"), found_together),
     "corrected-flood": (took(1, "cmcis"), took(1, "corrected_errors")),
     **{name: (took(1, "thermal_irqs"), took(1, "throttles"))
        for name in ("too-hot", "package-too-hot")},
@@ -340,6 +354,11 @@ def blocks_given_up(wanted):
         return None if (found > 0) == wanted else f"{found} NMI blocks were given up"
     return check
 
+
+# Nobody is left to watch: the wait itself has an end.
+RUNS.append(Run("hung-holder on 2", "fault", words=("inject=hung-holder", *FAULT_SOON, "run=nmi"),
+                verdict="FAIL", reason="a lock that CPU 0 needs, and does not give it back: 10 s",
+                checks=(fault("alive", cpu=1, event="lock"),)))
 
 DISCIPLINES = ("none", "repeat", "ret")     # beside the default, which all other runs have
 

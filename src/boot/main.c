@@ -40,9 +40,9 @@
 #include "smp/madt.h"
 #include "smp/spcr.h"
 #include "smp/warp.h"
-#include "workloads/check.h"
 #include "workloads/runner.h"
 #include "workloads/status.h"
+#include "workloads/watch.h"
 
 #define VERSION "0.1"
 #define FOUR_GIB (1ull << 32)
@@ -389,7 +389,7 @@ static void run(void *unused)
     if (died_before)
         lastword_report();
     lastword_begin(options.seed);
-    schedule_tick_hook = check_neighbour_moves;
+    schedule_tick_hook = watch_tick;
     struct bringup_result bringup = bringup_start(&topology, schedule_enter);
     tsc_warp_expect(bringup.online);
     if (!ipi_call_others(tsc_check_warp, join_the_warp_check))
@@ -413,6 +413,7 @@ static void run(void *unused)
 
 void main(uint32_t magic, const void *info)
 {
+    percpu_begin();
     finish_shut_down = idt_lose;
     read_boot_information(magic, info);
     take_over_cpu();

@@ -45,6 +45,8 @@
     I(PACKAGE_TOO_HOT, "package-too-hot", "a CPU's package says that it was critically hot")       \
     I(HUNG_CPU, "hung-cpu", "a CPU spins with interrupts off")                                     \
     I(HUNG_BOOT_CPU, "hung-boot-cpu", "the boot CPU spins with interrupts off")                    \
+    I(HUNG_PAIR, "hung-pair", "a CPU and the one after it spin with interrupts off")               \
+    I(HUNG_HOLDER, "hung-holder", "a CPU hangs with a lock that the boot CPU needs")               \
     I(SILENT_TARGET, "silent-target", "a benchmark's target spins with interrupts off")            \
     I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
     I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by a second")               \

@@ -4,8 +4,9 @@
  * On Intel's processors an uncorrected error is broadcast: every CPU takes #MC, and none may leave
  * before all have looked, or the next error would find MCIP set in one of them: a shutdown.
  *
- * Polling takes a lock, so that a bank that several CPUs share is taken once. The #MC handler takes
- * none: what it takes, polling leaves alone. */
+ * Polling takes a lock, so that a bank that several CPUs share is taken once; while another CPU has
+ * it for longer than that takes, a turn is left out. The #MC handler takes none: what it takes,
+ * polling leaves alone. */
 #include "cpu/mce.h"
 
 #include <stddef.h>
@@ -22,6 +23,7 @@
 #include "lib/report.h"
 
 #define RENDEZVOUS_US 100000
+#define POLL_PATIENCE_MS 20
 #define HOUR_MS 3600000
 #define PLACES 256
 #define RECORDS_A_HEARTBEAT 8
@@ -176,16 +178,20 @@ void mce_enable(void)
 
 void mce_poll(void)
 {
-    uint64_t flags = spinlock_take(&polling);
+    uint64_t flags;
 
+    if (!spinlock_take_within(&polling, POLL_PATIENCE_MS, &flags))
+        return;
     mca_poll(&banks[cpu_index()], clock_ms());
     spinlock_release(&polling, flags);
 }
 
 void mce_on_cmci(void)
 {
-    uint64_t flags = spinlock_take(&polling);
+    uint64_t flags;
 
+    if (!spinlock_take_within(&polling, POLL_PATIENCE_MS, &flags))
+        return;                     /* the error stays in its bank, and is polled */
     mca_on_cmci(&banks[cpu_index()], clock_ms());
     spinlock_release(&polling, flags);
 }
@@ -203,8 +209,10 @@ uint64_t mce_corrected(void)
 /* How many are new of one place, from `from` on; 0: nothing is new. */
 static uint64_t take_news(unsigned *from, struct place *out)
 {
-    uint64_t flags = spinlock_take(&polling), count = 0;
+    uint64_t flags, count = 0;
 
+    if (!spinlock_take_within(&polling, POLL_PATIENCE_MS, &flags))
+        return 0;
     for (unsigned tried = 0; tried < place_count && !count; tried++, (*from)++) {
         struct place *place = &places[*from % place_count];
         count = place->count - place->told;

@@ -40,6 +40,14 @@ void trace_keep(enum event event)
     cpu->trace[place] = (struct trace_event){read_tsc(), read_rsp(), event};
 }
 
+void percpu_begin(void)
+{
+    static struct percpu early;
+
+    early.self = &early;
+    write_msr(MSR_GS_BASE, (uintptr_t)&early);
+}
+
 bool percpu_create(uint32_t count, const uint32_t *apic_ids)
 {
     for (uint32_t index = 0; index < count; index++) {

@@ -97,6 +97,7 @@ struct percpu {
                                                apart from TSS.ist[] */
     uintptr_t ist_lowest[CPU_STACK_KINDS];  /* the lowest that this has been */
 
+    struct percpu *blocked_by;      /* the holder of a lock that this CPU waits for, for long */
     struct thread *current;
     uint64_t nmi_resume;            /* RSP of who blocks NMIs (cpu/nmi.h), or 0 */
     uint64_t dr6;                   /* of the last #DB, for its hooks */
@@ -151,6 +152,10 @@ traced:
     trace_keep(event);
     this_cpu->events[event]++;
 }
+
+/* Gives the BSP an area for the time until percpu_load: an index, and a name for the locks that it
+ * takes. First of all. */
+void percpu_begin(void);
 
 /* Maps and fills the windows of `count` CPUs and sets up their areas, index 0 to count - 1. Thread
  * context, once, by the BSP. False: not enough memory. */

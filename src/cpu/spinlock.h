@@ -3,30 +3,59 @@
  *
  * Interrupts are off while it is held, so a holder is never preempted nor interrupted by a taker.
  * Whoever comes first when it is free gets it: a lock that waits its turn would wait for CPUs that
- * an emulator's host is not running. */
+ * an emulator's host is not running.
+ *
+ * A CPU that hangs while it holds one stops all that need it, with their interrupts off: so a lock
+ * names its holder, and a wait has an end. */
 #ifndef ISTSTORM_CPU_SPINLOCK_H
 #define ISTSTORM_CPU_SPINLOCK_H
 
+#include "cpu/percpu.h"
 #include "cpu/x86.h"
 
 struct spinlock {
-    bool taken;
+    struct percpu *holder;          /* NULL: it is free */
 };
 
-/* Returns the interrupt flag as it was, for spinlock_release. */
+/* The way of who finds it taken. The first ends the run if the lock is not given back within
+ * LOCK_PATIENCE_S, or the holder is this CPU; the second gives up after so many milliseconds. */
+#define LOCK_PATIENCE_S 10
+__attribute__((no_caller_saved_registers)) void spinlock_wait(struct spinlock *lock);
+bool spinlock_wait_ms(struct spinlock *lock, uint64_t ms);
+
+static inline bool spinlock_grab(struct spinlock *lock)
+{
+    struct percpu *nobody = NULL;
+
+    return __atomic_compare_exchange_n(&lock->holder, &nobody, this_cpu->self, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Returns the interrupt flag as it was, for spinlock_release. The call is hidden from the compiler,
+ * which would keep everything across it that calls may lose: on the way of who need not wait,
+ * too. */
 static inline uint64_t spinlock_take(struct spinlock *lock)
 {
     uint64_t flags = interrupts_save();
 
-    while (__atomic_exchange_n(&lock->taken, true, __ATOMIC_ACQUIRE))
-        while (__atomic_load_n(&lock->taken, __ATOMIC_RELAXED))
-            cpu_relax_rarely();
+    if (__builtin_expect(!spinlock_grab(lock), 0))
+        __asm__ volatile("call spinlock_wait" : : "D"(lock) : "memory", "cc");
     return flags;
+}
+
+/* For what can be left for another time. False: not taken, and interrupts are as they were. */
+static inline bool spinlock_take_within(struct spinlock *lock, uint64_t ms, uint64_t *flags)
+{
+    *flags = interrupts_save();
+    if (spinlock_grab(lock) || spinlock_wait_ms(lock, ms))
+        return true;
+    interrupts_restore(*flags);
+    return false;
 }
 
 static inline void spinlock_release(struct spinlock *lock, uint64_t flags)
 {
-    __atomic_store_n(&lock->taken, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->holder, NULL, __ATOMIC_RELEASE);
     interrupts_restore(flags);
 }
 

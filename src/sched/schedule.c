@@ -329,6 +329,12 @@ static void go_wrong(void)
         hang();
     if (inject_planted(INJECT_HUNG_BOOT_CPU) && due && cpu_index() == 0)
         hang();
+    if (inject_planted(INJECT_HUNG_PAIR) && due && cpu_index() - inject_cpu() < 2)
+        hang();
+    if (inject_planted(INJECT_HUNG_HOLDER) && here) {
+        spinlock_take(&queues[0].lock);
+        hang();
+    }
     if (inject_planted(INJECT_DEAF_CPU) && here && nmi_block(apic_send_nmi_to_self))
         hang();
     if (inject_planted(INJECT_TRIPLE_FAULT) && here)

@@ -214,22 +214,26 @@ static void ask_by_nmi(uint32_t cpu)
     apic_send_nmi(cpu_at(cpu)->apic_id);
 }
 
-/* Lost is said first: from then on there is no way out of the NMI, whenever it comes. */
-uint64_t ipi_take_out(uint32_t cpu)
+/* Lost is said before it is asked: from then on there is no way out of the NMI, whenever it
+ * comes. */
+bool ipi_take_out(uint32_t cpu, uint64_t *rip)
 {
-    uint64_t end = clock_ms() + ASK_PATIENCE_MS, rip = NOT_ANSWERED;
+    uint64_t end = clock_ms() + ASK_PATIENCE_MS;
 
+    if (!__atomic_exchange_n(&cpu_at(cpu)->online, false, __ATOMIC_ACQ_REL))
+        return false;
     __atomic_store_n(&whereabouts[cpu], NOT_ANSWERED, __ATOMIC_RELAXED);
     __atomic_store_n(&cpu_at(cpu)->lost, true, __ATOMIC_RELEASE);
-    __atomic_store_n(&cpu_at(cpu)->online, false, __ATOMIC_RELEASE);
     ask_by_nmi(cpu);
     while (__atomic_load_n(&whereabouts[cpu], __ATOMIC_ACQUIRE) == NOT_ANSWERED &&
            clock_ms() < end)
         cpu_relax_rarely();
     /* One that answers too late says nothing any more: the verdict may be out. */
-    __atomic_compare_exchange_n(&whereabouts[cpu], &rip, 0, false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_ACQUIRE);
-    return rip == NOT_ANSWERED ? 0 : rip;
+    *rip = NOT_ANSWERED;
+    if (__atomic_compare_exchange_n(&whereabouts[cpu], rip, 0, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        *rip = 0;
+    return true;
 }
 
 /* Called at the end of a run that cannot go on, from any context. A CPU that is itself in an NMI

@@ -27,9 +27,9 @@ bool ipi_call_others(void (*function)(void), void (*pause)(void));
 void ipi_poll_apic_errors(void);
 
 /* Takes a CPU that hangs out of the run, and asks it by NMI where it is: it reports its registers
- * and backtrace, and stays in that NMI for ever, so that it cannot come back halfway. Returns the
- * RIP that the NMI found, or 0: not even an NMI was answered within a second. Thread or IRQ
- * context. */
-uint64_t ipi_take_out(uint32_t cpu);
+ * and backtrace, and stays in that NMI for ever, so that it cannot come back halfway. `rip` becomes
+ * what the NMI found, or 0: not even an NMI was answered within a second. False: another CPU has
+ * taken it out. Thread or IRQ context. */
+bool ipi_take_out(uint32_t cpu, uint64_t *rip);
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks at what the handlers cannot see of themselves: rest, fill, leaks, liveness. */
+/* Looks at what the handlers cannot see of themselves: rest, fill, leaks. */
 #include "workloads/check.h"
 
 #include <stddef.h>
 
-#include "boot/symbols.h"
 #include "cpu/entries.h"
 #include "cpu/fault.h"
 #include "cpu/ist.h"
@@ -12,12 +11,10 @@
 #include "cpu/microcode.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
-#include "cpu/patience.h"
 #include "cpu/smi.h"
 #include "cpu/softirq.h"
 #include "cpu/thermal.h"
 #include "cpu/vectors.h"
-#include "lib/format.h"
 #include "lib/report.h"
 #include "sched/reaper.h"
 #include "sched/schedule.h"
@@ -28,17 +25,6 @@
 #include "workloads/target.h"
 
 #define LOOK_EVERY_MS 500
-
-#define HUNG_AFTER_S 9 /* two heartbeats are 10 s */
-
-/* A CPU that does not tick while its watcher does so often is called hung: sooner than others lose
- * their patience with it (cpu/patience.h), so that it is named as what it is. */
-static uint64_t hung_after_ticks(void)
-{
-    uint64_t ticks = patience_ticks() * 3 / 5, most = HUNG_AFTER_S * schedule_tick_hz();
-
-    return ticks < most ? ticks : most;
-}
 
 /* In thread context no IST event of this CPU is under way, since each ends before the thread goes
  * on. */
@@ -230,55 +216,6 @@ void check_last_look(void)
             look_at_stack(cpu, kind);
         }
         report_thread_stacks(cpu->index);
-    }
-}
-
-/* By watcher. */
-static struct {
-    uint32_t neighbour;
-    uint64_t ticks;                 /* the neighbour's, when they last changed */
-    uint64_t own_ticks;             /* then */
-} watches[MAX_CPUS];
-
-static uint32_t neighbour_of(uint32_t cpu)
-{
-    for (uint32_t i = 1; i < cpu_count; i++)
-        if (cpu_at((cpu + i) % cpu_count)->online)
-            return (cpu + i) % cpu_count;
-    return cpu;
-}
-
-/* The run goes on without it, but for the CPU of the main thread: nobody else can end the run. */
-static void take_out_hung(uint32_t cpu)
-{
-    struct fault_place place = {cpu, NO_STACK, 0, "timer"};
-    uint64_t offset, rip = ipi_take_out(cpu);
-    const char *symbol = symbol_find(rip, &offset);
-    char where[80] = "it does not answer NMIs either";
-
-    if (symbol)
-        format(where, sizeof(where), "an NMI finds it at %s+0x%lx", symbol, offset);
-    else if (rip)
-        format(where, sizeof(where), "an NMI finds it at 0x%lx", rip);
-    fault_report(CHECK_ALIVE, &place,
-                 "hung: its timer has not ticked while CPU %u's did %lu times; %s", cpu_index(),
-                 hung_after_ticks(), where);
-    if (cpu == target_cpus[0])
-        fault_fatal();
-}
-
-void check_neighbour_moves(void)
-{
-    uint32_t self = cpu_index(), neighbour = neighbour_of(self);
-    uint64_t ticks = cpu_ticks(neighbour);
-
-    if (ticks != watches[self].ticks || neighbour != watches[self].neighbour) {
-        watches[self].neighbour = neighbour;
-        watches[self].ticks = ticks;
-        watches[self].own_ticks = cpu_ticks(self);
-    } else if (neighbour != self &&
-               cpu_ticks(self) - watches[self].own_ticks > hung_after_ticks()) {
-        take_out_hung(neighbour);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The checks that are made from outside the handlers: at rest, fill patterns, leaks, and that every
- * CPU moves. Design, section 6, checks 4, 5 and 6. */
+/* The checks that are made from outside the handlers: at rest, fill patterns, leaks. Design,
+ * section 6, checks 4 and 5. */
 #ifndef ISTSTORM_WORKLOADS_CHECK_H
 #define ISTSTORM_WORKLOADS_CHECK_H
 
@@ -16,10 +16,6 @@ void check_first_look(void);
 /* After a storm: looks at the whole of every stack of every CPU, and writes the CPUs' records. Main
  * thread. */
 void check_last_look(void);
-
-/* From every timer tick: is the next CPU's timer still ticking? One that hangs is told, and the run
- * goes on without it. */
-void check_neighbour_moves(void);
 
 /* What there is before a storm, and whether it is the same after it. Main thread. */
 void check_count_resources(void);

@@ -53,7 +53,7 @@ def read_disciplines():
 
 
 def path_lengths():
-    """(discipline, event) -> [there, there and back]."""
+    """(discipline, event) -> [there, there and back, back]."""
     default, others = (json.loads((ROOT / "test" / f"path_lengths{part}.json").read_text())
                        for part in ("", "_entries"))
     found = {("shift", name.split()[0]): both for name, both in default.items()
@@ -65,7 +65,7 @@ def make_table():
     lengths = path_lengths()
     table = row_of(HEAD) + row_of(["---"] * len(HEAD))
     for name, levels, nmi, about, gives_up in read_disciplines():
-        both = ["{} / {}".format(*lengths[name, event]) for event in EVENTS.values()]
+        both = ["{} / {}".format(*lengths[name, event][:2]) for event in EVENTS.values()]
         unsafe = [str(runs.SWEPT_UNSAFE[name].get(where, 0)) for where in UNSAFE.values()]
         table += row_of([f"`{name}`", about, levels, nmi, " / ".join(unsafe), *both, gives_up])
     return table

@@ -142,7 +142,8 @@
     FIELD(number, overhead_cycles, "the least that a pair took") \
     FIELD(number, entry_cycles, "likewise of a trigger's stamp and a stamping stub's") \
     FIELD(number, dispatch_cycles, "likewise of a stamping stub's stamp and a handler's") \
-    FIELD(number, histogram_cycles, "the least that a histogram's update took between two stamps")
+    FIELD(signed, histogram_cycles, "the least that a histogram's update adds to a pair") \
+    FIELD(signed, pause_cycles, "likewise a PAUSE: a sender that waits looks no more often")
 
 #define REPORT_FIELDS_pairs(FIELD) \
     FIELD(number, cpus, "CPUs that were paired, each with each and with itself") \
@@ -152,16 +153,19 @@
 #define REPORT_FIELDS_offset(FIELD) \
     FIELD(number, from, "index of the CPU that asked") \
     FIELD(number, to, "index of the CPU that answered with its TSC") \
+    FIELD(number, batch, "of the batch record that it is for") \
     FIELD(text, when, "before or after the measurements") \
     FIELD(number, exchanges, "questions and answers; the one with the least round trip counts") \
-    FIELD(signed, offset_cycles, "the answering CPU's TSC less the asking one's") \
+    FIELD(signed, offset_cycles, "the answering CPU's TSC less the asking one's, as measured") \
+    FIELD(signed, corrected_cycles, "what was subtracted: 0 where it may be none, by its bound") \
     FIELD(number, bound_cycles, "the offset is known to so many cycles, up or down") \
-    FIELD(text, one_way, "used or withheld: whether one-way times mean anything for this pair")
+    FIELD(text, one_way, "used, or withheld: some stage that needs the offset has no record") \
+    FIELD(text, withheld, "these stages; the offset drifted, or is not known to a tenth of them")
 
 #define REPORT_FIELDS_latency(FIELD) \
     FIELD(number, id, "of this record in the stream; outliers and further buckets refer to it") \
     FIELD(number, batch, "of the batch record with what else happened meanwhile") \
-    FIELD(text, event, "what came: trap user irq irq-nested softirq nmi db bp mc ss df wake ...") \
+    FIELD(text, event, "what came: trap user syscall irq irq-nested softirq nmi db bp mc ss ...") \
     FIELD(text, stage, "send entry dispatch service exit one-way round-trip") \
     FIELD(text, mode, "warm cold-data cold-tlb loaded halted") \
     FIELD(text, loop, "closed, open (from the sending), open-intended (from the intended time)") \
@@ -172,6 +176,7 @@
     FIELD(number, to, "index of the CPU that took it") \
     FIELD(number, count, "samples; what a warm-up took is not among them") \
     FIELD(number, overhead, "subtracted from each sample") \
+    FIELD(text, one_way, "used: the clocks' offset is in it; left out where it needs none") \
     FIELD(signed, first, "the very first sample, before the warm-up") \
     FIELD(signed, min, "least sample; negative where noise is larger than the event") \
     FIELD(signed, p50, "median; a percentile needs 10/(1-p) samples, or is left out") \
@@ -195,7 +200,7 @@
 
 #define REPORT_FIELDS_batch(FIELD) \
     FIELD(number, batch, "number of the measurement, from 1") \
-    FIELD(number, cpu, "index of the CPU that took the samples") \
+    FIELD(number, cpu, "index of the CPU that took the samples, whose counters these are") \
     FIELD(number, time_us, "when it began, in microseconds since the clock's start") \
     FIELD(number, samples, "taken, without warm-up") \
     FIELD(signed, smis, "system management interrupts meanwhile; left out where MSR 0x34 is not") \
@@ -215,10 +220,11 @@
     FIELD(text, gate, "same: no IST slot; ist: with one; ist-adjusted: and TSS.ist[] moved") \
     FIELD(number, cpu, "index of the CPU") \
     FIELD(number, count, "samples") \
-    FIELD(signed, entry_cycles, "median from INT to the stub's first instruction") \
-    FIELD(signed, min_cycles, "least of INT, stub and IRET together") \
-    FIELD(signed, median_cycles, "median of INT, stub and IRET together") \
-    FIELD(signed, over_same_cycles, "median less that of the same gate without an IST slot")
+    FIELD(signed, entry_cycles, "exact median from INT to the stub's stamp, less an empty pair's") \
+    FIELD(signed, min_cycles, "least of INT, what the gate adds, and IRET; no stamps") \
+    FIELD(signed, median_cycles, "exact median of these, all gates taken in turn") \
+    FIELD(signed, over_same_cycles, "median less that of the same gate without an IST slot") \
+    FIELD(signed, over_same_min_cycles, "least less that of the same gate without an IST slot")
 
 #define REPORT_FIELDS_conform(FIELD) \
     FIELD(text, check, "its name, as in check=: subject.rule") \

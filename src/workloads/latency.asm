@@ -60,6 +60,27 @@ latency_empty_stub:
         STAMP   MARKS_DISPATCH
         ret
 
+; The pair of a gate that comes and goes (bare_stub in cpu/idt.asm), without INT and IRET.
+global latency_empty_bare:function
+latency_empty_bare:
+        STAMP   MARKS_TRIGGER
+        push    rax
+        push    rdx
+        STAMP   MARKS_ENTRY
+        pop     rdx
+        pop     rax
+        mov     [marks + MARKS_RSP], rsp
+        STAMP   MARKS_BACK
+        ret
+
+; With the PAUSE of a sender's loop.
+global latency_empty_pause:function
+latency_empty_pause:
+        STAMP   MARKS_TRIGGER
+        pause
+        STAMP   MARKS_BACK
+        ret
+
 ; The step's pair: with the instructions that only set it up.
 global latency_empty_step:function
 latency_empty_step:
@@ -215,24 +236,28 @@ latency_softirq_handler:
         mov     qword [marks + MARKS_DONE], 1
         ret
 
-; Ring 3: into the kernel and back, over and over. The times of both sides of the INT lie in R8 and
-; R9 when VECTOR_BENCH_USER asks the kernel to look at them. No memory is touched.
-section .user_text alloc exec nowrite align=4096
-global latency_user:function
-latency_user:
+; Ring 3: into the kernel and back, over and over, by INT or by SYSCALL, which uses RCX and R11 up.
+; The times of both sides lie in R8 and R9 when VECTOR_BENCH_USER asks the kernel to look at them.
+; No memory is touched.
+%macro TIME_INTO 1
         lfence
         rdtsc
         shl     rdx, 32
         or      rax, rdx
-        mov     r8, rax
-        int     VECTOR_BENCH
-        lfence
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
-        mov     r9, rax
+        mov     %1, rax
+%endmacro
+%macro RING_3 2+
+global %1:function
+%1:
+        TIME_INTO r8
+        %2
+        TIME_INTO r9
         int     VECTOR_BENCH_USER
-        jmp     latency_user
+        jmp     %1
+%endmacro
+section .user_text alloc exec nowrite align=4096
+RING_3 latency_user, int VECTOR_BENCH
+RING_3 latency_user_syscall, syscall
 
 section .bss
 resume: resq    1

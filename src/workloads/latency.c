@@ -26,6 +26,8 @@
 #include "workloads/latency_causes.h"
 #include "workloads/latency_crew.h"
 #include "workloads/latency_measure.h"
+#include "workloads/latency_overhead.h"
+#include "workloads/latency_surcharge.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
@@ -63,6 +65,7 @@ static const struct cause *const cross_events[] = {&cause_irq, &cause_irq_softir
 
 /* Ring 3 has stamped both sides of its INT. */
 static const struct measure *user_measure;
+static const char *user_code;
 
 static void take_user(struct trap_frame *frame)
 {
@@ -70,6 +73,8 @@ static void take_user(struct trap_frame *frame)
     marks.back = frame->r9;
     if (!latency_take(user_measure))
         thread_exit();
+    crew_prepare_sample(user_measure); /* but for what the way back to ring 3 needs, it is cold */
+    latency_look_around(user_measure);
 }
 
 static void prepare(void)
@@ -83,6 +88,7 @@ static void wait_for_intended(const struct measure *m)
 {
     uint64_t mean = m->interval_cycles;
 
+    latency_look_around(m); /* what makes it late counts */
     marks.intended += mean / 2 + random_next(&dice) % mean;
     while (read_tsc() < marks.intended)
         cpu_relax();
@@ -99,10 +105,14 @@ static void shoot_all(const void *argument)
     marks.done = marks.back = 0;
     marks.intended = read_tsc();
     do {
+        if (s->event->wakes)
+            cause_await_sleep(m);
         crew_prepare_sample(m);
         if (m->interval_cycles)
             wait_for_intended(m);
         uint64_t flags = interrupts_save();
+        if (!m->interval_cycles)
+            latency_look_around(m);
         s->event->shoot(s->event, m);
         tallies[m->from].sent++;
         tallies[m->to].received += marks.done;
@@ -146,7 +156,7 @@ static void shoot_with_partner(const void *argument)
 static void enter_ring_3(void *unused)
 {
     (void)unused;
-    user_enter(latency_user, &dice, sizeof(dice));
+    user_enter(user_code, &dice, sizeof(dice));
 }
 
 static void shoot_from_ring_3(const void *argument)
@@ -158,6 +168,7 @@ static void shoot_from_ring_3(const void *argument)
         return;
     uint64_t generation = thread->generation;
     user_measure = &s->measure;
+    user_code = s->event->ring_3;
     latency_begin(user_measure);
     marks.done = marks.back = 0;
     thread_wake(thread);
@@ -165,8 +176,8 @@ static void shoot_from_ring_3(const void *argument)
     latency_end();
 }
 
-/* A pair of stamps with nothing, or nothing but a gate, between them. */
-static void shoot_without_handler(const void *argument)
+/* A pair of stamps with nothing between them. */
+static void shoot_nothing(const void *argument)
 {
     const struct shooting *s = argument;
     const struct measure *m = &s->measure;
@@ -174,6 +185,7 @@ static void shoot_without_handler(const void *argument)
     latency_begin(m);
     do {
         uint64_t flags = interrupts_save();
+        latency_look_around(m);
         marks.rsp = read_rsp();
         s->event->cause();
         interrupts_restore(flags);
@@ -182,11 +194,11 @@ static void shoot_without_handler(const void *argument)
     latency_end();
 }
 
-static void (*shooter(const struct cause *event, enum pass pass))(const void *argument)
+static void (*shooter(const struct cause *event))(const void *argument)
 {
-    if (pass == PASS_EMPTY || pass == PASS_BARE)
-        return shoot_without_handler;
-    return event == &cause_user ? shoot_from_ring_3 : shoot_with_partner;
+    if (!event->shoot && !event->ring_3)
+        return shoot_nothing;
+    return event->ring_3 ? shoot_from_ring_3 : shoot_with_partner;
 }
 
 /* Without an IST code, #BP stays on the thread's. */
@@ -204,45 +216,23 @@ static void take_samples(struct shooting *s, const struct gate *table)
 
     m->event = s->event->name;
     m->step = s->event->step;
-    if (m->pass != PASS_BARE)
-        m->stack = stack_of(s->event);
+    m->own = s->event->own;
+    m->own.irqs += s->event->wakes && m->from != m->to;
+    m->stack = stack_of(s->event);
     m->warm_up = WARM_UP;
     if (samples > SAMPLES)
         m->limit_ms = (uint64_t)m->limit_ms * samples / SAMPLES;
     crew_do_and_wait(m->to, load_idt, table);
     crew_surround(m);
-    crew_do_and_wait(m->from, shooter(s->event, m->pass), s);
+    crew_do_and_wait(m->from, shooter(s->event), s);
     crew_release();
     crew_do_and_wait(m->to, load_idt, entry_chosen->idt);
 }
 
-static uint64_t distance(int64_t a, int64_t b)
+/* One of the pass's stages lies between the two CPUs' clocks. */
+static bool needs_offset(const struct measure *m)
 {
-    return a > b ? (uint64_t)(a - b) : (uint64_t)(b - a);
-}
-
-/* One-way times mean something if the clocks did not drift apart, and if what is not known of their
- * offset is less than what was measured. */
-static bool one_way_holds(struct clock_offset before, struct clock_offset after)
-{
-    enum stage stage = STAGE_ONE_WAY;
-
-    return distance(before.cycles, after.cycles) <= before.bound_cycles + after.bound_cycles &&
-           (int64_t)before.bound_cycles < latency_typical(stage);
-}
-
-static void report_the_offset(const struct measure *m, const char *when, struct clock_offset o,
-                              bool holds)
-{
-    report_offset(&(struct report_offset){
-        .from = m->from,
-        .to = m->to,
-        .when = when,
-        .exchanges = o.exchanges,
-        .offset_cycles = o.cycles,
-        .bound_cycles = o.bound_cycles,
-        .one_way = holds ? "used" : "withheld",
-    });
+    return m->from != m->to && m->pass != PASS_SEND;
 }
 
 static void measure(const struct cause *event, struct measure m)
@@ -250,23 +240,15 @@ static void measure(const struct cause *event, struct measure m)
     struct shooting s = {event, m};
     const struct gate *table =
         m.pass == PASS_STUB ? entry_chosen->idt_stamped : entry_chosen->idt;
-    struct clock_offset before, after;
-    bool holds = true;
 
     if (fault_count())
         return;
-    if (m.from == m.to) {
-        take_samples(&s, table);
-    } else {
-        before = crew_measure_offset(m.from, m.to);
-        s.measure.offset = before.cycles;
-        take_samples(&s, table);
-        after = crew_measure_offset(m.from, m.to);
-        holds = one_way_holds(before, after);
-        report_the_offset(&m, "before", before, holds);
-        report_the_offset(&m, "after", after, holds);
-    }
-    latency_report(&s.measure, holds);
+    if (needs_offset(&m))
+        s.measure.before = crew_measure_offset(m.from, m.to);
+    take_samples(&s, table);
+    if (needs_offset(&m))
+        s.measure.after = crew_measure_offset(m.from, m.to);
+    latency_report(&s.measure);
     workload_breathe();
 }
 
@@ -284,32 +266,41 @@ static uint32_t part_of_samples(uint32_t part)
     return samples / part > FEWEST_SAMPLES ? samples / part : FEWEST_SAMPLES;
 }
 
-/* All parts of an event's way. Those of the stub and of sending, warm alone: their stamps tell
- * nothing that the whole does not, in other modes. */
+/* Whether there is somebody to be loaded, or a target that can halt. */
+static bool is_possible(enum mode mode, uint32_t from, uint32_t to)
+{
+    if (mode == MODE_LOADED)
+        return target_count > (from == to ? 1 : 2);
+    return mode != MODE_HALTED || from != to;
+}
+
+/* All parts of an event's way, in all modes; that of sending warm alone, since no other mode makes
+ * a difference to it. In ring 3 nobody waits for an intended time. */
 static void measure_event(const struct cause *event, uint32_t from, uint32_t to)
 {
     struct measure m = {.from = from, .to = to, .samples = samples, .limit_ms = LIMIT_WARM_MS};
 
     measure(event, m);
     m.limit_ms = LIMIT_MS;
-    if (from != to && event->command)
+    if (from == to)
+        m.samples = part_of_samples(OTHER_PART);
+    if (!event->ring_3)
         measure_open_loop(event, m);
     m.samples = part_of_samples(OTHER_PART);
-    if (event->gate) {
-        m.pass = PASS_STUB;
-        measure(event, m);
-    }
     if (event->command && from != to) {
         m.pass = PASS_SEND;
         measure(event, m);
     }
-    m.pass = PASS_WHOLE;
-    for (m.mode = MODE_COLD_DATA; m.mode <= MODE_LOADED; m.mode++)
-        if (m.mode != MODE_LOADED || target_count > (from == to ? 1 : 2))
+    for (m.mode = MODE_WARM; m.mode < MODE_COUNT; m.mode++) {
+        if (!is_possible(m.mode, from, to))
+            continue;
+        m.pass = PASS_WHOLE;
+        if (m.mode != MODE_WARM)
             measure(event, m);
-    m.mode = MODE_HALTED;
-    if (from != to)
-        measure(event, m);
+        m.pass = PASS_STUB;
+        if (event->gate)
+            measure(event, m);
+    }
 }
 
 static void measure_self(uint32_t cpu)
@@ -325,6 +316,7 @@ static void measure_self(uint32_t cpu)
     for (unsigned i = 0; i < COUNT(self_events); i++)
         measure_event(self_events[i], cpu, cpu);
     measure_event(&cause_user, cpu, cpu);
+    measure_event(&cause_syscall, cpu, cpu);
     measure_event(&cause_wake, cpu, cpu);
     measure_event(&cause_switch, cpu, cpu);
 }
@@ -369,48 +361,13 @@ static void measure_pairs(void)
     });
 }
 
-/* The same gate three times: as it is, with an IST slot, and with TSS.ist[] lowered and raised. */
-static void measure_surcharge(uint32_t cpu)
-{
-    static const struct {
-        const char *name;
-        const struct gate *table;
-        enum stack_kind stack;
-    } gates[] = {{"same", idt_bare, THREAD_STACK},
-                 {"ist", idt_bare_ist, DEBUG_STACK},
-                 {"ist-adjusted", idt_adjusted, DEBUG_STACK}};
-    int64_t same = 0;
-
-    for (unsigned i = 0; i < COUNT(gates); i++) {
-        struct shooting s = {&cause_trap,
-                             {.from = cpu,
-                              .to = cpu,
-                              .pass = PASS_BARE,
-                              .stack = gates[i].stack,
-                              .samples = samples,
-                              .limit_ms = LIMIT_MS}};
-        take_samples(&s, gates[i].table);
-        if (i == 0)
-            same = latency_typical(STAGE_ROUND_TRIP);
-        report_surcharge(&(struct report_surcharge){
-            .gate = gates[i].name,
-            .cpu = cpu,
-            .count = latency_count(),
-            .entry_cycles = latency_typical(STAGE_ENTRY),
-            .min_cycles = latency_least(STAGE_ROUND_TRIP),
-            .median_cycles = latency_typical(STAGE_ROUND_TRIP),
-            .over_same_cycles = latency_typical(STAGE_ROUND_TRIP) - same,
-        });
-    }
-}
-
 static struct cpu_topology places[MAX_CPUS];
 
 static void look_at_cpu(const void *unused)
 {
     (void)unused;
     places[cpu_index()] = topology_read();
-    latency_measure_overhead();
+    overhead_measure();
 }
 
 static void report_places(void)
@@ -426,7 +383,7 @@ static void report_places(void)
             .package = places[cpu].package,
         });
     }
-    latency_report_overheads();
+    overhead_report();
 }
 
 /* The first CPU, the last, and then those between, as long as there is time. */
@@ -436,7 +393,7 @@ static void measure_selves(uint32_t first, uint32_t end, uint64_t until_ms)
 
     for (uint32_t i = first; i < end && clock_ms() < until_ms; i++) {
         uint32_t cpu = spread(i == 0 ? 0 : i == 1 ? count - 1 : i - 1, count);
-        measure_surcharge(cpu);
+        surcharge_measure(cpu, samples, LIMIT_MS);
         measure_self(cpu);
         selves++;
     }
@@ -449,13 +406,18 @@ static void measure_all(void)
 
     report_places();
     if (!samples)
-        samples = latency_counts_instructions() ? SAMPLES_ALIKE : SAMPLES;
+        samples = overhead_counts_instructions() ? SAMPLES_ALIKE : SAMPLES;
     measure_selves(0, at_most(FEWEST_SELF), UINT64_MAX);
     if (target_count > 1)
         measure_cross(target_cpus[0], target_cpus[1]);
     measure_pairs();
-    if (!latency_counts_instructions())
+    if (!overhead_counts_instructions())
         measure_selves(FEWEST_SELF, at_most(MOST_SELF), end);
+    if (!is_possible(MODE_LOADED, 0, 1))
+        report_note("mode loaded is left out between CPUs: none of %u is left to be the load",
+                    target_count);
+    if (!is_possible(MODE_LOADED, 0, 0))
+        report_note("mode loaded is left out: no other CPU is there to be the load");
     report_note("events to oneself were measured on %u of %u CPUs", selves, target_count);
 }
 

@@ -12,6 +12,7 @@
 #include "cpu/ist.h"
 #include "cpu/marks.h"
 #include "cpu/softirq.h"
+#include "cpu/syscall.h"
 #include "cpu/trap.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
@@ -20,6 +21,7 @@
 #include "workloads/latency_crew.h"
 
 #define OUTER_ROUNDS 20000000
+#define SLEEP_ROUNDS 20000000 /* for a thread to sleep, and to be seen awake */
 
 /* latency.asm */
 void latency_empty(void);
@@ -38,6 +40,10 @@ void latency_nmi(struct trap_frame *frame); /* the same; nobody looks at what it
 void latency_irq(struct trap_frame *frame);
 void latency_raise(struct trap_frame *frame);
 void latency_softirq_handler(unsigned softirq);
+
+/* Ring 3's: each entry is followed by INT VECTOR_BENCH_USER, with the stamps of both of its sides
+ * in R8 and R9. */
+extern const char latency_user[], latency_user_syscall[];
 
 static void shoot_exception(const struct cause *event, const struct measure *m)
 {
@@ -151,19 +157,43 @@ static void be_switched_to(void *unused)
     }
 }
 
-/* Of the same CPU, the woken thread wakes the waker again; of another, it is seen to run. */
+/* A wake-up of who is awake would be none. */
+void cause_await_sleep(const struct measure *m)
+{
+    for (unsigned i = 0; i < SLEEP_ROUNDS; i++) {
+        if (__atomic_load_n(&partner->state, __ATOMIC_ACQUIRE) == THREAD_BLOCKED)
+            return;
+        if (m->from == m->to)
+            thread_yield();
+        else
+            cpu_relax();
+    }
+}
+
+/* Of another CPU: it is seen to run. */
+static void shoot_wake_there(void)
+{
+    marks.trigger = read_tsc_in_order();
+    thread_wake(partner);
+    for (unsigned i = 0; i < SLEEP_ROUNDS && !marks.done; i++)
+        cpu_relax();
+    marks.back = read_tsc_in_order();
+}
+
+/* Of the same CPU, the woken thread wakes the waker again. The main thread has the patience to
+ * await that. */
 static void shoot_wake(const struct cause *event, const struct measure *m)
 {
     (void)event;
+    if (m->from != m->to) {
+        shoot_wake_there();
+        return;
+    }
     marks.trigger = read_tsc_in_order();
     thread_wake(partner);
-    if (m->from != m->to)
-        while (!marks.done)
-            cpu_relax();
-    else
-        do {
-            thread_block();
-        } while (!marks.done);
+    do {
+        thread_block();
+    } while (!marks.done);
     marks.back = read_tsc_in_order();
 }
 
@@ -184,26 +214,32 @@ static void shoot_switch(const struct cause *event, const struct measure *m)
  * `irq-softirq`. */
 #define IPI APIC_COMMAND_IPI
 #define EXCEPTION(function) .shoot = shoot_exception, .cause = (function)
-#define SENT(function, icr) .shoot = (function), .command = (icr)
+#define SENT(function, icr, taken) .shoot = (function), .command = (icr), .own = taken
+#define IRQS(count) {.irqs = (count)}
+#define NMIS(count) {.nmis = (count)}
 #define PARTNER(function, entry) .shoot = (function), .partner = (entry)
+#define RING_3(code) .shoot = NULL, .ring_3 = (code)
 #define CAUSE(symbol, label, where, by_gate, ...) \
     const struct cause cause_##symbol = {         \
         .name = (label), .stack = (where), .gate = (by_gate), __VA_ARGS__}
 
 CAUSE(null, "null", THREAD_STACK, false, .cause = latency_empty);
 CAUSE(trap, "trap", THREAD_STACK, true, EXCEPTION(latency_trap));
-CAUSE(user, "user", THREAD_STACK, true, .shoot = NULL);
-CAUSE(irq, "irq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_IRQ)));
-CAUSE(nested, "irq-nested", IRQ_STACK, true, SENT(shoot_nested, IPI(VECTOR_BENCH_IRQ)));
+CAUSE(user, "user", THREAD_STACK, true, RING_3(latency_user));
+CAUSE(syscall, "syscall", THREAD_STACK, false, RING_3(latency_user_syscall));
+CAUSE(irq, "irq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_IRQ), IRQS(1)));
+CAUSE(nested, "irq-nested", IRQ_STACK, true,
+      SENT(shoot_nested, IPI(VECTOR_BENCH_IRQ), IRQS(2)));
 CAUSE(softirq, "softirq", IRQ_STACK, false, EXCEPTION(latency_softirq));
-CAUSE(irq_softirq, "irq-softirq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_RAISE)));
-CAUSE(nmi, "nmi", NMI_STACK, true, SENT(shoot_send, APIC_COMMAND_NMI));
+CAUSE(irq_softirq, "irq-softirq", IRQ_STACK, true,
+      SENT(shoot_send, IPI(VECTOR_BENCH_RAISE), IRQS(1)));
+CAUSE(nmi, "nmi", NMI_STACK, true, SENT(shoot_send, APIC_COMMAND_NMI, NMIS(1)));
 CAUSE(debug, "db", DEBUG_STACK, true, EXCEPTION(latency_step), .step = true);
 CAUSE(breakpoint, "bp", DEBUG_STACK, true, EXCEPTION(latency_breakpoint));
 CAUSE(machine_check, "mc", MCE_STACK, true, EXCEPTION(latency_machine_check));
 CAUSE(stack_fault, "ss", STACKFAULT_STACK, true, .shoot = shoot_stack_fault);
 CAUSE(double_fault, "df", DOUBLEFAULT_STACK, true, .shoot = shoot_double_fault);
-CAUSE(wake, "wake", THREAD_STACK, false, PARTNER(shoot_wake, be_woken));
+CAUSE(wake, "wake", THREAD_STACK, false, PARTNER(shoot_wake, be_woken), .wakes = true);
 CAUSE(switch, "switch", THREAD_STACK, false, PARTNER(shoot_switch, be_switched_to));
 
 void cause_take_over_handlers(void)
@@ -214,6 +250,7 @@ void cause_take_over_handlers(void)
     irq_set_handler(VECTOR_BENCH_RAISE, latency_raise);
     softirq_set_handler(SOFTIRQ_STORM, latency_softirq_handler);
     nmi_hook = latency_nmi;
+    syscall_hook = latency_nmi;
     hook_add(VECTOR_DB, latency_hook);
     hook_add(VECTOR_BP, latency_hook);
     hook_add(VECTOR_MC, latency_hook);

@@ -17,22 +17,24 @@ struct cause {
     void (*shoot)(const struct cause *event, const struct measure *m);
     void (*cause)(void);     /* an exception's: latency.asm */
     uint32_t command;        /* of the ICR, where it is sent */
+    struct taken own;        /* of a wake-up by another CPU, an interrupt more */
     bool step;               /* POPFQ sets it up: no part of the event */
     void (*partner)(void *); /* the other thread that it takes, on the CPU m->to */
+    bool wakes;              /* that thread, which must sleep before */
+    const char *ring_3;      /* the code there that causes it over and over; or NULL */
 };
 
-extern const struct cause cause_null, cause_trap, cause_user, cause_irq, cause_nested,
-    cause_softirq, cause_irq_softirq, cause_nmi, cause_debug, cause_breakpoint,
+extern const struct cause cause_null, cause_trap, cause_user, cause_syscall, cause_irq,
+    cause_nested, cause_softirq, cause_irq_softirq, cause_nmi, cause_debug, cause_breakpoint,
     cause_machine_check, cause_stack_fault, cause_double_fault, cause_wake, cause_switch;
 
 /* The two threads of a wake-up or a switch. */
 void cause_set_threads(struct thread *asker, struct thread *partner);
 
+/* Until the thread to be woken sleeps. On the CPU m->from, interrupts on. */
+void cause_await_sleep(const struct measure *m);
+
 /* Makes the handlers those that leave marks. Before any event comes. */
 void cause_take_over_handlers(void);
-
-/* Ring 3's code: INT VECTOR_BENCH over and over, and after each one INT VECTOR_BENCH_USER with the
- * stamps of both sides in R8 and R9. */
-extern const char latency_user[];
 
 #endif

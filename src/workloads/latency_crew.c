@@ -8,7 +8,6 @@
 #include "cpu/fault.h"
 #include "cpu/entries.h"
 #include "cpu/gdt.h"
-#include "cpu/marks.h"
 #include "cpu/inject.h"
 #include "cpu/patience.h"
 #include "cpu/x86.h"
@@ -20,6 +19,7 @@
 #define BREATH_MS 1000
 #define EXCHANGES 1000     /* of the time, to find the offset */
 #define EXCHANGES_MS 50    /* fewer where they take longer than this together */
+#define MOST_MS 1000       /* even where these are too few */
 #define ANSWER_MS 10000    /* of silence, before a target is given up */
 #define ROUNDS_A_LOOK 65536
 #define CACHE_LINE 64
@@ -124,18 +124,40 @@ static void flush(uintptr_t low, uintptr_t high)
         flush_line((const void *)low);
 }
 
-/* What an event on this CPU reads and writes, but for code. */
+/* iststorm.ld: what of cpu/, smp/ and sched/ lies in memory, whoever of them an event passes. */
+extern const char data_start[], data_end[], entry_rodata_start[], entry_rodata_end[],
+    entry_bss_start[], entry_bss_end[];
+
+static void flush_idt(const struct gate *table)
+{
+    flush((uintptr_t)table, (uintptr_t)(table + VECTOR_COUNT));
+}
+
+/* What all CPUs have in common: handlers, hooks, queues, constants, and each IDT that a measurement
+ * loads. */
+static void flush_shared_data(void)
+{
+    flush((uintptr_t)data_start, (uintptr_t)data_end);
+    flush((uintptr_t)entry_rodata_start, (uintptr_t)entry_rodata_end);
+    flush((uintptr_t)entry_bss_start, (uintptr_t)entry_bss_end);
+    flush_idt(entry_chosen->idt);
+    flush_idt(entry_chosen->idt_without_gp);
+    flush_idt(entry_chosen->idt_stamped);
+    flush_idt(entry_chosen->idt_stamped_without_gp);
+}
+
+/* What an event on this CPU reads and writes, but for code: the marks are among it. */
 static void flush_data(void)
 {
-    uintptr_t cpu = (uintptr_t)cpu_at(cpu_index());
+    uintptr_t cpu = (uintptr_t)cpu_at(cpu_index()), self = (uintptr_t)thread_current();
+    uintptr_t here = read_rsp() & -(uintptr_t)CACHE_LINE;
 
+    flush_shared_data();
     flush(cpu, cpu + PERCPU_SIZE);
     for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
         flush(stack_top(cpu_index(), kind, 0) - TOP_BYTES, stack_top(cpu_index(), kind, 0));
-    flush((uintptr_t)entry_chosen->idt, (uintptr_t)(entry_chosen->idt + VECTOR_COUNT));
-    flush((uintptr_t)&marks, (uintptr_t)(&marks + 1));
-    flush(read_rsp() & -(uintptr_t)CACHE_LINE,
-          (read_rsp() & -(uintptr_t)CACHE_LINE) + TOP_BYTES / 4);
+    flush(self, self + sizeof(struct thread));
+    flush(here, here + TOP_BYTES / 4);
     __asm__ volatile("mfence" : : : "memory");
 }
 
@@ -152,8 +174,6 @@ static void be_busy(const void *argument)
 {
     const struct measure *m = argument;
 
-    if (m->pass == PASS_STUB)
-        write_cr8(CR8_ALL_BUT_BENCH); /* a tick's stub would stamp too */
     while (!with_target.stop) {
         if (with_target.asked != with_target.answered) {
             while (inject_planted(INJECT_SILENT_TARGET)) {
@@ -166,7 +186,6 @@ static void be_busy(const void *argument)
         }
         cpu_relax();
     }
-    write_cr8(0);
 }
 
 static void load(const void *argument)
@@ -196,7 +215,7 @@ void crew_surround(const struct measure *m)
     with_target.stop = false;
     with_target.cpu = m->to;
     with_target.asked = with_target.answered = 0;
-    if (m->from != m->to && m->mode != MODE_HALTED && m->stack != THREAD_STACK)
+    if (m->from != m->to && m->mode != MODE_HALTED)
         surround_with(m->to, be_busy, m);
     for (uint32_t i = 0; i < target_count && m->mode == MODE_LOADED; i++)
         if (target_cpus[i] != m->from && target_cpus[i] != m->to)
@@ -237,14 +256,15 @@ static void wait_for_answer(void)
     }
 }
 
+/* A target that answers is in its loop: it has left the handler of the event before, and does not
+ * sleep. Only HALTED leaves it to that. */
 void crew_prepare_sample(const struct measure *m)
 {
     if (m->mode == MODE_HALTED) {
         uint64_t end = read_tsc() + clock_tsc_hz / SETTLE_PER_S;
         while (read_tsc() < end)
             cpu_relax();
-    } else if (m->from != m->to && m->stack != THREAD_STACK &&
-               (m->mode == MODE_COLD_DATA || m->mode == MODE_COLD_TLB)) {
+    } else if (m->from != m->to) {
         with_target.asked++;
         wait_for_answer();
     }
@@ -253,25 +273,29 @@ void crew_prepare_sample(const struct measure *m)
 
 static struct clock_offset measured;
 
+static bool is_enough(uint64_t start_ms)
+{
+    uint64_t ms = clock_ms() - start_ms;
+    bool few = measured.exchanges < OFFSET_FEWEST_EXCHANGES;
+
+    return measured.exchanges >= EXCHANGES || ms >= (few ? MOST_MS : EXCHANGES_MS);
+}
+
 static void exchange(const void *argument)
 {
-    uint64_t least = UINT64_MAX, end = clock_ms() + EXCHANGES_MS;
-    uint32_t *count = &measured.exchanges;
+    uint64_t start_ms = clock_ms();
 
     (void)argument;
-    for (*count = 0; *count < EXCHANGES && (*count == 0 || clock_ms() < end); ++*count) {
+    measured = offset_unknown();
+    do {
         uint64_t flags = interrupts_save();
         uint64_t asked = read_tsc_in_order();
         with_target.asked++;
         wait_for_answer();
         uint64_t answered = read_tsc_in_order();
         interrupts_restore(flags);
-        if (answered - asked >= least)
-            continue;
-        least = answered - asked;
-        measured.cycles = (int64_t)(with_target.tsc - asked - least / 2);
-        measured.bound_cycles = (least + 1) / 2;
-    }
+        offset_add(&measured, asked, with_target.tsc, answered);
+    } while (!is_enough(start_ms));
 }
 
 struct clock_offset crew_measure_offset(uint32_t from, uint32_t to)
@@ -281,8 +305,5 @@ struct clock_offset crew_measure_offset(uint32_t from, uint32_t to)
     crew_surround(&m);
     crew_do_and_wait(from, exchange, NULL);
     crew_release();
-    if ((uint64_t)(measured.cycles < 0 ? -measured.cycles : measured.cycles) <=
-        measured.bound_cycles)
-        measured.cycles = 0;
     return measured;
 }

@@ -22,16 +22,10 @@ void crew_do_and_wait(uint32_t cpu, void (*job)(const void *argument), const voi
 void crew_surround(const struct measure *m);
 void crew_release(void);
 
-/* Before each sample, on the CPU `from`: makes the mode true there and on `to`. */
+/* Before each sample, on the CPU `from`, interrupts on: makes the mode true there and on `to`. */
 void crew_prepare_sample(const struct measure *m);
 
-/* The TSC of `to` less that of `from`, from the exchange with the least round trip. An offset
- * within its bound is taken for none. Main thread. */
-struct clock_offset {
-    int64_t cycles;
-    uint64_t bound_cycles;
-    uint32_t exchanges;
-};
+/* The TSC of `to` less that of `from`. Main thread. */
 struct clock_offset crew_measure_offset(uint32_t from, uint32_t to);
 
 #endif

@@ -14,18 +14,12 @@
 #include "lib/histogram.h"
 #include "lib/report.h"
 #include "lib/string.h"
+#include "workloads/latency_overhead.h"
 
-#define EMPTY_PAIRS 20000
-#define COUNTING_TRIES 5
-#define THOUSAND 1000
+#define COUNT_ROUNDS 100000 /* for another CPU to count what it took */
 #define GAP_PER_S 10000 /* a gap is longer than this part of a second */
 #define BUCKETS_TEXT 3200
-
-/* latency.asm */
-void latency_empty(void);
-void latency_empty_stub(void);
-void latency_empty_step(void);
-void latency_thousand(void);
+#define STAGES_TEXT 64 /* all their names */
 
 uint64_t latency_break_cycles;
 
@@ -45,120 +39,74 @@ static const char *const mode_names[MODE_COUNT] = {
 #undef MODE_NAME
 };
 
-/* By CPU: of a pair of stamps, of the pair trigger and stub, of the pair stub and handler, of a
- * POPFQ between a pair, of a histogram's update between a pair. */
-static struct overhead {
-    int64_t pair, entry, dispatch, step, histogram;
-} overheads[MAX_CPUS];
-static bool counts_instructions;
-
-/* What of a CPU's counters can explain a sample. */
-struct counters {
-    uint64_t ticks, irqs, nmis;
+/* Of the CPU that takes the samples. */
+struct clocks {
+    uint32_t cpu;
+    bool has_ratio;
+    uint64_t aperf, mperf;
+    int64_t thermal;
 };
 
 static struct {
     struct samples samples;
     uint64_t start_tsc, end_tsc, last_back;
     uint64_t gaps, longest_gap;
-    bool has_smi, has_ratio, has_thermal;
+    bool has_smi;
     uint64_t smi_at_start, smi_now;
-    uint64_t aperf, mperf;
-    struct counters before[2]; /* of `from` and `to` */
+    struct clocks at_start, at_end;
+    struct taken before; /* right before the event */
     uint32_t batch;
 } now;
 static uint32_t last_id;
 
-bool latency_counts_instructions(void)
+static uint64_t count_of(uint32_t cpu, enum event event)
 {
-    return counts_instructions;
+    return __atomic_load_n(&cpu_at(cpu)->events[event], __ATOMIC_RELAXED);
 }
 
-static void keep_least(int64_t *least, uint64_t from, uint64_t to)
+static struct taken look(const struct measure *m)
 {
-    if ((int64_t)(to - from) < *least)
-        *least = (int64_t)(to - from);
-}
+    struct taken c = {0};
+    const uint32_t cpus[] = {m->from, m->to};
+    unsigned count = m->from == m->to ? 1 : 2;
 
-/* What is more between the second and the third stamp than between the first two. */
-static void keep_least_update(int64_t *least, int64_t value)
-{
-    struct histogram *h = &now.samples.all[STAGE_ROUND_TRIP];
-    uint64_t first = read_tsc_in_order(), second = read_tsc_in_order();
-
-    histogram_record(h, value + THOUSAND);
-    __asm__ volatile("" : : : "memory");
-    keep_least(least, second + (second - first), read_tsc_in_order());
-}
-
-/* Under an emulator that counts instructions, a thousand of them take exactly a thousand more than
- * none, each time; nothing else has that. */
-static bool thousand_is_exact(int64_t pair)
-{
-    for (unsigned i = 0; i < COUNTING_TRIES; i++) {
-        latency_thousand();
-        if ((int64_t)(marks.back - marks.trigger) != pair + THOUSAND)
-            return false;
+    for (unsigned i = 0; i < count; i++) {
+        c.ticks += count_of(cpus[i], EVENT_TICK);
+        c.irqs += count_of(cpus[i], EVENT_IRQ) - count_of(cpus[i], EVENT_TICK);
+        c.nmis += count_of(cpus[i], EVENT_NMI);
     }
-    return true;
+    return c;
 }
 
-void latency_measure_overhead(void)
+/* An interrupt is counted when its handler is over, which the handler's mark comes before: another
+ * CPU's may still be on its way there. */
+static struct taken look_after(const struct measure *m)
 {
-    struct overhead *o = &overheads[cpu_index()];
-    uint64_t flags;
+    struct taken c = look(m);
 
-    *o = (struct overhead){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
-    for (unsigned i = 0; i < EMPTY_PAIRS; i++) {
-        flags = interrupts_save();
-        latency_empty();
-        keep_least(&o->pair, marks.trigger, marks.back);
-        latency_empty_stub();
-        keep_least(&o->entry, marks.trigger, marks.entry);
-        keep_least(&o->dispatch, marks.entry, marks.dispatch);
-        latency_empty_step();
-        keep_least(&o->step, marks.trigger, marks.back);
-        keep_least_update(&o->histogram, o->pair);
-        interrupts_restore(flags);
+    for (unsigned i = 0; i < COUNT_ROUNDS && (c.irqs - now.before.irqs < m->own.irqs ||
+                                              c.nmis - now.before.nmis < m->own.nmis); i++) {
+        cpu_relax();
+        c = look(m);
     }
-    o->step -= o->pair;
-    flags = interrupts_save();
-    counts_instructions = thousand_is_exact(o->pair);
-    interrupts_restore(flags);
+    return c;
 }
 
-void latency_report_overheads(void)
+void latency_look_around(const struct measure *m)
 {
-    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
-        const struct overhead *o = &overheads[cpu];
-        if (!o->pair)
-            continue;
-        report_overhead(&(struct report_overhead){
-            .cpu = cpu,
-            .pairs = EMPTY_PAIRS,
-            .overhead_cycles = o->pair,
-            .entry_cycles = o->entry,
-            .dispatch_cycles = o->dispatch,
-            .histogram_cycles = o->histogram,
-        });
-    }
+    now.before = now.samples.taken ? look_after(m) : look(m);
 }
 
-static struct counters read_counters(uint32_t cpu)
+static struct clocks read_clocks(void)
 {
-    const struct percpu *c = cpu_at(cpu);
+    struct clocks c = {.cpu = cpu_index(), .thermal = REPORT_UNKNOWN};
+    uint64_t thermal;
 
-    return (struct counters){
-        .ticks = __atomic_load_n(&c->events[EVENT_TICK], __ATOMIC_RELAXED),
-        .irqs = __atomic_load_n(&c->events[EVENT_IRQ], __ATOMIC_RELAXED),
-        .nmis = __atomic_load_n(&c->events[EVENT_NMI], __ATOMIC_RELAXED),
-    };
-}
-
-static void look_around(const struct measure *m)
-{
-    now.before[0] = read_counters(m->from);
-    now.before[1] = read_counters(m->to);
+    c.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &c.aperf) &&
+                  msr_try_read(MSR_MPERF, &c.mperf);
+    if (cpu_features.thermal_sensor && msr_try_read(MSR_THERM_STATUS, &thermal))
+        c.thermal = (int64_t)thermal;
+    return c;
 }
 
 void latency_begin(const struct measure *m)
@@ -170,19 +118,17 @@ void latency_begin(const struct measure *m)
     samples_reset(&now.samples, m->warm_up);
     now.has_smi = smi_read(&now.smi_at_start);
     now.smi_now = now.smi_at_start;
-    now.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &now.aperf) &&
-                    msr_try_read(MSR_MPERF, &now.mperf);
-    now.has_thermal = cpu_features.thermal_sensor;
+    now.at_start = read_clocks();
     now.start_tsc = read_tsc();
-    look_around(m);
+    latency_look_around(m);
 }
 
-static void check_stack(const struct measure *m)
+void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack)
 {
     struct stack_place on = stack_find(marks.rsp);
-    struct fault_place place = {m->to, on.kind, on.level, m->event};
+    struct fault_place place = {cpu, on.kind, on.level, event};
 
-    if (on.kind != m->stack || (on.kind != THREAD_STACK && on.owner != m->to) || on.level != 0)
+    if (on.kind != stack || (on.kind != THREAD_STACK && on.owner != cpu) || on.level != 0)
         fault_report(CHECK_STACK, &place, "measured on the %s stack of owner %u at level %u",
                      stack_name(on.kind), on.owner, on.level);
 }
@@ -190,7 +136,7 @@ static void check_stack(const struct measure *m)
 /* What the stamps cost that lie on this stage of the way. */
 static int64_t overhead_of(const struct measure *m, enum stage stage)
 {
-    const struct overhead *o = &overheads[m->from], *taker = &overheads[m->to];
+    const struct overhead *o = overhead_of_cpu(m->from), *taker = overhead_of_cpu(m->to);
     int64_t step = m->step ? o->step : 0;
 
     switch (stage) {
@@ -208,7 +154,7 @@ static int64_t overhead_of(const struct measure *m, enum stage stage)
 /* Stamps into samples. What a measurement does not have stays unknown. */
 static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
 {
-    int64_t offset = m->offset;
+    int64_t offset = offset_correction(&m->before);
 
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         value[stage] = REPORT_UNKNOWN;
@@ -220,8 +166,6 @@ static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
     } else {
         value[STAGE_ROUND_TRIP] = (int64_t)(marks.back - marks.trigger);
     }
-    if (m->pass == PASS_BARE)
-        value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger);
     if (m->pass == PASS_WHOLE) {
         value[STAGE_SERVICE] = (int64_t)(marks.service - marks.dispatch);
         value[STAGE_ONE_WAY] = (int64_t)(marks.dispatch - marks.trigger) - offset;
@@ -237,18 +181,10 @@ static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
 /* The worst samples' causes, as far as they are known. */
 static void keep_worst(const struct measure *m, int64_t value, bool gap)
 {
-    struct counters from = read_counters(m->from), to = read_counters(m->to);
+    struct worst worst = {.value = value, .tsc = marks.trigger, .gap = gap};
 
-    samples_keep_worst(
-        &now.samples,
-        (struct worst){
-            .value = value,
-            .tsc = marks.trigger,
-            .tick = from.ticks != now.before[0].ticks || to.ticks != now.before[1].ticks,
-            .irq = from.irqs - now.before[0].irqs + to.irqs - now.before[1].irqs > 4,
-            .nmi = from.nmis - now.before[0].nmis + to.nmis - now.before[1].nmis > 2,
-            .gap = gap,
-        });
+    samples_explain(&worst, now.before, look_after(m), m->own);
+    samples_keep_worst(&now.samples, worst);
 }
 
 static void end_round(void)
@@ -335,8 +271,11 @@ static bool is_over(const struct measure *m)
                                                                 clock_tsc_hz / 1000 * m->limit_ms);
 }
 
+/* The intended times stand still meanwhile, or the time that it takes to keep a sample would look
+ * like an event's lateness. */
 bool latency_take(const struct measure *m)
 {
+    uint64_t start = read_tsc();
     int64_t value[STAGE_COUNT];
     bool gap = note_gap();
 
@@ -344,12 +283,12 @@ bool latency_take(const struct measure *m)
         lost(m);
         return false;
     }
-    check_stack(m);
+    latency_check_stack(m->event, m->to, m->stack);
     compute(m, value);
     record(m, value, gap);
-    look_around(m);
     marks.done = 0;
     marks.back = 0;
+    marks.intended += read_tsc() - start;
     return !is_over(m) && fault_count() == 0;
 }
 
@@ -357,31 +296,28 @@ void latency_end(void)
 {
     end_round();
     now.end_tsc = read_tsc();
+    now.at_end = read_clocks();
 }
 
-static int64_t mean_mhz(void)
+static int64_t mean_mhz(const struct clocks *start, const struct clocks *end)
 {
-    uint64_t aperf, mperf;
-
-    if (!now.has_ratio || !msr_try_read(MSR_APERF, &aperf) || !msr_try_read(MSR_MPERF, &mperf) ||
-        mperf == now.mperf)
+    if (!start->has_ratio || !end->has_ratio || end->cpu != start->cpu ||
+        end->mperf == start->mperf)
         return REPORT_UNKNOWN;
-    return (int64_t)(clock_tsc_hz / 1000000 * (aperf - now.aperf) / (mperf - now.mperf));
+    return (int64_t)(clock_tsc_hz / 1000000 * (end->aperf - start->aperf) /
+                     (end->mperf - start->mperf));
 }
 
-static void report_the_batch(const struct measure *m)
+static void report_the_batch(void)
 {
-    uint64_t thermal = 0;
-
     report_batch(&(struct report_batch){
         .batch = now.batch,
-        .cpu = m->from,
+        .cpu = now.at_end.cpu,
         .time_us = clock_tsc_to_ns(now.start_tsc - clock_epoch) / 1000,
         .samples = samples_kept(&now.samples),
         .smis = now.has_smi ? (int64_t)(now.smi_now - now.smi_at_start) : REPORT_UNKNOWN,
-        .mhz = mean_mhz(),
-        .thermal = now.has_thermal && msr_try_read(MSR_THERM_STATUS, &thermal) ? (int64_t)thermal
-                                                                               : REPORT_UNKNOWN,
+        .mhz = mean_mhz(&now.at_start, &now.at_end),
+        .thermal = now.at_end.thermal,
         .gaps = now.gaps,
         .longest_gap_cycles = now.longest_gap,
     });
@@ -394,11 +330,26 @@ static int64_t percentile(const struct histogram *h, uint64_t parts_of_1000)
     return histogram_percentile(h, parts_of_1000, 1000, &value) ? value : REPORT_UNKNOWN;
 }
 
+/* The median, or the least sample where there are too few. */
+static int64_t typical(enum stage stage)
+{
+    int64_t median = percentile(&now.samples.all[stage], 500);
+
+    return median == REPORT_UNKNOWN ? now.samples.all[stage].min : median;
+}
+
 static const char *loop_name(const struct measure *m, enum stage stage)
 {
     if (!m->interval_cycles)
         return "closed";
     return stage == STAGE_INTENDED ? "open-intended" : "open";
+}
+
+/* Between two CPUs these need the clocks' offset. */
+static bool needs_offset(const struct measure *m, enum stage stage)
+{
+    return m->from != m->to &&
+           (stage == STAGE_ENTRY || stage == STAGE_ONE_WAY || stage == STAGE_EXIT);
 }
 
 static void report_histogram(const struct measure *m, enum stage stage, const struct histogram *h,
@@ -416,12 +367,13 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
         .mode = mode_names[m->mode],
         .loop = loop_name(m, stage),
         .samples = samples,
-        .unit = counts_instructions ? "instructions" : "cycles",
+        .unit = overhead_counts_instructions() ? "instructions" : "cycles",
         .stack = stack_name(m->stack),
         .from = m->from,
         .to = m->to,
         .count = h->count,
         .overhead = overhead_of(m, stage),
+        .one_way = needs_offset(m, stage) ? "used" : NULL,
         .first = now.samples.first[stage],
         .min = h->min,
         .p50 = percentile(h, 500),
@@ -437,11 +389,11 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
 
 static void report_worst(const struct measure *m)
 {
-    int64_t usual = latency_typical(m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP);
+    int64_t usual = typical(m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP);
 
     for (uint32_t i = now.samples.worst_count; i-- > 0 && !m->brief;) {
         const struct worst *w = &now.samples.worst[i];
-        if (counts_instructions && w->value <= usual)
+        if (overhead_counts_instructions() && w->value <= usual)
             break; /* they are alike, and none is worse for a reason */
         char cause[32];
         format(cause, sizeof(cause), "%s%s%s%s%s", w->tick ? " tick" : "", w->irq ? " irq" : "",
@@ -457,18 +409,57 @@ static void report_worst(const struct measure *m)
     }
 }
 
-/* Between two CPUs these need the clocks' offset. */
-static bool needs_offset(const struct measure *m, enum stage stage)
+/* Where instructions are counted, one counter tells all CPUs the time; the offset must agree. */
+static bool offset_is_good(const struct measure *m, enum stage stage)
 {
-    return m->from != m->to &&
-           (stage == STAGE_ENTRY || stage == STAGE_ONE_WAY || stage == STAGE_EXIT);
+    if (overhead_counts_instructions() && offset_is_none(&m->before, &m->after))
+        return true;
+    return offset_serves(&m->before, &m->after, typical(stage));
 }
 
-void latency_report(const struct measure *m, bool one_way)
+static bool is_withheld(const struct measure *m, enum stage stage)
 {
-    report_the_batch(m);
+    return needs_offset(m, stage) && !offset_is_good(m, stage);
+}
+
+static void report_the_offset(const struct measure *m, const char *when,
+                              const struct clock_offset *o, const char *withheld)
+{
+    report_offset(&(struct report_offset){
+        .from = m->from,
+        .to = m->to,
+        .batch = now.batch,
+        .when = when,
+        .exchanges = o->exchanges,
+        .offset_cycles = o->cycles,
+        .corrected_cycles = offset_correction(&m->before),
+        .bound_cycles = o->bound_cycles,
+        .one_way = *withheld ? "withheld" : "used",
+        .withheld = *withheld ? withheld + 1 : NULL,
+    });
+}
+
+static void report_the_offsets(const struct measure *m)
+{
+    char withheld[STAGES_TEXT] = "";
+    size_t length = 0;
+
+    if (!m->before.exchanges)
+        return;
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
+        if (now.samples.all[stage].count && is_withheld(m, stage))
+            length += format(withheld + length, sizeof(withheld) - length, " %s",
+                             stage_names[stage]);
+    report_the_offset(m, "before", &m->before, withheld);
+    report_the_offset(m, "after", &m->after, withheld);
+}
+
+void latency_report(const struct measure *m)
+{
+    report_the_batch();
+    report_the_offsets(m);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
-        if (!now.samples.all[stage].count || (needs_offset(m, stage) && !one_way))
+        if (!now.samples.all[stage].count || is_withheld(m, stage))
             continue;
         report_histogram(m, stage, &now.samples.all[stage], "all");
         if (now.samples.smi_seen && now.samples.smi_free[stage].count)
@@ -477,24 +468,7 @@ void latency_report(const struct measure *m, bool one_way)
     report_worst(m);
 }
 
-uint64_t latency_count(void)
-{
-    return now.samples.all[STAGE_ROUND_TRIP].count;
-}
-
 uint64_t latency_period(void)
 {
     return now.samples.taken ? (now.end_tsc - now.start_tsc) / now.samples.taken : 1;
-}
-
-int64_t latency_least(enum stage stage)
-{
-    return now.samples.all[stage].min;
-}
-
-int64_t latency_typical(enum stage stage)
-{
-    int64_t median = percentile(&now.samples.all[stage], 500);
-
-    return median == REPORT_UNKNOWN ? latency_least(stage) : median;
 }

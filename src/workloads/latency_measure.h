@@ -11,6 +11,7 @@
 
 #include "cpu/percpu.h"
 #include "cpu/stacks.h"
+#include "workloads/latency_offset.h"
 #include "workloads/latency_samples.h"
 
 /* In what state CPU and caches are; never mixed in one measurement. */
@@ -19,7 +20,7 @@
     M(COLD_DATA, "cold-data") /* stacks, per-CPU data, IDT and the sender's own flushed */ \
     M(COLD_TLB, "cold-tlb")                                                                \
     M(LOADED, "loaded") /* all CPUs that take no part write to memory */                   \
-    M(HALTED, "halted") /* the target sleeps in HLT */
+    M(HALTED, "halted") /* the target sleeps in HLT; in all others it does not */
 
 enum mode {
 #define MODE_ENUM(symbol, name) MODE_##symbol,
@@ -33,8 +34,7 @@ enum pass {
     PASS_WHOLE, /* one-way, service, exit, round trip */
     PASS_STUB,  /* entry and dispatch, through a stamping stub */
     PASS_SEND,
-    PASS_EMPTY, /* the round trip alone: the null test */
-    PASS_BARE   /* entry and round trip: through a gate that comes and goes */
+    PASS_EMPTY /* the round trip alone: the null test */
 };
 
 #define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them */
@@ -48,34 +48,24 @@ struct measure {
     uint32_t samples, warm_up; /* the warm-up is thrown away, but for the very first sample */
     uint32_t limit_ms;         /* ends it with fewer samples */
     uint64_t interval_cycles;  /* open loop: mean time between intended triggers; or 0 */
-    int64_t offset;            /* TSC of `to` less that of `from` */
-    bool one_way;              /* the offset is good enough */
+    struct taken own;          /* by both CPUs, because of the event itself */
     bool step;                 /* a single step, whose trigger's stamp comes before a POPFQ */
     bool brief;                /* no outliers */
+    struct clock_offset before, after; /* of two CPUs' clocks; no exchanges: none was needed */
 };
 
-/* What an empty pair of stamps costs on each CPU, and the null test beside it. On that CPU, thread
- * context. */
-void latency_measure_overhead(void);
-void latency_report_overheads(void);
-
-/* Whether the TSC counts instructions. */
-bool latency_counts_instructions(void);
-
-/* On the CPU `from`, around the samples. take: false when it is over. */
+/* On the CPU `from`, around the samples; look_around right before each one's event. take: false
+ * when it is over. */
 void latency_begin(const struct measure *m);
+void latency_look_around(const struct measure *m);
 bool latency_take(const struct measure *m);
 void latency_end(void);
 
-/* Writes its records. Main thread. one_way: false where the clocks are found to have drifted. */
-void latency_report(const struct measure *m, bool one_way);
+/* Reports a fault unless marks.rsp is on this stack, at its first level. */
+void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack);
 
-/* The median of a stage of the last measurement, or its least sample where there are too few. */
-int64_t latency_typical(enum stage stage);
-int64_t latency_least(enum stage stage);
-
-/* Samples of the last measurement, without its warm-up. */
-uint64_t latency_count(void);
+/* Writes its records. Main thread. */
+void latency_report(const struct measure *m);
 
 /* Mean time from one of its samples to the next, in cycles. */
 uint64_t latency_period(void);

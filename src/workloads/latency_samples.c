@@ -58,6 +58,13 @@ void samples_keep_worst(struct samples *s, struct worst worst)
     s->worst[place] = worst;
 }
 
+void samples_explain(struct worst *worst, struct taken before, struct taken after, struct taken own)
+{
+    worst->tick = after.ticks - before.ticks != own.ticks;
+    worst->irq = after.irqs - before.irqs != own.irqs;
+    worst->nmi = after.nmis - before.nmis != own.nmis;
+}
+
 bool samples_round_is_full(const struct samples *s)
 {
     return s->in_round == SAMPLES_ROUND;

@@ -36,6 +36,11 @@ enum stage {
 #define SAMPLES_WORST 16
 #define SAMPLES_ROUND 64
 
+/* What the CPUs of an event have taken so far. */
+struct taken {
+    uint64_t ticks, irqs, nmis; /* irqs: but for ticks */
+};
+
 /* One of the worst samples. */
 struct worst {
     int64_t value;
@@ -64,6 +69,10 @@ void samples_add(struct samples *s, const int64_t value[STAGE_COUNT]);
 /* Whether the last sample, by this value of it, is among the worst so far; and its keeping. */
 bool samples_is_among_worst(const struct samples *s, int64_t value);
 void samples_keep_worst(struct samples *s, struct worst worst);
+
+/* What came between the two looks around a sample and is not the event's own. */
+void samples_explain(struct worst *worst, struct taken before, struct taken after,
+                     struct taken own);
 
 /* Whether it is time to end the round; then, or at the end: whether an SMI came in it. */
 bool samples_round_is_full(const struct samples *s);

@@ -136,6 +136,23 @@ static void the_worst_are_the_worst(void **state)
     }
 }
 
+/* An event of its own is no cause; one more is, and one less, which came to somebody else. */
+static void what_is_not_the_events_own_explains_it(void **state)
+{
+    const struct taken before = {.ticks = 7, .irqs = 100, .nmis = 20}, own = {.irqs = 1};
+    struct worst worst = {.value = 1};
+
+    (void)state;
+    samples_explain(&worst, before, (struct taken){7, 101, 20}, own);
+    assert_false(worst.tick || worst.irq || worst.nmi);
+    samples_explain(&worst, before, (struct taken){8, 101, 20}, own);
+    assert_true(worst.tick && !worst.irq && !worst.nmi);
+    samples_explain(&worst, before, (struct taken){7, 102, 21}, own);
+    assert_true(!worst.tick && worst.irq && worst.nmi);
+    samples_explain(&worst, before, (struct taken){7, 100, 20}, own);
+    assert_true(!worst.tick && worst.irq && !worst.nmi);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +160,7 @@ int main(void)
         cmocka_unit_test_setup(a_round_with_an_smi_is_not_smi_free, reset),
         cmocka_unit_test_setup(the_worst_of_its_round_may_be_the_smis, reset),
         cmocka_unit_test_setup(the_worst_are_the_worst, reset),
+        cmocka_unit_test(what_is_not_the_events_own_explains_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

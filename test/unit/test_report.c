@@ -112,7 +112,8 @@ static void signed_numbers_may_be_negative_or_unknown(void **state)
                                          .entry_cycles = REPORT_UNKNOWN,
                                          .min_cycles = -1,
                                          .median_cycles = INT64_MAX,
-                                         .over_same_cycles = INT64_MIN + 1};
+                                         .over_same_cycles = INT64_MIN + 1,
+                                         .over_same_min_cycles = REPORT_UNKNOWN};
 
     (void)state;
     report_init("metal");

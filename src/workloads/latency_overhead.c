@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* What the stamps cost: see latency_overhead.h. SDM volume 2, RDTSC. */
+#include "workloads/latency_overhead.h"
+
+#include "cpu/marks.h"
+#include "cpu/percpu.h"
+#include "cpu/x86.h"
+#include "lib/histogram.h"
+#include "lib/report.h"
+
+#define EMPTY_PAIRS 20000
+#define COUNTING_TRIES 5
+#define THOUSAND 1000
+
+/* latency.asm */
+void latency_empty(void);
+void latency_empty_stub(void);
+void latency_empty_step(void);
+void latency_empty_pause(void);
+void latency_thousand(void);
+
+static struct overhead overheads[MAX_CPUS];
+static bool counts_instructions;
+
+void overhead_keep_least(int64_t *least, uint64_t from, uint64_t to)
+{
+    if ((int64_t)(to - from) < *least)
+        *least = (int64_t)(to - from);
+}
+
+/* The least between the first and the second stamp, and that between the second and the third,
+ * between which there is an update. These stamps are C's, and have a pair of their own. */
+static void keep_least_update(int64_t *pair, int64_t *update, int64_t value)
+{
+    static struct histogram histogram; /* all zeros: 0 is its least and its greatest so far */
+    uint64_t first = read_tsc_in_order(), second = read_tsc_in_order();
+
+    histogram_record(&histogram, value + THOUSAND);
+    __asm__ volatile("" : : : "memory");
+    uint64_t third = read_tsc_in_order();
+    overhead_keep_least(pair, first, second);
+    overhead_keep_least(update, second, third);
+}
+
+/* Under an emulator that counts instructions, a thousand of them take exactly a thousand more than
+ * none, each time; nothing else has that. */
+static bool thousand_is_exact(int64_t pair)
+{
+    for (unsigned i = 0; i < COUNTING_TRIES; i++) {
+        latency_thousand();
+        if ((int64_t)(marks.back - marks.trigger) != pair + THOUSAND)
+            return false;
+    }
+    return true;
+}
+
+static void measure_pair(struct overhead *o, int64_t *pair_in_c)
+{
+    latency_empty();
+    overhead_keep_least(&o->pair, marks.trigger, marks.back);
+    latency_empty_stub();
+    overhead_keep_least(&o->entry, marks.trigger, marks.entry);
+    overhead_keep_least(&o->dispatch, marks.entry, marks.dispatch);
+    latency_empty_step();
+    overhead_keep_least(&o->step, marks.trigger, marks.back);
+    latency_empty_pause();
+    overhead_keep_least(&o->pause, marks.trigger, marks.back);
+    keep_least_update(pair_in_c, &o->histogram, o->pair);
+}
+
+void overhead_measure(void)
+{
+    struct overhead *o = &overheads[cpu_index()];
+    int64_t pair_in_c = INT64_MAX;
+    uint64_t flags;
+
+    *o = (struct overhead){INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    for (unsigned i = 0; i < EMPTY_PAIRS; i++) {
+        flags = interrupts_save();
+        measure_pair(o, &pair_in_c);
+        interrupts_restore(flags);
+    }
+    o->step -= o->pair;
+    o->pause -= o->pair;
+    o->histogram -= pair_in_c;
+    flags = interrupts_save();
+    counts_instructions = thousand_is_exact(o->pair);
+    interrupts_restore(flags);
+}
+
+void overhead_report(void)
+{
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+        const struct overhead *o = &overheads[cpu];
+        if (!o->pair)
+            continue;
+        report_overhead(&(struct report_overhead){
+            .cpu = cpu,
+            .pairs = EMPTY_PAIRS,
+            .overhead_cycles = o->pair,
+            .entry_cycles = o->entry,
+            .dispatch_cycles = o->dispatch,
+            .histogram_cycles = o->histogram,
+            .pause_cycles = o->pause,
+        });
+    }
+}
+
+const struct overhead *overhead_of_cpu(uint32_t cpu)
+{
+    return &overheads[cpu];
+}
+
+bool overhead_counts_instructions(void)
+{
+    return counts_instructions;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* What the stamps themselves cost, on each CPU: the least of many empty pairs. It is subtracted
+ * from every sample, and printed. SDM volume 2, RDTSC. */
+#ifndef ISTSTORM_WORKLOADS_LATENCY_OVERHEAD_H
+#define ISTSTORM_WORKLOADS_LATENCY_OVERHEAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct overhead {
+    int64_t pair;      /* of two stamps */
+    int64_t entry;     /* of a trigger's stamp and a stamping stub's */
+    int64_t dispatch;  /* of a stamping stub's and a handler's */
+    int64_t step;      /* what a POPFQ adds to a pair */
+    int64_t histogram; /* what a histogram's update adds */
+    int64_t pause;     /* what a PAUSE adds */
+};
+
+/* On each CPU that takes part, before any sample. Thread context. */
+void overhead_measure(void);
+void overhead_report(void);
+
+/* Of a CPU that has measured it. Any context. */
+const struct overhead *overhead_of_cpu(uint32_t cpu);
+
+/* Lowers the least so far to what lies between two stamps, if that is less. */
+void overhead_keep_least(int64_t *least, uint64_t from, uint64_t to);
+
+/* Whether the TSC counts instructions, as the last CPU has seen that measured its overhead. */
+bool overhead_counts_instructions(void);
+
+#endif

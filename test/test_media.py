@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The other ways in: USB stick and network, and a GRUB that does not see QEMU."""
 
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import threading
+import time
 
+import iststorm_report
 import pytest
 from conftest import ROOT
 from runs import Run, cpus
@@ -59,6 +62,8 @@ IP = "10.0.2.15"  # the first that QEMU's own DHCP server gives
 OF_THE_MAC = "grub.cfg-01-52-54-00-a1-b2-c3"
 OF_THE_IP = "grub.cfg-0A00020F"
 OF_THE_NET = "grub.cfg-0A0002"
+NOISE_BOUND_S = 60
+VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 
 def served(directory, **settings):
@@ -101,9 +106,46 @@ def test_netboot_settings_by_ip(launch, tmp_path, name):
     assert machine["cmdline"] == f"mac={MAC} ip={IP} run=debug time=300ms"
 
 
-def test_menu_waits_where_grub_does_not_see_qemu(launch):
-    """As on hardware: the menu is on the serial line too, and its first entry boots by itself."""
-    run = Run("menu", "matrix", extra=("-smbios", "type=1,manufacturer=Acme"))
-    result = launch(run)
-    assert result.report.passed and result.status == 0, result.explain()
-    assert "Mixed storm, 10 s, all CPUs" in result.text
+AS_ON_METAL = ("-smbios", "type=1,manufacturer=Acme")
+
+
+def boot_with_noise(tmp_path, noise, *options):
+    """The report of a machine whose GRUB does not see QEMU, and whose serial line has these bytes
+    for it, ten times a second, from when the firmware has handed over until the report begins."""
+    by_firmware = b"BdsDxe: starting" if "uefi" in options else b""
+    command = subprocess.run([ROOT / "tools" / "run", "--print-command", "--accel", "tcg", "--smp",
+                              "2", *options, "--", *AS_ON_METAL], capture_output=True, text=True,
+                             check=True).stdout
+    command = re.sub(r"file=\S+/vars\.fd", f"snapshot=on,file={VARIABLES}", command)
+    log = tmp_path / "log"
+    with open(log, "wb") as stream, subprocess.Popen(
+            f"exec {command}", shell=True, stdin=subprocess.PIPE, stdout=stream) as qemu:
+        try:
+            for _ in range(NOISE_BOUND_S * 10):
+                if qemu.poll() is not None:
+                    break
+                said = log.read_bytes()
+                if by_firmware in said and b"KTAP" not in said:
+                    os.write(qemu.stdin.fileno(), noise)
+                time.sleep(0.1)
+        finally:
+            qemu.kill()
+    return iststorm_report.read_log(log)
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_noise_on_the_line_does_not_stop_the_countdown(iso, tmp_path, firmware):
+    """UEFI's console has the serial port, as where firmware redirects it on a server."""
+    report = boot_with_noise(tmp_path, b"x", "--firmware", firmware, "run=nmi",
+                             "time=100ms")
+    assert report.passed and not report.problems, report
+
+
+@pytest.mark.usefixtures("pxe")
+def test_nothing_on_the_line_stops_a_machine_of_its_own_words(tmp_path):
+    """Not even what asks for the menu."""
+    tree = served(tmp_path, **{OF_THE_MAC: "run=nmi time=100ms end=poweroff"})
+    report = boot_with_noise(tmp_path, b"x\x1b", "--firmware", "uefi", "--media", "pxe",
+                             "--tree", str(tree), "--nic", f"e1000,mac={MAC}")
+    assert report.passed and not report.problems, report
+    assert report.of_type("machine")[0]["cmdline"].endswith("run=nmi time=100ms end=poweroff")

@@ -360,6 +360,11 @@ RUNS.append(Run("hung-holder on 2", "fault", words=("inject=hung-holder", *FAULT
                 verdict="FAIL", reason="a lock that CPU 0 needs, and does not give it back: 10 s",
                 checks=(fault("alive", cpu=1, event="lock"),)))
 
+# The CPU of the main thread, which sleeps: by the clock that steps back 1000 s.
+RUNS.append(Run("clock-back on 1", "fault", smp="1", words=("inject=clock-back", "time=2s"),
+                verdict="FAIL", reason="the TSC runs backwards",
+                checks=(fault("clock", cpu=0, event="clock"), only_failed("clock"), soon)))
+
 DISCIPLINES = ("none", "repeat", "ret")     # beside the default, which all other runs have
 
 RUNS += [

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The TSC's rate and where time begins: see clock.h. */
+/* The TSC's rate, where time begins, and what becomes of a step back: see clock.h. */
 #include "cpu/clock.h"
+
+#define CLOCK_STEP_LEAST 1000       /* less is RDTSC being early, which nothing orders */
 
 uint64_t clock_tsc_hz, clock_epoch;
 
@@ -8,4 +10,27 @@ void clock_start(uint64_t tsc_hz)
 {
     clock_tsc_hz = tsc_hz;
     clock_epoch = read_tsc();
+}
+
+void clock_join(void)
+{
+    this_cpu->clock_epoch = clock_epoch;
+    this_cpu->clock_last = 0;
+}
+
+/* An interrupt that came between the reading and the comparison has read a later time: so it is
+ * read again, with interrupts off. An NMI may still come, and do the same: one of the two moves the
+ * epoch. */
+uint64_t clock_step_over(void)
+{
+    uint64_t flags = interrupts_save(), epoch = this_cpu->clock_epoch;
+    uint64_t last = this_cpu->clock_last, now = read_tsc_in_order() - epoch, back = last - now;
+    struct percpu *self = this_cpu->self;
+
+    if ((int64_t)back > CLOCK_STEP_LEAST &&
+        __atomic_compare_exchange_n(&self->clock_epoch, &epoch, epoch - back, false,
+                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        self->clock_stepped += back;
+    interrupts_restore(flags);
+    return (int64_t)back > 0 ? last : now;
 }

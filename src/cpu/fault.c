@@ -130,7 +130,7 @@ static _Noreturn void give_verdict(void)
     report_verdict(&(struct report_verdict){
         .result = passed ? "PASS" : "FAIL",
         .reason = passed ? NULL : first_reason,
-        .time_ms = clock_ms() - fault_run_start_ms,
+        .time_ms = clock_ms_since(fault_run_start_ms),
         .events = events_total(),
         .faults = fault_count(),
         .lost_lines = console_dropped(),

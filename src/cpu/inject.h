@@ -49,7 +49,7 @@
     I(HUNG_HOLDER, "hung-holder", "a CPU hangs with a lock that the boot CPU needs")               \
     I(SILENT_TARGET, "silent-target", "a benchmark's target spins with interrupts off")            \
     I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
-    I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by a second")               \
+    I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by 1000 seconds")           \
     I(CLOCK_BEHIND, "clock-behind", "a CPU's time-stamp counter is a second behind the others'")   \
     I(TRIPLE_FAULT, "triple-fault", "an exception finds an empty IDT: the machine resets")         \
     I(STUCK_UART, "stuck-uart", "the last serial port's transmitter never empties")                \

@@ -221,7 +221,7 @@ void lastword_tick(void)
 {
     uint32_t cpu = cpu_index();
     struct lastword_cpu *slots = record()->cpus[cpu];
-    uint64_t turn = this_cpu->events[EVENT_TICK];
+    uint64_t turn = this_cpu->events[EVENT_TICK], now = clock_ns();
     struct lastword_cpu *slot = &slots[turn % SLOTS];
     const struct lastword_cpu *other = &slots[(turn + 1) % SLOTS];
 
@@ -229,7 +229,7 @@ void lastword_tick(void)
         return;
     slot->turn = turn;
     slot->apic_id = this_cpu->apic_id;
-    slot->time_ns = clock_ns() - start_ns;
+    slot->time_ns = now > start_ns ? now - start_ns : 0;
     memcpy(slot->before, other->events, sizeof(slot->before));
     for (unsigned event = 0; event < EVENT_KINDS; event++)
         slot->events[event] = this_cpu->events[event];

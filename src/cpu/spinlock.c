@@ -17,7 +17,7 @@ struct lock_wait {
 
 static bool has_passed(const struct lock_wait *wait, uint64_t ms)
 {
-    return read_tsc() - wait->since >= clock_tsc_hz / 1000 * ms;
+    return clock_cycles() - wait->since >= clock_tsc_hz / 1000 * ms;
 }
 
 /* Another holder is another wait: this lock is given back. False: it is free. */
@@ -26,7 +26,7 @@ static bool look(const struct spinlock *lock, struct lock_wait *wait)
     struct percpu *holder = __atomic_load_n(&lock->holder, __ATOMIC_RELAXED);
 
     if (holder != wait->holder)
-        *wait = (struct lock_wait){holder, read_tsc(), 0};
+        *wait = (struct lock_wait){holder, clock_cycles(), 0};
     wait->looks++;
     return holder;
 }

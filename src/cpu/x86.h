@@ -54,6 +54,7 @@
 #define DR7_EXECUTE(n) (0u << (16 + (n) * 4))
 #define DR7_WRITE8(n) (9u << (16 + (n) * 4)) /* R/W = 01, LEN = 10: eight bytes */
 
+#define MSR_TSC 0x10
 #define MSR_APIC_BASE 0x1b
 #define MSR_SMI_COUNT 0x34
 #define MSR_BIOS_SIGN_ID 0x8b

@@ -57,6 +57,7 @@ const char *bringup_self(const struct machine_topology *topology, uint32_t index
 
     if (wrong)
         return wrong;
+    clock_join();
     apic_enable(topology);
     thermal_enable(apic_has_thermal());
     if (apic_read_id() != bringup_apic_ids[index])

@@ -44,6 +44,7 @@ static void set_rates(struct reading from, struct reading to, uint64_t ticks, ui
 {
     calibrated_apic_hz = round_rate((uint64_t)(from.apic - to.apic) * hz / ticks);
     clock_start(round_rate((to.tsc - from.tsc) * hz / ticks));
+    clock_join();
 }
 
 static bool against_pm_timer(const struct acpi_fadt_facts *fadt)

@@ -6,10 +6,13 @@
 #include "cpu/fault.h"
 #include "cpu/inject.h"
 #include "cpu/percpu.h"
+#include "cpu/trap.h"
+#include "cpu/x86.h"
 
 #define WARP_ROUNDS 2000
 #define WARP_WAIT_MS 5
 #define INJECT_TICKS 50              /* before inject=clock-back steps back */
+#define INJECT_STEP_S 1000          /* by so much: longer than anybody waits for a run */
 
 static uint64_t latest_tsc, warp;
 static uint32_t expected, present;
@@ -53,14 +56,10 @@ uint64_t tsc_warp(void)
     return __atomic_load_n(&warp, __ATOMIC_RELAXED);
 }
 
-static uint64_t readings[MAX_CPUS]; /* at each CPU's last tick */
+/* From here on it is clocks that are compared: they begin together, and what a CPU has told is
+ * taken out of its own. */
+static int64_t readings[MAX_CPUS], latest_reading; /* at each CPU's last tick, and of them all */
 static bool told[MAX_CPUS];
-
-/* How much earlier `now` is than `before`; the counter may have been written, and start below 0. */
-static int64_t cycles_back(uint64_t before, uint64_t now)
-{
-    return (int64_t)(before - now);
-}
 
 /* The latest reading's CPU and this one disagree; who of the two is wrong, neither can tell. */
 static uint32_t who_is_ahead(void)
@@ -68,7 +67,7 @@ static uint32_t who_is_ahead(void)
     uint32_t ahead = 0;
 
     for (uint32_t cpu = 1; cpu < cpu_count; cpu++)
-        if (cycles_back(readings[cpu], readings[ahead]) > 0)
+        if (readings[cpu] > readings[ahead])
             ahead = cpu;
     return ahead;
 }
@@ -82,7 +81,7 @@ static void tell_once(int64_t cycles, bool own)
         return;
     told[self] = true;
     if (own)
-        fault_report(CHECK_CLOCK, &place, "the TSC runs backwards: %ld cycles before the last tick",
+        fault_report(CHECK_CLOCK, &place, "the TSC runs backwards: %ld cycles below what it said",
                      cycles);
     else
         fault_report(CHECK_CLOCK, &place,
@@ -90,31 +89,42 @@ static void tell_once(int64_t cycles, bool own)
                      cycles, ahead, tsc_warp());
 }
 
-/* The fence stands between the two readings that are compared: without it, RDTSC may be early. */
-static uint64_t read_own(void)
+/* inject=clock-back: the counter itself, or where that is not taken (an emulator), all that is read
+ * from it as time. */
+static void step_back(void)
 {
-    uint64_t now = read_tsc_in_order();
+    static bool stepped;
+    uint64_t step = clock_tsc_hz * INJECT_STEP_S, before = read_tsc();
+
+    if (stepped || this_cpu->events[EVENT_TICK] <= INJECT_TICKS)
+        return;
+    stepped = true;
+    if (!msr_try_write(MSR_TSC, before - step) || (int64_t)(read_tsc() - before) > 0)
+        this_cpu->clock_epoch += step;
+}
+
+/* The fence stands between the two readings that are compared: without it, RDTSC may be early. */
+static int64_t read_own(void)
+{
     bool here = cpu_index() == inject_cpu();
 
-    if (inject_planted(INJECT_CLOCK_BEHIND) && here)
-        now -= clock_tsc_hz;
-    if (inject_planted(INJECT_CLOCK_BACK) && here && this_cpu->events[EVENT_TICK] > INJECT_TICKS)
-        now -= clock_tsc_hz;
-    return now;
+    if (inject_planted(INJECT_CLOCK_BACK) && here)
+        step_back();
+    __asm__ volatile("lfence" : : : "memory");
+    return clock_cycles() - (inject_planted(INJECT_CLOCK_BEHIND) && here ? clock_tsc_hz : 0);
 }
 
 void tsc_check_tick(void)
 {
-    uint64_t seen = __atomic_load_n(&latest_tsc, __ATOMIC_ACQUIRE), now = read_own();
-    uint64_t before = readings[cpu_index()];
+    int64_t seen = __atomic_load_n(&latest_reading, __ATOMIC_ACQUIRE), now = read_own();
     int64_t most = tsc_warp() + TSC_WARP_NOTABLE;
 
     readings[cpu_index()] = now;
-    if (before && cycles_back(before, now) > 0)
-        tell_once(cycles_back(before, now), true);
-    else if (cycles_back(seen, now) > most && tsc_warp() <= TSC_WARP_NOTABLE)
-        tell_once(cycles_back(seen, now), false);
-    if (cycles_back(seen, now) < 0)
-        __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE,
+    if (this_cpu->clock_stepped)
+        tell_once(this_cpu->clock_stepped, true);
+    else if (seen - now > most && tsc_warp() <= TSC_WARP_NOTABLE)
+        tell_once(seen - now, false);
+    if (now > seen)
+        __atomic_compare_exchange_n(&latest_reading, &seen, now, false, __ATOMIC_RELEASE,
                                     __ATOMIC_RELAXED);
 }

@@ -20,8 +20,9 @@ void tsc_check_warp(void);
 /* The largest step back that any of them saw, in cycles. */
 uint64_t tsc_warp(void);
 
-/* In each tick, from bring-up's end on. Against this CPU's reading before; and against the latest
- * of all CPUs, where they were seen to agree. A CPU tells its first fault alone. */
+/* In each tick, from bring-up's end on: whether this CPU's clock has had to step over something
+ * (cpu/clock.h), and whether it is behind the latest of all CPUs', where they were seen to agree. A
+ * CPU tells its first fault alone. */
 void tsc_check_tick(void);
 
 #endif

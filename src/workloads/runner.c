@@ -199,7 +199,7 @@ static void heartbeat(uint64_t start_ms, uint64_t pass)
         ticks_before[i] = ticks;
     }
     report_heartbeat(&(struct report_heartbeat){
-        .time_ms = clock_ms() - start_ms,
+        .time_ms = clock_ms_since(start_ms),
         .events = events_total(),
         .faults = fault_count(),
         .passes = pass,
@@ -218,7 +218,7 @@ static bool show_status(const char *phase)
 {
     return status_refresh(&(struct status_progress){
         .phase = phase,
-        .time_ms = clock_ms() - run_start_ms,
+        .time_ms = clock_ms_since(run_start_ms),
         .total_ms = total_ms,
         .pass = passes_over,
         .passes = passes_wanted,
@@ -237,12 +237,12 @@ struct stopwatch {
 
 static struct stopwatch start_watch(void)
 {
-    return (struct stopwatch){read_tsc(), this_cpu->events[EVENT_SWITCH]};
+    return (struct stopwatch){clock_cycles(), this_cpu->events[EVENT_SWITCH]};
 }
 
 static void count_cost(const struct stopwatch *watch)
 {
-    uint64_t cycles = read_tsc() - watch->start;
+    uint64_t cycles = clock_cycles() - watch->start;
 
     __atomic_fetch_add(&cost.times, 1, __ATOMIC_RELAXED);
     if (this_cpu->events[EVENT_SWITCH] == watch->switches) {

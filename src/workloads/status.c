@@ -408,7 +408,7 @@ static void show_verdict(const char *reason)
 
     if (!console_take_page(&columns, &rows))
         return;
-    shown.time_ms = clock_ms() - fault_run_start_ms;
+    shown.time_ms = clock_ms_since(fault_run_start_ms);
     screen_set_page(first + SCREEN_BIG_ROWS + 2 < rows ? first + SCREEN_BIG_ROWS + 2 : rows - 1);
     draw_title();
     put_many(1, 0, reason ? BAD_BAND : GOOD_BAND, ' ', columns);

@@ -3,6 +3,7 @@
 
 import itertools
 import json
+import math
 import random
 import zlib
 
@@ -63,25 +64,35 @@ def line_of(record, domain):
     return f"# {json.dumps({**record, 'domain': domain}, separators=(',', ':'))}"
 
 
-def bench(seed=1, slower=1.0, count=4000, cpus=4):
-    """The records of a whole benchmark, small; `slower` is a factor on the NMI's entry."""
+def bench(seed=1, slower=1.0, count=4000, cpus=4, drift=0.0):
+    """The records of a whole benchmark, small; `slower` is a factor on the NMI's entry, and
+    `drift` a share by which each measurement differs from run to run."""
     generator = random.Random(seed)
+
+    def record_of(typical, samples_of=count, **fields):
+        typical *= math.exp(generator.gauss(0, drift))
+        return record(samples(generator, int(typical), samples_of), **fields)
     records = []
     for stack, event in (("NMI", "nmi"), ("debug", "bp"), ("IRQ", "irq")):
         for mode in ("warm", "cold-data"):
             for stage, typical in SELF_STAGES.items():
                 typical *= 3 if mode == "cold-data" else 1
                 typical *= slower if (event, stage) == ("nmi", "entry") else 1
-                records.append(record(samples(generator, int(typical), count), stack=stack,
-                                      event=event, mode=mode, stage=stage))
+                records.append(record_of(typical, stack=stack, event=event, mode=mode,
+                                         stage=stage))
     for stack, event in (("NMI", "nmi"), ("IRQ", "irq")):
         for stage, typical in CROSS_STAGES.items():
             for source, target in pairs(cpus):
                 far = 1 + (source // 2 != target // 2)
-                records.append(record(samples(generator, typical * far, count // 4), stack=stack,
-                                      event=event, stage=stage,
-                                      **{"from": source, "to": target}))
-    return records + others()
+                records.append(record_of(typical * far, count // 4, stack=stack, event=event,
+                                         stage=stage, **{"from": source, "to": target}))
+    return [null_test(count)] + records + others()
+
+
+def null_test(count, slower=0):
+    """An empty pair of stamps: what is left of it without its overhead is next to nothing."""
+    return record([0] * (count - count // 9) + [2] * (count // 9), stack="TASK", event="null",
+                  stage="round-trip", overhead=24 + slower)
 
 
 def others():

@@ -171,9 +171,15 @@ class Result:
 
 def read_result(path):
     """What a log has of latencies: of one run, or of several in a row taken together."""
-    name = os.path.basename(path)
-    results = [result_of(name, report) for report in read_runs(lines_of(path))]
-    return results[0] if len(results) == 1 else together(name, results)
+    results = read_results(path)
+    return results[0] if len(results) == 1 else together(os.path.basename(path), results)
+
+
+def read_results(path):
+    """The same, each run in the log by itself."""
+    name, reports = os.path.basename(path), read_runs(lines_of(path))
+    return [result_of(f"{name}#{number}" if len(reports) > 1 else name, report)
+            for number, report in enumerate(reports, 1)]
 
 
 def together(name, results):

@@ -68,9 +68,10 @@ NONE, NONE_NESTED = ENTRIES["none"], ENTRIES["none nested"]
 REPEAT, REPEAT_PAIRS = ENTRIES["repeat windows"], ENTRIES["repeat pairs"]
 RET, RET_PAIRS = ENTRIES["ret windows"], ENTRIES["ret pairs"]
 THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "time=2s"), smp="4")
-HOLDER, HOLDER_ON_2, HUNG_PAIR, CLOCK_BACK_ON_1 = (
+HOLDER, HOLDER_ON_2, HUNG_PAIR, ALONE, CLOCK_BACK_ON_1 = (
     next(run for run in runs.RUNS if run.name == name) for name in (
-        "inject=hung-holder", "hung-holder on 2", "inject=hung-pair", "clock-back on 1"))
+        "inject=hung-holder", "hung-holder on 2", "inject=hung-pair", "hung-cpu alone",
+        "clock-back on 1"))
 
 MUTANTS = [
     # The IST entries.
@@ -270,6 +271,9 @@ MUTANTS = [
     Mutant("who waits for a lock is called hung", "src/workloads/watch.c",
            "return holder ? holder->index : silent;", "return holder ? silent : silent;",
            (HOLDER,)),
+    Mutant("the HPET watches for ever", "src/workloads/watch_alone.c",
+           "    if (alone.asked_at == ticks)", "    if (alone.asked_at != ticks && !ticks)",
+           (ALONE,)),
     Mutant("a clock that steps back is not stepped over", "src/cpu/clock.c", "epoch - back, false,",
            "epoch, false,", (CLOCK_BACK_ON_1,)),
     Mutant("only the next CPU is watched", "src/workloads/watch.c", "#define MOST_WATCHED 8\n",

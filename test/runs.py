@@ -129,6 +129,15 @@ def passes(done, wanted):
     return check
 
 
+def watched_alone(wanted):
+    """The only CPU's watch was tried, or a note says why not; its NMIs are nobody else's."""
+    def check(report):
+        notes = [note for note in report.notes if "nobody sees it if the only CPU hangs" in note]
+        strange = [record["unexplained_nmis"] for record in report.of_type("cpu")]
+        return None if (not notes) == wanted and strange == [0] else f"{notes}, {strange} NMIs"
+    return check
+
+
 def soon(report):
     """The run ended long before its time."""
     time_ms = report.of_type("verdict")[0]["time_ms"]
@@ -194,7 +203,9 @@ RUNS = [
     *(Run(f"pairs on {smp}", "quick", smp=smp, words=("run=pairs", "time=200ms"))
       for smp in ("1", "2", "8")),
 
-    Run("smp 1", "matrix", smp="1", checks=(cpus(1),)),
+    Run("smp 1", "matrix", smp="1", checks=(cpus(1), watched_alone(True))),
+    Run("smp 1 no HPET", "matrix", smp="1", machine="q35,hpet=off", words=("time=200ms", "run=nmi"),
+        checks=(watched_alone(False),)),
     Run("smp 3", "matrix", smp="3", checks=(cpus(3),)),
     Run("smp 8", "matrix", smp="8", words=("time=1s",), checks=(cpus(8),)),
     Run("cpus=2 of 4", "matrix", smp="4", words=("cpus=2", "time=500ms")),
@@ -359,6 +370,11 @@ def blocks_given_up(wanted):
 RUNS.append(Run("hung-holder on 2", "fault", words=("inject=hung-holder", *FAULT_SOON, "run=nmi"),
                 verdict="FAIL", reason="a lock that CPU 0 needs, and does not give it back: 10 s",
                 checks=(fault("alive", cpu=1, event="lock"),)))
+
+# One that no neighbour watches.
+RUNS.append(Run("hung-cpu alone", "fault", smp="1", words=("inject=hung-cpu", "time=2s"),
+                verdict="FAIL", checks=(fault("alive", cpu=0, event="timer"),), reason="while the "
+                r"HPET counted to 4000 ms; an NMI finds it at (tick_handler|go_wrong)\+"))
 
 # The CPU of the main thread, which sleeps: by the clock that steps back 1000 s.
 RUNS.append(Run("clock-back on 1", "fault", smp="1", words=("inject=clock-back", "time=2s"),

@@ -401,6 +401,8 @@ static void run(void *unused)
     note_blind_spots();
     mce_allow(options.corrected_an_hour);
     runner_prepare(&run);
+    if (bringup.online == 1 && runner_storms(&run))
+        watch_alone(acpi_find(&acpi, "HPET", error, sizeof(error)), &topology);
     fault_run_start_ms = clock_ms();
     runner_run(&run);
     if (options.inject >= 0 && fault_count() == 0) {

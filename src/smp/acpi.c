@@ -268,6 +268,15 @@ void acpi_read_fadt(const struct acpi_header *fadt, struct acpi_fadt_facts *out)
     }
 }
 
+enum { HPET_REGISTERS = 40 };
+
+uint64_t acpi_read_hpet(const struct acpi_header *hpet)
+{
+    struct acpi_register found = generic(hpet, HPET_REGISTERS);
+
+    return found.space == ACPI_SPACE_MEMORY ? found.address : 0;
+}
+
 enum {
     AML_NAME_OP = 0x08,
     AML_BYTE_PREFIX = 0x0a,

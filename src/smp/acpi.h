@@ -86,6 +86,10 @@ struct acpi_fadt_facts {
  */
 bool acpi_read_s5(const struct acpi_tables *tables, uint64_t dsdt, uint8_t types[2]);
 
+/* The physical address of the registers that an "HPET" table names (IA-PC HPET Specification 1.0a,
+ * 3.2.4); 0: it names none in memory. */
+uint64_t acpi_read_hpet(const struct acpi_header *hpet);
+
 /* `fadt` is what acpi_find gave for "FACP". */
 void acpi_read_fadt(const struct acpi_header *fadt, struct acpi_fadt_facts *out);
 

@@ -353,6 +353,11 @@ static const struct workload *find_conductor(const struct run *run)
     return NULL;
 }
 
+bool runner_storms(const struct run *run)
+{
+    return !find_conductor(run);
+}
+
 static void storm(const struct run *run)
 {
     do {

@@ -23,6 +23,9 @@ struct run {
 /* The CPUs that are online are those that take part. */
 void runner_prepare(const struct run *run);
 
+/* Whether it is a storm, and not a workload that conducts the run itself. */
+bool runner_storms(const struct run *run);
+
 /* The names of the workloads, for the command line; which of them `storm` means. */
 const char *const *runner_names(unsigned *count, uint64_t *together);
 

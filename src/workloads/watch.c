@@ -40,7 +40,7 @@ static uint32_t next_online(uint32_t cpu)
     return cpu;
 }
 
-static void describe(uint64_t rip, char *out, size_t size)
+void watch_describe(uint64_t rip, char *out, size_t size)
 {
     uint64_t offset;
     const char *symbol = symbol_find(rip, &offset);
@@ -62,7 +62,7 @@ static void take_out_hung(uint32_t cpu, uint32_t silent)
 
     if (!ipi_take_out(cpu, &rip))
         return;
-    describe(rip, where, sizeof(where));
+    watch_describe(rip, where, sizeof(where));
     if (cpu != silent)
         format(what, sizeof(what), "it has a lock that CPU %u waits for, whose timer", silent);
     fault_report(CHECK_ALIVE, &place,
@@ -101,6 +101,8 @@ void watch_tick(void)
     bool hopeless = false;
     unsigned i = 0;
 
+    if (cpu == self)
+        watch_alone_tick();
     while (i < MOST_WATCHED && cpu != self && is_silent(&watched[i], cpu)) {
         if (is_hung(&watched[i])) {
             culprit = find_culprit(cpu);

@@ -61,7 +61,7 @@ static void read_tables(const struct memory *memory)
     static const struct efi_tables efi = { .rsdp_new = BASE };
     struct acpi_fadt_facts facts;
     struct acpi_tables tables;
-    const struct acpi_header *fadt;
+    const struct acpi_header *fadt, *hpet;
     char error[128] = { 0 };
     uint8_t s5[2];
 
@@ -75,6 +75,9 @@ static void read_tables(const struct memory *memory)
         acpi_read_s5(&tables, facts.dsdt, s5);
     }
     acpi_read_s5(&tables, BASE, s5);
+    hpet = acpi_find(&tables, "HPET", error, sizeof error);
+    if (hpet != NULL)
+        acpi_read_hpet(hpet);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -388,6 +388,31 @@ static void test_fadt(void **state)
     assert_int_equal(facts.reset_value, 0x0f);
 }
 
+static uint64_t read_hpet(uint8_t space, size_t length)
+{
+    uint64_t address;
+    uint8_t *copy;
+
+    start_table("HPET");
+    put_zeroes(&b, 56 - 36);
+    b.bytes[40] = space;
+    set64(&b, 44, 0xfed00000);
+    set32(&b, 4, (uint32_t)length);
+    copy = exact_copy(b.bytes, length);
+    address = acpi_read_hpet((const struct acpi_header *)copy);
+    free_copy(copy);
+    return address;
+}
+
+static void test_hpet(void **state)
+{
+    (void)state;
+    assert_true(read_hpet(ACPI_SPACE_MEMORY, 56) == 0xfed00000);
+    assert_true(read_hpet(ACPI_SPACE_PORT, 56) == 0);
+    for (size_t length = 36; length < 52; length++)
+        assert_true(read_hpet(ACPI_SPACE_MEMORY, length) == 0);
+}
+
 enum { DSDT = 0x80003 };
 
 static const struct acpi_tables no_tables = { .physical = &memory.physical };
@@ -552,6 +577,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_tables, begin, end),
         cmocka_unit_test_setup_teardown(test_short_root, begin, end),
         cmocka_unit_test_setup_teardown(test_fadt, begin, end),
+        cmocka_unit_test_setup_teardown(test_hpet, begin, end),
         cmocka_unit_test_setup_teardown(test_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_s5_of_pm1b, begin, end),
         cmocka_unit_test_setup_teardown(test_s5_of_an_ssdt, begin, end),

@@ -15,6 +15,9 @@ LAVA_RUN = UNPACKED if UNPACKED.exists() else shutil.which("lava-run")
 CASE = ("results", {"definition": "iststorm", "case": "nmi", "result": "pass"})
 FAILED = ("results", {"definition": "iststorm", "case": "nmi", "result": "fail"})
 JOB = ("results", {"definition": "lava", "case": "job", "result": "pass"})
+PLAN = ("target", "1..1")
+PASS = ("target", "iststorm: PASS")
+FAIL = ("target", "iststorm: FAIL: CPU 1")
 LOST = ("results", {"definition": "lava", "case": "job", "result": "fail"})
 
 
@@ -24,14 +27,19 @@ def check(text):
 
 
 @pytest.mark.parametrize("status, entries", [
-    (0, [CASE, ("target", "iststorm: PASS"), JOB]),
-    (1, [FAILED, ("target", "iststorm: PASS"), JOB]),
-    (1, [CASE, ("target", "iststorm: FAIL: CPU 1"), JOB]),
-    (1, [("target", "iststorm: PASS"), JOB]),
-    (1, [CASE, ("target", "iststorm: REFUSED: why"), JOB]),
-    (3, [CASE, JOB]),
-    (3, [CASE, ("target", "iststorm: PASS"), LOST]),
-    (3, [CASE, ("info", "iststorm: PASS"), JOB]),
+    (0, [PLAN, CASE, PASS, JOB]),
+    (1, [PLAN, FAILED, PASS, JOB]),
+    (1, [PLAN, CASE, FAIL, JOB]),
+    (1, [PLAN, CASE, FAIL, PASS, JOB]),
+    (1, [PLAN, CASE, PASS, FAIL, JOB]),
+    (1, [PASS, JOB]),
+    (1, [CASE, PASS, JOB]),
+    (1, [("target", "1..24"), CASE, PASS, JOB]),
+    (1, [PLAN, CASE, CASE, PASS, JOB]),
+    (1, [PLAN, CASE, ("target", "iststorm: REFUSED: why"), JOB]),
+    (3, [PLAN, CASE, JOB]),
+    (3, [PLAN, CASE, PASS, LOST]),
+    (3, [PLAN, CASE, ("info", "iststorm: PASS"), JOB]),
     (3, []),
 ])
 @pytest.mark.parametrize("prefix", ["", "- "])

@@ -655,6 +655,39 @@ def test_fleets_exit_status(text, status, log):
     assert fleet(log(text))[0] == status
 
 
+def test_a_damaged_report_is_no_pass(log, tmp_path):
+    """Also where the exit status has something worse to say."""
+    log(STORM.replace("ok 1", "x\nok 1") % 1, "damaged.log")
+    status, (row,) = fleet(tmp_path)
+    assert (status, row["verdict"], row["damaged"]) == (3, "DAMAGED", 1) and "line 7" in row["reason"]
+    log(STORM % 2, "whole.log")
+    log(FAILED % 3, "worse.log")
+    status, rows = fleet(tmp_path)
+    assert status == 1 and [row["verdict"] for row in rows] == ["DAMAGED", "PASS", "FAIL"]
+    assert tool("fleet", tmp_path).stdout.endswith("3 runs: 1 PASS, 1 DAMAGED, 1 FAIL\n")
+
+
+def test_who_is_expected_and_has_no_log(log, tmp_path):
+    machine = '"mac":"52:54:00:ab:00:01","ip":"10.0.0.7","system_vendor":"Acme"'
+    log((STORM % 1).replace('"system_vendor":"Acme"', machine), "rack-1.log")
+    log((STORM % 2) * 2, "rack-2.log")
+    names = tmp_path / "names"
+    names.write_text("52-54-00-AB-00-01\n10.0.0.7\nsn1\nrack-2\nrack-2.log # twice\n\n# none\n")
+    assert fleet(tmp_path, arguments=("--expect", names))[0] == 0
+    names.write_text("rack-1\nrack-3\n52:54:00:ab:00:02\n")
+    status, rows = fleet(tmp_path, arguments=("--expect", names))
+    assert status == 1
+    assert [(row["identity"].split()[0], row["verdict"]) for row in rows[3:]] == [
+        ("rack-3", "no log"), ("52:54:00:ab:00:02", "no log")]
+    text = tool("fleet", tmp_path, "--expect", names, "--bad").stdout
+    assert text.endswith("\n0 runs: 2 without a log\n") and len(text.splitlines()) == 4
+    junit = tool("fleet", tmp_path, "--expect", names, "--format", "junit").stdout
+    assert ElementTree.fromstring(junit.encode()).get("errors") == "2"
+    names.write_text("# nobody\n")
+    done = tool("fleet", tmp_path, "--expect", names)
+    assert done.returncode == 64 and "names no machine" in done.stderr
+
+
 def test_runs_in_a_row(log):
     """A console's log: firmware's lines between runs are nobody's; a run that died has failed."""
     firmware = "SeaBIOS\nBooting from ROM\n"

@@ -76,8 +76,13 @@ def test_without_a_serial_port_the_screen_tells(iso, tmp_path, words, verdict):
 
 ROWS_OF_THE_PAGE = (r"iststorm .* emulated .* 2 CPUs .* bios", r"storm 0:00:0\d of 0:00:04 ",
                     r"so far: PASS$", r"seed 7 +seed=7 time=4s end=halt$",
+                    r"hardware:  0 corrected errors  0 times throttled  0 unexplained NMIs",
                     r"events a second +\d+", r"CPU 0 +\u2584.*\d", r"hottest stack: .* of CPU \d",
                     "-{80}$")
+
+
+# Of CPU 1, in bank 2: CPU, bank, status, MCG status, address, miscellaneous.
+CORRECTED_ERROR = "mce 1 2 0x9c00000000000151 0 0x5a000 0x86"
 
 
 def wait_for(machine, wanted):
@@ -97,10 +102,12 @@ def test_the_page_shows_the_run_and_then_its_verdict(iso, tmp_path):
         assert all(places), screen
         assert [place.start() for place in places] == sorted(place.start() for place in places)
         assert screen.index("-" * 80) < screen.index("ok 1 probe")
+        machine.command("human-monitor-command", **{"command-line": CORRECTED_ERROR})
         screen = wait_for(machine, "^iststorm: ")
         assert screen.rstrip().endswith("\niststorm: PASS"), screen
         assert re.search(r"^ PASS$", screen, re.MULTILINE) and "\u2588" * 2 in screen
         assert "after 0:00:0" in screen and "faults: 0" in screen
+        assert "hardware:  1 corrected errors  0 times throttled" in screen, screen
     finally:
         machine.close()
 
@@ -144,4 +151,5 @@ def test_a_framebuffer_shows_the_report(iso, tmp_path, card):
          "--", "-vga", card], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     screen = read_picture(picture)
+    assert "hardware:  0 corrected errors" in screen
     assert screen.rstrip().endswith("\niststorm: PASS"), screen

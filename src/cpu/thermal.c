@@ -88,10 +88,15 @@ uint64_t thermal_throttles(uint32_t cpu)
     return heat_sum(&states[cpu].log);
 }
 
+int64_t thermal_below_limit(uint32_t cpu)
+{
+    return heat_below_limit(&states[cpu].log);
+}
+
 static void report_cpu_thermal(uint32_t cpu)
 {
     const struct heat *log = &states[cpu].log;
-    int64_t below = heat_below_limit(log);
+    int64_t below = thermal_below_limit(cpu);
 
     states[cpu].told = heat_sum(log);
     report_thermal(&(struct report_thermal){

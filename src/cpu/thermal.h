@@ -28,4 +28,8 @@ void thermal_report(bool all);
 /* Times that a CPU was seen to have throttled. */
 uint64_t thermal_throttles(uint32_t cpu);
 
+/* Degrees Celsius below where a CPU throttles, at its last look; negative: not known. Any CPU's,
+ * from any other. */
+int64_t thermal_below_limit(uint32_t cpu);
+
 #endif

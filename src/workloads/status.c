@@ -15,7 +15,10 @@
 #include "cpu/fault.h"
 #include "cpu/features.h"
 #include "cpu/ist.h"
+#include "cpu/mce.h"
 #include "cpu/percpu.h"
+#include "cpu/smi.h"
+#include "cpu/thermal.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "lib/screen.h"
@@ -215,6 +218,41 @@ static void draw_rates(uint32_t first_row)
     draw_rate(first_row, 0, "events a second", all);
 }
 
+/* A count that should be 0 is seen from afar where it is not. */
+static uint32_t put_trouble(uint32_t row, uint32_t column, const char *what, uint64_t count)
+{
+    column = put(row, column, count ? BAD : NUMBER, "  %lu", count);
+    return put(row, column, PLAIN, " %s", what);
+}
+
+/* Of all CPUs; the temperature is the hottest one's. What the processors do not tell is left out. */
+static void draw_hardware(uint32_t row)
+{
+    uint32_t column = put(row, 1, PLAIN, "hardware:");
+    uint64_t throttles = 0, smis = 0, nmis = 0;
+    int64_t below = INT64_MAX, one;
+    bool smis_known = false;
+
+    for (uint32_t i = 0; i < target_count; i++) {
+        uint32_t cpu = target_cpus[i];
+        throttles += thermal_throttles(cpu);
+        nmis += nmis_unexplained[cpu];
+        if ((one = smi_count(cpu)) != REPORT_UNKNOWN) {
+            smis_known = true;
+            smis += (uint64_t)one;
+        }
+        if ((one = thermal_below_limit(cpu)) >= 0 && one < below)
+            below = one;
+    }
+    column = put_trouble(row, column, "corrected errors", mce_corrected());
+    column = put_trouble(row, column, "times throttled", throttles);
+    column = put_trouble(row, column, "unexplained NMIs", nmis);
+    if (smis_known)
+        column = put(row, put(row, column, NUMBER, "  %lu", smis), PLAIN, " SMIs");
+    if (below != INT64_MAX)
+        put(row, put(row, column, NUMBER, "  %ld", below), PLAIN, " C to the limit");
+}
+
 static void draw_hottest(uint32_t row)
 {
     if (hottest.name)
@@ -373,14 +411,15 @@ static void measure_some_stacks(void)
 static void draw_progress(void)
 {
     struct bars bars = bars_lay_out(target_count, columns, rows);
-    uint32_t first_bar = 5 + rate_rows(), page = first_bar + bars.rows + 2;
+    uint32_t first_bar = 6 + rate_rows(), page = first_bar + bars.rows + 2;
 
     screen_set_page(page < rows ? page : rows - 1);
     draw_title();
     draw_time(1);
     draw_so_far(2);
     draw_run(4, 1);
-    draw_rates(5);
+    draw_hardware(5);
+    draw_rates(6);
     draw_bars(first_bar, &bars);
     draw_hottest(page - 2);
     draw_rule(page - 1);
@@ -404,12 +443,12 @@ bool status_refresh(const struct status_progress *progress)
 /* The word in large letters, and beside it what else there is to know. */
 static void show_verdict(const char *reason)
 {
-    uint32_t first = 3, side = BIG_WORD_COLUMNS;
+    uint32_t first = 3, side = BIG_WORD_COLUMNS, page = first + SCREEN_BIG_ROWS + 3;
 
     if (!console_take_page(&columns, &rows))
         return;
     shown.time_ms = clock_ms_since(fault_run_start_ms);
-    screen_set_page(first + SCREEN_BIG_ROWS + 2 < rows ? first + SCREEN_BIG_ROWS + 2 : rows - 1);
+    screen_set_page(page < rows ? page : rows - 1);
     draw_title();
     put_many(1, 0, reason ? BAD_BAND : GOOD_BAND, ' ', columns);
     put(1, 1, reason ? BAD_BAND : GOOD_BAND, "%s", reason ? "FAIL" : "PASS");
@@ -419,8 +458,9 @@ static void show_verdict(const char *reason)
     draw_run(first + 2, side);
     if (reason)
         put_wrapped(first + 4, 4, side, BAD, reason);
-    draw_hottest(first + SCREEN_BIG_ROWS);
-    draw_rule(first + SCREEN_BIG_ROWS + 1);
+    draw_hardware(page - 3);
+    draw_hottest(page - 2);
+    draw_rule(page - 1);
     console_give_page();
 }
 

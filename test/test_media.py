@@ -112,7 +112,7 @@ AS_ON_METAL = ("-smbios", "type=1,manufacturer=Acme")
 def boot_with_noise(tmp_path, noise, *options):
     """The report of a machine whose GRUB does not see QEMU, and whose serial line has these bytes
     for it, ten times a second, from when the firmware has handed over until the report begins."""
-    by_firmware = b"BdsDxe: starting" if "uefi" in options else b""
+    hand_over = b"Welcome to GRUB" if "uefi" in options else b""
     command = subprocess.run([ROOT / "tools" / "run", "--print-command", "--accel", "tcg", "--smp",
                               "2", *options, "--", *AS_ON_METAL], capture_output=True, text=True,
                              check=True).stdout
@@ -125,7 +125,7 @@ def boot_with_noise(tmp_path, noise, *options):
                 if qemu.poll() is not None:
                     break
                 said = log.read_bytes()
-                if by_firmware in said and b"KTAP" not in said:
+                if hand_over in said and b"KTAP" not in said:
                     os.write(qemu.stdin.fileno(), noise)
                 time.sleep(0.1)
         finally:

@@ -225,7 +225,7 @@ static uint32_t put_trouble(uint32_t row, uint32_t column, const char *what, uin
     return put(row, column, PLAIN, " %s", what);
 }
 
-/* Of all CPUs; the temperature is the hottest one's. What the processors do not tell is left out. */
+/* Of all CPUs; the temperature is the hottest one's. What no processor tells is left out. */
 static void draw_hardware(uint32_t row)
 {
     uint32_t column = put(row, 1, PLAIN, "hardware:");

@@ -36,6 +36,7 @@
 #define OTHER_PART 10      /* of these, in modes other than warm, and of parts of the way */
 #define PAIR_PART 50       /* of each pair of CPUs */
 #define WARM_UP 64
+#define NEAR_CYCLES 4000 /* before an intended time: it is looked for as often as it can be */
 #define LIMIT_WARM_MS 1500
 #define LIMIT_MS 500
 #define LIMIT_PAIR_MS 100
@@ -90,6 +91,8 @@ static void wait_for_intended(const struct measure *m)
 
     latency_look_around(m); /* what makes it late counts */
     marks.intended += mean / 2 + random_next(&dice) % mean;
+    while (read_tsc() + NEAR_CYCLES < marks.intended)
+        cpu_relax_rarely();
     while (read_tsc() < marks.intended)
         cpu_relax();
 }
@@ -128,29 +131,6 @@ static void load_idt(const void *table)
 
     gdt_load_idt(table);
     interrupts_restore(flags);
-}
-
-/* With the threads that it needs beside it. */
-static void shoot_with_partner(const void *argument)
-{
-    const struct shooting *s = argument;
-    struct thread *partner = NULL;
-    uint64_t generation = 0;
-
-    if (s->event->partner) {
-        partner = thread_create("partner", s->measure.to, s->event->partner, NULL);
-        if (!partner)
-            return;
-        cause_set_threads(thread_current(), partner);
-        generation = partner->generation;
-        thread_wake(partner);
-        thread_sleep_ms(1); /* until it blocks */
-    }
-    shoot_all(s);
-    if (partner) {
-        thread_stop(partner);
-        thread_join(partner, generation);
-    }
 }
 
 static void enter_ring_3(void *unused)
@@ -198,7 +178,7 @@ static void (*shooter(const struct cause *event))(const void *argument)
 {
     if (!event->shoot && !event->ring_3)
         return shoot_nothing;
-    return event->ring_3 ? shoot_from_ring_3 : shoot_with_partner;
+    return event->ring_3 ? shoot_from_ring_3 : shoot_all;
 }
 
 /* Without an IST code, #BP stays on the thread's. */
@@ -207,6 +187,41 @@ static enum stack_kind stack_of(const struct cause *event)
     bool stays = event == &cause_breakpoint && !entry_chosen->breakpoint_ist;
 
     return stays ? THREAD_STACK : event->stack;
+}
+
+/* The other thread that an event takes, asleep. It comes before the target is kept awake and ends
+ * after that: an emulator that counts instructions would count all that a target does meanwhile. */
+static struct thread *begin_partner(const struct cause *event, const struct measure *m)
+{
+    struct thread *partner = thread_create("partner", m->to, event->partner, NULL);
+
+    if (!partner)
+        return NULL;
+    cause_set_threads(crew_thread(m->from), partner);
+    thread_wake(partner);
+    thread_sleep_ms(1);
+    return partner;
+}
+
+static void end_partner(struct thread *partner)
+{
+    uint64_t generation = partner->generation;
+
+    thread_stop(partner);
+    thread_join(partner, generation);
+}
+
+static void shoot_surrounded(struct shooting *s)
+{
+    struct thread *partner = s->event->partner ? begin_partner(s->event, &s->measure) : NULL;
+
+    if (s->event->partner && !partner)
+        return;
+    crew_surround(&s->measure);
+    crew_do_and_wait(s->measure.from, shooter(s->event), s);
+    crew_release();
+    if (partner)
+        end_partner(partner);
 }
 
 /* With the IDT that the pass needs on the CPU that takes the events. */
@@ -223,9 +238,7 @@ static void take_samples(struct shooting *s, const struct gate *table)
     if (samples > SAMPLES)
         m->limit_ms = (uint64_t)m->limit_ms * samples / SAMPLES;
     crew_do_and_wait(m->to, load_idt, table);
-    crew_surround(m);
-    crew_do_and_wait(m->from, shooter(s->event), s);
-    crew_release();
+    shoot_surrounded(s);
     crew_do_and_wait(m->to, load_idt, entry_chosen->idt);
 }
 
@@ -235,8 +248,17 @@ static bool needs_offset(const struct measure *m)
     return m->from != m->to && m->pass != PASS_SEND;
 }
 
+/* What was found after the measurement before, of the same two CPUs, is from before this one. */
+static struct clock_offset offset_before(const struct measure *m, const struct measure *last)
+{
+    bool same = last->after.exchanges && last->from == m->from && last->to == m->to;
+
+    return same ? last->after : crew_measure_offset(m->from, m->to);
+}
+
 static void measure(const struct cause *event, struct measure m)
 {
+    static struct measure last;
     struct shooting s = {event, m};
     const struct gate *table =
         m.pass == PASS_STUB ? entry_chosen->idt_stamped : entry_chosen->idt;
@@ -244,10 +266,12 @@ static void measure(const struct cause *event, struct measure m)
     if (fault_count())
         return;
     if (needs_offset(&m))
-        s.measure.before = crew_measure_offset(m.from, m.to);
+        s.measure.before = offset_before(&m, &last);
     take_samples(&s, table);
-    if (needs_offset(&m))
+    if (needs_offset(&m)) {
         s.measure.after = crew_measure_offset(m.from, m.to);
+        last = s.measure;
+    }
     latency_report(&s.measure);
     workload_breathe();
 }

@@ -19,7 +19,7 @@
 #define BREATH_MS 1000
 #define EXCHANGES 1000     /* of the time, to find the offset */
 #define EXCHANGES_MS 50    /* fewer where they take longer than this together */
-#define MOST_MS 1000       /* even where these are too few */
+#define MOST_MS 250        /* even where these are too few */
 #define ANSWER_MS 10000    /* of silence, before a target is given up */
 #define ROUNDS_A_LOOK 65536
 #define CACHE_LINE 64
@@ -88,6 +88,11 @@ void crew_end(void)
         thread_join(member->thread, member->generation);
         member->thread = NULL;
     }
+}
+
+struct thread *crew_thread(uint32_t cpu)
+{
+    return crew[cpu].thread;
 }
 
 void crew_do(uint32_t cpu, void (*job)(const void *argument), const void *argument)
@@ -256,15 +261,21 @@ static void wait_for_answer(void)
     }
 }
 
-/* A target that answers is in its loop: it has left the handler of the event before, and does not
- * sleep. Only HALTED leaves it to that. */
+/* A target that answers is in its loop: it is awake, and no thread that was woken there runs on. An
+ * interrupt or NMI needs no question: whatever the target is at, it is not asleep. */
+static bool must_answer(const struct measure *m)
+{
+    return m->from != m->to && (m->mode == MODE_COLD_DATA || m->mode == MODE_COLD_TLB ||
+                                m->stack == THREAD_STACK);
+}
+
 void crew_prepare_sample(const struct measure *m)
 {
     if (m->mode == MODE_HALTED) {
         uint64_t end = read_tsc() + clock_tsc_hz / SETTLE_PER_S;
         while (read_tsc() < end)
-            cpu_relax();
-    } else if (m->from != m->to) {
+            cpu_relax_rarely();
+    } else if (must_answer(m)) {
         with_target.asked++;
         wait_for_answer();
     }

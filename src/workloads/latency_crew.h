@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sched/thread.h"
 #include "workloads/latency_measure.h"
 
 /* A thread on each CPU. Main thread. False: out of memory. */
@@ -17,6 +18,9 @@ void crew_end(void);
 void crew_do(uint32_t cpu, void (*job)(const void *argument), const void *argument);
 void crew_wait(uint32_t cpu);
 void crew_do_and_wait(uint32_t cpu, void (*job)(const void *argument), const void *argument);
+
+/* That thread of a CPU. */
+struct thread *crew_thread(uint32_t cpu);
 
 /* Around a measurement: what its target and the other CPUs do meanwhile. Main thread. */
 void crew_surround(const struct measure *m);

@@ -657,10 +657,10 @@ def test_fleets_exit_status(text, status, log):
 
 def test_a_damaged_report_is_no_pass(log, tmp_path):
     """Also where the exit status has something worse to say."""
-    log(STORM.replace("ok 1", "x\nok 1") % 1, "damaged.log")
+    log(STORM.replace("ok 1", "x\x1b\nok 1") % 1, "damaged.log")
     status, (row,) = fleet(tmp_path)
     assert (status, row["verdict"], row["damaged"]) == (3, "DAMAGED", 1)
-    assert "line 7" in row["reason"]
+    assert "line 7" in row["reason"] and "x?" in tool("fleet", tmp_path).stdout
     log(STORM % 2, "whole.log")
     log(FAILED % 3, "worse.log")
     status, rows = fleet(tmp_path)

@@ -68,10 +68,10 @@ NONE, NONE_NESTED = ENTRIES["none"], ENTRIES["none nested"]
 REPEAT, REPEAT_PAIRS = ENTRIES["repeat windows"], ENTRIES["repeat pairs"]
 RET, RET_PAIRS = ENTRIES["ret windows"], ENTRIES["ret pairs"]
 THREAD = Run("run=thread,switch smp 4", "mutant", words=("run=thread,switch", "time=2s"), smp="4")
-HOLDER, HOLDER_ON_2, HUNG_PAIR, ALONE, CLOCK_BACK_ON_1 = (
+HOLDER, HOLDER_ON_2, HUNG_PAIR, SHUTDOWN, ALONE, CLOCK_BACK_ON_1 = (
     next(run for run in runs.RUNS if run.name == name) for name in (
-        "inject=hung-holder", "hung-holder on 2", "inject=hung-pair", "hung-cpu alone",
-        "clock-back on 1"))
+        "inject=hung-holder", "hung-holder on 2", "inject=hung-pair", "shutdown and reset",
+        "hung-cpu alone", "clock-back on 1"))
 
 MUTANTS = [
     # The IST entries.
@@ -271,6 +271,8 @@ MUTANTS = [
     Mutant("who waits for a lock is called hung", "src/workloads/watch.c",
            "return holder ? holder->index : silent;", "return holder ? silent : silent;",
            (HOLDER,)),
+    Mutant("whose tick is the oldest is blamed", "src/cpu/lastword.c",
+           "#define TICKS_TO_STAND_OUT 2 ", "#define TICKS_TO_STAND_OUT 0 ", (SHUTDOWN,)),
     Mutant("the HPET watches for ever", "src/workloads/watch_alone.c",
            "    if (alone.asked_at == ticks)", "    if (alone.asked_at != ticks && !ticks)",
            (ALONE,)),
@@ -311,7 +313,7 @@ def try_run(tree, run):
     done = subprocess.run([tree / "tools" / "run", "--quiet", "--log", log, *run.arguments()],
                           cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     text = log.read_text(encoding="utf-8", errors="replace")
-    report = iststorm_report.read_report(text.split("\n"))
+    report = iststorm_report.read_report(iststorm_report.last_boot(text.split("\n")))
     problem = next(run.problems(Result(done.returncode, report)), None)
     if problem is None:
         return None

@@ -371,6 +371,12 @@ RUNS.append(Run("hung-holder on 2", "fault", words=("inject=hung-holder", *FAULT
                 verdict="FAIL", reason="a lock that CPU 0 needs, and does not give it back: 10 s",
                 checks=(fault("alive", cpu=1, event="lock"),)))
 
+# A real shutdown stops all CPUs at once: whose tick came last is chance, and nobody is blamed.
+RUNS.append(Run("shutdown and reset", "fault", icount=True, verdict="FAIL",
+                words=("inject=exhaust-doublefault", "time=200ms", "run=fault"),
+                options=("--allow-reboot",), reason=r"seed \d+, no CPU stands out by its silence",
+                checks=(fault("before", cpu=0), only_failed("before"))))
+
 # One that no neighbour watches.
 RUNS.append(Run("hung-cpu alone", "fault", smp="1", words=("inject=hung-cpu", "time=2s"),
                 verdict="FAIL", checks=(fault("alive", cpu=0, event="timer"),), reason="while the "

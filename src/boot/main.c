@@ -155,7 +155,8 @@ static void take_over_cpu(void)
         report_note("no symbols: backtraces will have addresses alone");
     died_before = lastword_find(&boot);
     /* What this fault is for has come already: the next reset would bring it again, without end. */
-    if (options.inject >= 0 && !(died_before && options.inject == INJECT_TRIPLE_FAULT))
+    if (options.inject >= 0 && !(died_before && (options.inject == INJECT_TRIPLE_FAULT ||
+                                                 options.inject == INJECT_EXHAUST_DOUBLEFAULT)))
         inject_plant(options.inject);
     if (cpu_features.smap)
         inject_plant(PATCH_SMAP);
@@ -388,7 +389,7 @@ static void run(void *unused)
     report_plan(runner_tests(&run));
     if (died_before)
         lastword_report();
-    lastword_begin(options.seed);
+    lastword_begin(options.seed, 1000000000 / schedule_tick_hz());
     schedule_tick_hook = watch_tick;
     struct bringup_result bringup = bringup_start(&topology, schedule_enter);
     tsc_warp_expect(bringup.online);

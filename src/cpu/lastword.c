@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "boot/symbols.h"
 #include "cpu/clock.h"
 #include "cpu/fault.h"
 #include "cpu/percpu.h"
@@ -15,6 +16,8 @@
 #define LASTWORD_MAGIC 0x64726f777473616cull    /* "lastword" */
 #define CACHE_LINE 64
 #define REASON_SIZE 128
+#define THREAD_NAME 24
+#define TICKS_TO_STAND_OUT 2        /* behind the newest: a sound CPU is less than one */
 #define SLOTS 2
 /* FNV-1a, a word at a time: to tell a torn record from a whole one. */
 #define SUM_START 0xcbf29ce484222325ull
@@ -24,8 +27,8 @@
 struct lastword_run {
     uint64_t sum;
     uint64_t magic;
-    uint64_t layout;                /* bytes of the whole record: another image's is not read */
-    uint64_t cpus, seed;
+    uint64_t layout;                /* another image's is not read */
+    uint64_t cpus, seed, tick_ns;
 } __attribute__((aligned(CACHE_LINE)));
 
 struct lastword_reason {
@@ -40,6 +43,8 @@ struct lastword_cpu {
     uint64_t time_ns;
     uint64_t events[EVENT_KINDS];   /* so far */
     uint64_t before[EVENT_KINDS];   /* at the tick before */
+    uint64_t rip;                   /* that the tick interrupted */
+    char thread[THREAD_NAME];
 } __attribute__((aligned(CACHE_LINE)));
 
 struct lastword {
@@ -54,6 +59,14 @@ static const char *const event_names[EVENT_KINDS] = {
     EVENTS(EVENT_NAME)
 #undef EVENT_NAME
 };
+
+extern const char text_end[];
+
+/* Bytes of the record and of the code: what it names is an address of this build. */
+static uint64_t layout(void)
+{
+    return sizeof(struct lastword) | (uintptr_t)text_end << 32;
+}
 
 static bool usable, begun;
 static uint64_t start_ns;
@@ -106,7 +119,7 @@ bool lastword_find(const struct boot_info *boot)
         return false;
     if (!is_whole(run, sizeof(*run)) || run->cpus > MAX_CPUS)
         report_note("the run before this left a record that is damaged: ignored");
-    else if (run->layout != sizeof(struct lastword))
+    else if (run->layout != layout())
         report_note("the run before this left a record of another build: ignored");
     else
         return true;
@@ -147,56 +160,94 @@ static void describe(const struct lastword_cpu *last, char *out, size_t size)
                            last->events[event] - last->before[event], event_names[event]);
 }
 
+static void describe_place(const struct lastword_cpu *last, char *out, size_t size)
+{
+    uint64_t offset;
+    const char *symbol = symbol_find(last->rip, &offset);
+
+    if (symbol)
+        format(out, size, "%s: %s+0x%lx", last->thread, symbol, offset);
+    else
+        format(out, size, "%s: 0x%lx", last->thread, last->rip);
+}
+
 static void report_last_of(uint64_t cpu, const struct lastword_cpu *last)
 {
-    char text[200];
+    char text[200], place[100];
 
     describe(last, text, sizeof(text));
+    describe_place(last, place, sizeof(place));
     report_before_cpu(&(struct report_before_cpu){
         .cpu = cpu,
         .apic_id = last->apic_id,
         .time_us = last->time_ns / 1000,
         .events = events_of(last),
         .last = text,
+        .at = place,
     });
 }
 
-/* A reset stops all CPUs at once, and each ticked a moment before; the one whose tick is the
- * longest ago is the one that was not well. One that never ticked died on its way up. */
+/* When each CPU ticked last. One that never did died on its way up. */
+struct silence {
+    uint64_t cpu, oldest_ns, newest_ns;
+};
+
+static void look_at(struct silence *silence, uint64_t cpu, uint64_t time_ns)
+{
+    if (time_ns < silence->oldest_ns) {
+        silence->oldest_ns = time_ns;
+        silence->cpu = cpu;
+    }
+    if (time_ns > silence->newest_ns)
+        silence->newest_ns = time_ns;
+}
+
+/* A reset stops all CPUs at once, and each sound one has ticked within a tick's time before it: who
+ * was the first of these is chance, and who is further behind was not well. */
+static bool stands_out(const struct silence *silence, uint64_t tick_ns)
+{
+    return silence->newest_ns - silence->oldest_ns >= TICKS_TO_STAND_OUT * tick_ns;
+}
+
+static void tell(const struct report_before *before)
+{
+    bool named = before->cpu != REPORT_UNKNOWN;
+    struct fault_place place = {named ? before->cpu : cpu_index(), NO_STACK, 0, "reset"};
+    char silent[80] = "no CPU stands out by its silence";
+
+    if (named)
+        format(silent, sizeof(silent), "on the CPU that was silent for longest, %lu us",
+               before->silent_us);
+    fault_report(CHECK_BEFORE, &place,
+                 "the run before this died without a verdict after %lu ms, seed %lu, %s%s",
+                 before->time_ms, before->seed, before->reason ? "and had failed: " : silent,
+                 before->reason ? before->reason : "");
+}
+
 void lastword_report(void)
 {
     const struct lastword *found = record();
     struct report_before before = {.cpus = found->run.cpus, .seed = found->run.seed};
-    struct fault_place place = {0, NO_STACK, 0, "reset"};
-    uint64_t oldest = UINT64_MAX, newest = 0;
+    struct silence silence = {.oldest_ns = UINT64_MAX};
 
     if (is_whole(&found->reason, sizeof(found->reason)) && found->reason.text[0])
         before.reason = found->reason.text;
     for (uint64_t cpu = 0; cpu < found->run.cpus; cpu++) {
         const struct lastword_cpu *last = last_of(cpu);
-        uint64_t time_ns = last ? last->time_ns : 0;
-        if (time_ns < oldest) {
-            oldest = time_ns;
-            before.cpu = cpu;
-        }
-        if (time_ns > newest)
-            newest = time_ns;
+        look_at(&silence, cpu, last ? last->time_ns : 0);
         if (last) {
             before.events += events_of(last);
             report_last_of(cpu, last);
         }
     }
-    before.time_ms = newest / 1000000;
+    before.time_ms = silence.newest_ns / 1000000;
+    before.silent_us = (silence.newest_ns - silence.oldest_ns) / 1000;
+    before.cpu = stands_out(&silence, found->run.tick_ns) ? (int64_t)silence.cpu : REPORT_UNKNOWN;
     report_before(&before);
-    place.cpu = before.cpu;
-    fault_report(CHECK_BEFORE, &place,
-                 "the run before this died without a verdict after %lu ms, seed %lu, %s%s",
-                 before.time_ms, before.seed,
-                 before.reason ? "and had failed: " : "on the CPU that was silent for longest",
-                 before.reason ? before.reason : "");
+    tell(&before);
 }
 
-void lastword_begin(uint64_t seed)
+void lastword_begin(uint64_t seed, uint64_t tick_ns)
 {
     struct lastword_run *run = &record()->run;
 
@@ -208,16 +259,17 @@ void lastword_begin(uint64_t seed)
     memset(record(), 0, sizeof(struct lastword));
     *run = (struct lastword_run){
         .magic = LASTWORD_MAGIC,
-        .layout = sizeof(struct lastword),
+        .layout = layout(),
         .cpus = cpu_count,
         .seed = seed,
+        .tick_ns = tick_ns,
     };
     seal(run, sizeof(*run));
     start_ns = clock_ns();
     __atomic_store_n(&begun, true, __ATOMIC_RELEASE);
 }
 
-void lastword_tick(void)
+void lastword_tick(uint64_t rip, const char *thread)
 {
     uint32_t cpu = cpu_index();
     struct lastword_cpu *slots = record()->cpus[cpu];
@@ -230,6 +282,8 @@ void lastword_tick(void)
     slot->turn = turn;
     slot->apic_id = this_cpu->apic_id;
     slot->time_ns = now > start_ns ? now - start_ns : 0;
+    slot->rip = rip;
+    format(slot->thread, sizeof(slot->thread), "%s", thread);
     memcpy(slot->before, other->events, sizeof(slot->before));
     for (unsigned event = 0; event < EVENT_KINDS; event++)
         slot->events[event] = this_cpu->events[event];

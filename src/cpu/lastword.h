@@ -25,10 +25,11 @@ bool lastword_find(const struct boot_info *boot);
 void lastword_report(void);
 
 /* From here on a run is in progress. Once. */
-void lastword_begin(uint64_t seed);
+void lastword_begin(uint64_t seed, uint64_t tick_ns);
 
-/* This CPU was here: what it has counted, and since its tick before. In the timer's interrupt. */
-void lastword_tick(void);
+/* This CPU was here: what it has counted, and since its tick before; what the tick interrupted, and
+ * in which thread. In the timer's interrupt. */
+void lastword_tick(uint64_t rip, const char *thread);
 
 /* The first fault's text. Any context. */
 void lastword_keep_reason(const char *reason);

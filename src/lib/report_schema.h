@@ -308,10 +308,12 @@
     FIELD(number, apic_id, "local APIC id; to find the core in the hardware") \
     FIELD(number, time_us, "microseconds from that run's start to this CPU's last tick") \
     FIELD(number, events, "events that it had taken") \
-    FIELD(text, last, "events between its last two ticks, by kind; what it was at when it died")
+    FIELD(text, last, "events between its last two ticks, by kind; what it was at when it died") \
+    FIELD(text, at, "its thread at its last tick, and where that tick found it")
 
 #define REPORT_FIELDS_before(FIELD) \
-    FIELD(number, cpu, "index of the CPU that was silent for longest") \
+    FIELD(signed, cpu, "index of the CPU that was silent for longest, if one stands out") \
+    FIELD(number, silent_us, "microseconds from the oldest of the CPUs' last ticks to the newest") \
     FIELD(number, time_ms, "milliseconds from that run's start to its last sign of life") \
     FIELD(number, events, "events, all CPUs") \
     FIELD(number, cpus, "CPUs that it was to have") \

@@ -346,7 +346,6 @@ static void tick_handler(struct trap_frame *frame)
     struct run_queue *queue = &queues[cpu_index()];
     uint64_t flags = spinlock_take(&queue->lock);
 
-    (void)frame;
     count_event(EVENT_TICK);
     if (any_due(queue, clock_ms()))
         softirq_raise(SOFTIRQ_TIMER);
@@ -358,7 +357,7 @@ static void tick_handler(struct trap_frame *frame)
     tsc_check_tick();
     if (schedule_tick_hook)
         schedule_tick_hook();
-    lastword_tick();
+    lastword_tick(frame->rip, this_cpu->current->name);
     apic_eoi();
 }
 

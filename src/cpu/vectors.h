@@ -74,6 +74,7 @@ enum vector {
 #define VECTOR_PAIR_OUTER (STORM_VECTOR(0) + 8)
 #define VECTOR_PAIR_MESSENGER (STORM_VECTOR(STORM_CLASSES - 1) + 9)
 #define VECTOR_PAIR_INNER (STORM_VECTOR(STORM_CLASSES - 1) + 8)
+#define VECTOR_DEBUG_PROBE (STORM_VECTOR(0) + 10)
 #define VECTOR_STORM_SOFTIRQ (STORM_VECTOR(0) + 2)  /* the first of four, one a softirq */
 
 /* The IST code that the benchmark's own gate has where it is measured with one: DEBUG_STACK's. */

@@ -2,7 +2,8 @@
 /* The workload `debug`: #DB and #BP of every kind on the debug stack, nested as deep as it has
  * levels under the entry discipline. SDM volume 3, 17.2, 17.3.
  *
- * The probe finds out whether the CPU has ICEBP; the storm uses it only then. */
+ * The probe finds out whether the CPU has ICEBP, and whether an interrupt leaves the breakpoint of
+ * the instruction alone that it comes before; the storm uses either only then. */
 #include <stddef.h>
 
 #include "cpu/entries.h"
@@ -10,12 +11,16 @@
 #include "cpu/features.h"
 #include "cpu/hooks.h"
 #include "cpu/inject.h"
+#include "cpu/irq.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
+#include "lib/report.h"
 #include "lib/string.h"
 #include "sched/thread.h"
+#include "smp/apic.h"
 #include "workloads/events.h"
+#include "workloads/target.h"
 #include "workloads/workload.h"
 
 #define STEPS_TO_CLEAR_TF 3
@@ -23,6 +28,12 @@
 
 static struct tally tallies[MAX_CPUS];
 static bool has_icebp[MAX_CPUS];
+
+/* Interrupts that the probe has sent to itself, and whether RF was set in the frame of one. */
+static struct {
+    uint64_t interrupts;
+    bool rf;
+} probes[MAX_CPUS];
 
 /* What a CPU's thread expects, and what its handlers have seen. */
 static struct expectation {
@@ -77,10 +88,19 @@ static bool take_breakpoint(struct trap_frame *frame)
     return true;
 }
 
+static void take_interrupt(struct trap_frame *frame)
+{
+    count_event(EVENT_IPI);
+    probes[cpu_index()].rf |= (frame->rflags & RFLAGS_RF) != 0;
+    probes[cpu_index()].interrupts++;
+    apic_eoi();
+}
+
 static void prepare(void)
 {
     hook_add(VECTOR_DB, take_debug);
     hook_add(VECTOR_BP, take_breakpoint);
+    irq_set_handler(VECTOR_DEBUG_PROBE, take_interrupt);
 }
 
 static struct expectation *expect(uint32_t nested)
@@ -159,12 +179,33 @@ static void icebp(uint32_t nested)
     e->active = false;
 }
 
+/* RF in an interrupt's frame suppresses the breakpoint of the instruction that it returns to. */
+static void look_at_interrupt(void)
+{
+    uint32_t cpu = cpu_index();
+    struct fault_place place = fault_here("IPI");
+    uint64_t before = probes[cpu].interrupts;
+
+    apic_send_ipi(this_cpu->apic_id, VECTOR_DEBUG_PROBE);
+    if (!workload_wait_change(&probes[cpu].interrupts, before, cpu))
+        fault_report(CHECK_ACCOUNT, &place, "lost: this CPU's to itself");
+}
+
+static void execution_breakpoint_in_peace(void)
+{
+    uint64_t flags = interrupts_save();
+
+    execution_breakpoint(0);
+    interrupts_restore(flags);
+}
+
 static void probe(struct random *random)
 {
+    look_at_interrupt();
     breakpoint(0);
     breakpoint(most_nested());
     single_step(1 + random_below(random, 8));
-    execution_breakpoint(0);
+    execution_breakpoint_in_peace();
     data_breakpoint(0);
     icebp(0);
 }
@@ -176,7 +217,10 @@ static void turn(struct random *random)
     switch (random_below(random, has_icebp[cpu_index()] ? 5 : 4)) {
     case 0: breakpoint(nested); break;
     case 1: single_step(1 + random_below(random, 16)); break;
-    case 2: execution_breakpoint(nested); break;
+    case 2:
+        if (!probes[cpu_index()].rf)
+            execution_breakpoint(nested);
+        break;
     case 3: data_breakpoint(nested); break;
     case 4: icebp(nested); break;
     }
@@ -188,11 +232,19 @@ static void run(void *random)
         turn(random);
 }
 
+static void account(void)
+{
+    if (probes[target_cpus[0]].rf)
+        report_note("interrupts have RF set in their frames here, which swallows breakpoints: the "
+                    "storm used none on instructions (check=shadow.interrupt-rf)");
+}
+
 WORKLOAD(debug) = {
     .name = "debug",
     .about = "INT3, single step, execution and data breakpoints, nested",
     .prepare = prepare,
     .probe = probe,
     .thread = run,
+    .account = account,
     .tallies = tallies,
 };

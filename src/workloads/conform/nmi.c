@@ -60,6 +60,16 @@ static void comes_with_interrupts_off(struct conform *c)
     conform_see_events(c);
 }
 
+static void comes_with_rf_clear(struct conform *c)
+{
+    const struct sandbox_event *e;
+
+    conform_expect(c, "RF clear");
+    run(c, send);
+    if ((e = conform_event(c, VECTOR_NMI)))
+        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+}
+
 /* In the first one's handler: more of them, which must wait. `mark` is how many events came before
  * the handler ended. */
 static enum sandbox_way send_more(struct sandbox *box, struct sandbox_pushed *pushed)
@@ -221,6 +231,8 @@ static void not_behind_mov_ss(struct conform *c)
 CONFORM_CHECKS(nmi) = {
     {"nmi.not-masked", "SDM 3A 6.7", "an NMI comes although IF is clear",
      .run = comes_with_interrupts_off},
+    {"nmi.rf", "SDM 3B 17.3.1.1", "an NMI between two instructions finds RF clear",
+     .run = comes_with_rf_clear},
     {"nmi.vector-ignored", "SDM 3A 10.6.1", "the ICR's vector means nothing to an NMI",
      .run = ignores_vector},
     {"nmi.one-latched", "SDM 3A 6.7.1",

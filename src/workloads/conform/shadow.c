@@ -102,6 +102,37 @@ static void popf(struct conform *c)
     see_arrival(c, shadow_popf);
 }
 
+/* Unlike a fault's, and unlike one's in a REP: RF would suppress the breakpoint of the instruction
+ * that the interrupt came before. */
+static void interrupt_rf(struct conform *c)
+{
+    const struct sandbox_event *e;
+
+    conform_expect(c, "RF clear");
+    make_pending();
+    sandbox_run(c->box, shadow_popf, 0, 0, 0);
+    interrupts_off();
+    if ((e = conform_event(c, OWN_VECTOR)))
+        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+}
+
+static enum sandbox_way go_on_past(struct sandbox *box, struct sandbox_pushed *pushed)
+{
+    (void)box;
+    pushed->rflags |= RFLAGS_RF;
+    return RESUME;
+}
+
+static void before_breakpoint(struct conform *c)
+{
+    conform_expect(c, "vector 0xf3, #DB");
+    c->box->hooks[VECTOR_DB] = go_on_past;
+    write_dr0((uintptr_t)shadow_popf_after);
+    write_dr7(read_dr7() | DR7_LOCAL(0) | DR7_EXECUTE(0));
+    make_pending();
+    conform_try(c, shadow_popf, 0, 0);
+}
+
 static void iret(struct conform *c)
 {
     expect_arrival(c, shadow_iret_after - shadow_iret);
@@ -159,6 +190,11 @@ CONFORM_CHECKS(shadow) = {
     {"shadow.hlt", "SDM 2A HLT", "a timer's interrupt ends HLT, with the RIP behind it", "hang",
      .run = timer_wakes},
     {"shadow.popf", "SDM 2B POPF", "POPF that sets IF lets an interrupt in at once", .run = popf},
+    {"shadow.interrupt-rf", "SDM 3B 17.3.1.1",
+     "an interrupt between two instructions finds RF clear", .run = interrupt_rf},
+    {"shadow.breakpoint", "SDM 3A 6.9",
+     "an interrupt comes before the breakpoint of an instruction, which strikes behind it",
+     .run = before_breakpoint},
     {"shadow.iret", "SDM 2A IRET", "IRET that sets IF lets an interrupt in at its target",
      .run = iret},
     {"shadow.mov-cr8", "SDM 3A 10.8.6", "a lower CR8 lets an interrupt in at once",

@@ -227,6 +227,10 @@ MUTANTS = [
            "    lastword_tick();\n    apic_eoi();\n", "    lastword_tick();\n",
            (THREAD,)),
 
+    # CPUs.
+    Mutant("a CPU's PAT has no entry for write-combining", "src/cpu/paging.c",
+           "    set_combining();\n", "", (STORM,)),
+
     # Threads.
     Mutant("the reaper does not wait for a round", "src/sched/reaper.c",
            "    wait_until_forgotten();\n    for", "    for", (THREAD,)),

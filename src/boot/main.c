@@ -137,7 +137,7 @@ static void map_framebuffer(void)
 
     if (boot.framebuffer.kind != CONSOLE_FRAMEBUFFER_RGB)
         return;
-    mapped = paging_map_device(start, framebuffer_end() - start);
+    mapped = paging_map_combined(start, framebuffer_end() - start);
     console_set_framebuffer(&boot.framebuffer, mapped);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds and changes the page tables: SDM volume 3, 4.5; 4.10.4.2 for what must be flushed when.
+/* Builds and changes the page tables: SDM volume 3, 4.5; 4.10.4.2 for what must be flushed when;
+ * 11.12 for the page attribute table (PAT).
  *
  * Tables are frames below 4 GiB (pages.c hands out the lowest first) and so always readable through
  * the identity map, by the boot loader's tables as well as by these. */
@@ -16,6 +17,10 @@
 #define FIRST_MIB (1ull << 20)
 #define NEEDS_TABLE \
     (PTE_PRESENT | PTE_WRITE | PTE_USER) /* the leaf decides; the levels above allow everything */
+
+#define PAT_COMBINED_SHIFT 8        /* entry 1: PWT alone */
+#define PAT_ENTRY 0x7ull
+#define PAT_WRITE_COMBINING 0x1ull
 
 extern char boot_guard[];           /* boot/entry.asm: below the stack that main runs on */
 extern char text_start[], text_end[], rodata_start[], rodata_end[], image_end[];
@@ -161,6 +166,19 @@ bool paging_init(const struct boot_info *boot)
     return true;
 }
 
+bool paging_combines(void)
+{
+    return (read_msr(MSR_PAT) >> PAT_COMBINED_SHIFT & PAT_ENTRY) == PAT_WRITE_COMBINING;
+}
+
+/* No page has been mapped by this entry yet, so no line is cached by it (11.12.4). */
+static void set_combining(void)
+{
+    uint64_t others = read_msr(MSR_PAT) & ~(PAT_ENTRY << PAT_COMBINED_SHIFT);
+
+    write_msr(MSR_PAT, others | PAT_WRITE_COMBINING << PAT_COMBINED_SHIFT);
+}
+
 void paging_load(void)
 {
     uint64_t cr4 = CR4_PAE | CR4_DE | CR4_MCE;
@@ -171,13 +189,14 @@ void paging_load(void)
         cr4 |= CR4_SMAP;
     if (cpu_features.umip)
         cr4 |= CR4_UMIP;
+    set_combining();
     write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_NXE); /* before a table with NX set is walked */
     write_cr3(paging_root);
     write_cr4(cr4);
     write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
 }
 
-volatile void *paging_map_device(uint64_t physical, size_t length)
+static volatile void *map_physical(uint64_t physical, size_t length, uint64_t flags)
 {
     static uintptr_t next = DEVICES_BASE;
     uint64_t page = physical & ~(uint64_t)(PAGE_SIZE - 1);
@@ -186,9 +205,19 @@ volatile void *paging_map_device(uint64_t physical, size_t length)
         __ATOMIC_RELAXED);
 
     for (uint64_t at = page; at < physical + length; at += PAGE_SIZE)
-        if (!paging_map(mapped + (at - page), at, PAGE_DEVICE))
+        if (!paging_map(mapped + (at - page), at, flags))
             return NULL;
     return (volatile void *)(mapped + (physical - page));
+}
+
+volatile void *paging_map_device(uint64_t physical, size_t length)
+{
+    return map_physical(physical, length, PAGE_DEVICE);
+}
+
+volatile void *paging_map_combined(uint64_t physical, size_t length)
+{
+    return map_physical(physical, length, PAGE_COMBINED);
 }
 
 /* Page 0 stays unmapped, so what firmware keeps there (the EBDA's segment) is read through another

@@ -26,13 +26,19 @@
 #define PAGE_USER_DATA (PAGE_DATA | PTE_USER)
 #define PAGE_USER_TEXT (PTE_PRESENT | PTE_USER)
 #define PAGE_DEVICE (PAGE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH)
+/* Writes to it are gathered. Entry 1 of the PAT, which nobody maps as what it is at reset, through
+ * to memory. */
+#define PAGE_COMBINED (PAGE_DATA | PTE_WRITE_THROUGH)
 
 /* Builds the tables and loads them. Once, on the BSP, after pages_init. False: out of memory. */
 bool paging_init(const struct boot_info *boot);
 
-/* This CPU's control registers: the tables, WP, NX, and SMEP, SMAP, UMIP where the CPU has them.
- * Any CPU. */
+/* This CPU's control registers: the tables, what PAGE_COMBINED means, WP, NX, and SMEP, SMAP, UMIP
+ * where the CPU has them. Any CPU. */
 void paging_load(void);
+
+/* Whether PAGE_COMBINED means on this CPU what it is to mean. */
+bool paging_combines(void);
 
 /* The tables' root: below 4 GiB, so that a starting CPU can load it in 32-bit mode. */
 extern uint64_t paging_root;
@@ -56,6 +62,9 @@ void paging_free(uintptr_t low, uintptr_t high);
 
 /* Device registers, uncached. NULL: out of memory or addresses. They stay mapped. */
 volatile void *paging_map_device(uint64_t physical, size_t length);
+
+/* The same for memory that is only written to, as a framebuffer: write-combining. */
+volatile void *paging_map_combined(uint64_t physical, size_t length);
 
 /* Reads firmware's tables: maps what is not mapped yet, read-only. NULL past the CPU's physical
  * addresses. */

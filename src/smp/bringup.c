@@ -57,6 +57,8 @@ const char *bringup_self(const struct machine_topology *topology, uint32_t index
 
     if (wrong)
         return wrong;
+    if (!paging_combines())
+        return "the page attribute table";
     clock_join();
     apic_enable(topology);
     thermal_enable(apic_has_thermal());

@@ -371,11 +371,21 @@ RUNS.append(Run("hung-holder on 2", "fault", words=("inject=hung-holder", *FAULT
                 verdict="FAIL", reason="a lock that CPU 0 needs, and does not give it back: 10 s",
                 checks=(fault("alive", cpu=1, event="lock"),)))
 
+def last_double_faults(cpu, count):
+    """The record shows who died of them: so many after its last tick, and none of another CPU."""
+    def check(report):
+        since = {r["cpu"]: r.get("since", "") for r in report.of_type("before_cpu")}
+        found = {cpu: re.findall(r"(\d+) double_faults", text) for cpu, text in since.items()}
+        wanted = {other: [str(count)] if other == cpu else [] for other in since}
+        return None if found == wanted and cpu in found else f"{since}"
+    return check
+
+
 # A real shutdown stops all CPUs at once: whose tick came last is chance, and nobody is blamed.
 RUNS.append(Run("shutdown and reset", "fault", icount=True, verdict="FAIL",
                 words=("inject=exhaust-doublefault", "time=200ms", "run=fault"),
                 options=("--allow-reboot",), reason=r"seed \d+, no CPU stands out by its silence",
-                checks=(fault("before", cpu=0), only_failed("before"))))
+                checks=(fault("before", cpu=0), only_failed("before"), last_double_faults(1, 4))))
 
 # One that no neighbour watches.
 RUNS.append(Run("hung-cpu alone", "fault", smp="1", words=("inject=hung-cpu", "time=2s"),

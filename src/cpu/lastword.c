@@ -52,7 +52,7 @@ struct lastword {
     struct lastword_reason reason;
     struct lastword_cpu cpus[MAX_CPUS][SLOTS];
 };
-_Static_assert(sizeof(struct lastword) <= LASTWORD_END - LASTWORD_BASE, "it outgrows its place");
+_Static_assert(sizeof(struct lastword) <= LASTWORD_FRAMES - LASTWORD_BASE, "it outgrows its place");
 
 static const char *const event_names[EVENT_KINDS] = {
 #define EVENT_NAME(symbol, name) [EVENT_##symbol] = #name,
@@ -65,10 +65,13 @@ extern const char text_end[];
 /* Bytes of the record and of the code: what it names is an address of this build. */
 static uint64_t layout(void)
 {
-    return sizeof(struct lastword) | (uintptr_t)text_end << 32;
+    return (sizeof(struct lastword) + offsetof(struct percpu, events)) | (uintptr_t)text_end << 32;
 }
 
 static bool usable, begun;
+
+/* What the run before had counted when it died: its frames are this run's, too. */
+static uint64_t counted[MAX_CPUS][EVENT_KINDS];
 static uint64_t start_ns;
 
 static struct lastword *record(void)
@@ -110,6 +113,18 @@ static bool is_memory(const struct boot_info *boot)
     return false;
 }
 
+uint64_t lastword_frame(uint32_t cpu)
+{
+    return usable ? LASTWORD_FRAMES + (uint64_t)cpu * PAGE_SIZE : 0;
+}
+
+static void keep_counts(void)
+{
+    for (uint64_t cpu = 0; cpu < record()->run.cpus; cpu++)
+        memcpy(counted[cpu], ((const struct percpu *)lastword_frame(cpu))->events,
+               sizeof(counted[cpu]));
+}
+
 bool lastword_find(const struct boot_info *boot)
 {
     const struct lastword_run *run = &record()->run;
@@ -117,13 +132,16 @@ bool lastword_find(const struct boot_info *boot)
     usable = is_memory(boot);
     if (!usable || run->magic != LASTWORD_MAGIC)
         return false;
-    if (!is_whole(run, sizeof(*run)) || run->cpus > MAX_CPUS)
+    if (!is_whole(run, sizeof(*run)) || run->cpus > MAX_CPUS) {
         report_note("the run before this left a record that is damaged: ignored");
-    else if (run->layout != layout())
+        return false;
+    }
+    if (run->layout != layout()) {
         report_note("the run before this left a record of another build: ignored");
-    else
-        return true;
-    return false;
+        return false;
+    }
+    keep_counts();
+    return true;
 }
 
 /* The newer slot that is whole, or NULL: that CPU never ticked. */
@@ -148,16 +166,21 @@ static uint64_t events_of(const struct lastword_cpu *last)
     return total;
 }
 
-/* What it took between its last two ticks, in words. */
-static void describe(const struct lastword_cpu *last, char *out, size_t size)
+/* The events from one count to another, in words. False: the other is less, so it is something
+ * else. */
+static bool describe(const uint64_t *from, const uint64_t *to, char *out, size_t size)
 {
     size_t used = 0;
 
     out[0] = '\0';
-    for (unsigned event = 0; event < EVENT_KINDS && used < size; event++)
-        if (last->events[event] != last->before[event])
+    for (unsigned event = 0; event < EVENT_KINDS && used < size; event++) {
+        if (to[event] < from[event])
+            return false;
+        if (to[event] != from[event])
             used += format(out + used, size - used, "%s%lu %s", used ? ", " : "",
-                           last->events[event] - last->before[event], event_names[event]);
+                           to[event] - from[event], event_names[event]);
+    }
+    return true;
 }
 
 static void describe_place(const struct lastword_cpu *last, char *out, size_t size)
@@ -173,9 +196,9 @@ static void describe_place(const struct lastword_cpu *last, char *out, size_t si
 
 static void report_last_of(uint64_t cpu, const struct lastword_cpu *last)
 {
-    char text[200], place[100];
+    char text[200], since[200], place[100];
 
-    describe(last, text, sizeof(text));
+    describe(last->before, last->events, text, sizeof(text));
     describe_place(last, place, sizeof(place));
     report_before_cpu(&(struct report_before_cpu){
         .cpu = cpu,
@@ -183,6 +206,7 @@ static void report_last_of(uint64_t cpu, const struct lastword_cpu *last)
         .time_us = last->time_ns / 1000,
         .events = events_of(last),
         .last = text,
+        .since = describe(last->events, counted[cpu], since, sizeof(since)) ? since : NULL,
         .at = place,
     });
 }

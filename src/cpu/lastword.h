@@ -12,9 +12,17 @@
 #include <stdint.h>
 
 #include "boot/multiboot2.h"
+#include "cpu/paging.h"
+#include "cpu/stacks.h"
 
 #define LASTWORD_BASE 0x2800000ull  /* 40 MiB */
-#define LASTWORD_END (LASTWORD_BASE + 0x100000)
+#define LASTWORD_FRAMES (LASTWORD_BASE + 0x100000)
+#define LASTWORD_END (LASTWORD_FRAMES + MAX_CPUS * PAGE_SIZE)
+
+/* The frame for the first page of a CPU's area, where it counts its events: so that a reset leaves
+ * the last counts, and counting costs what it costs anywhere. 0: any frame will do. After
+ * lastword_find. */
+uint64_t lastword_frame(uint32_t cpu);
 
 /* Whether the run before this one died; its record is kept until lastword_begin. One that cannot be
  * believed is ignored, and said to be. On the BSP, before pages_init, with the place mapped. */

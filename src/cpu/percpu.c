@@ -8,12 +8,13 @@
 #include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
+#include "cpu/lastword.h"
 #include "cpu/mce.h"
 #include "cpu/microcode.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "cpu/syscall.h"
-#include "cpu/x86.h"
+#include "lib/string.h"
 
 uint32_t cpu_count;
 
@@ -29,6 +30,18 @@ static bool create_stacks(uint32_t index)
                        stack_top(index, kind, level));
     }
     return true;
+}
+
+static bool create_area(struct percpu *cpu, uint32_t index)
+{
+    uintptr_t low = (uintptr_t)cpu, rest = low;
+    uint64_t kept = lastword_frame(index);
+
+    if (kept && paging_map(low, kept, PAGE_DATA)) {
+        memset(cpu, 0, PAGE_SIZE);
+        rest += PAGE_SIZE;
+    }
+    return paging_map_new(rest, low + PERCPU_SIZE, PAGE_DATA);
 }
 
 /* An NMI may come in between, and takes the next place. */
@@ -52,8 +65,7 @@ bool percpu_create(uint32_t count, const uint32_t *apic_ids)
 {
     for (uint32_t index = 0; index < count; index++) {
         struct percpu *cpu = cpu_at(index);
-        if (!paging_map_new((uintptr_t)cpu, (uintptr_t)cpu + PERCPU_SIZE, PAGE_DATA) ||
-            !create_stacks(index))
+        if (!create_area(cpu, index) || !create_stacks(index))
             return false;
         cpu->self = cpu;
         cpu->index = index;

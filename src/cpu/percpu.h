@@ -112,6 +112,7 @@ struct percpu {
     uint32_t traced;                /* events; the next one's place is this modulo TRACE_EVENTS */
 };
 _Static_assert(sizeof(struct percpu) <= PERCPU_SIZE, "the per-CPU area outgrows its pages");
+_Static_assert(offsetof(struct percpu, gdt) <= PAGE_SIZE, "events are on the page that is kept");
 
 /* This CPU's area. A member access is one instruction; `++` too, so it is whole against interrupts
  * of this CPU. */

@@ -309,6 +309,7 @@
     FIELD(number, time_us, "microseconds from that run's start to this CPU's last tick") \
     FIELD(number, events, "events that it had taken") \
     FIELD(text, last, "events between its last two ticks, by kind; what it was at when it died") \
+    FIELD(text, since, "events after its last tick, by kind; left out where they did not outlast") \
     FIELD(text, at, "its thread at its last tick, and where that tick found it")
 
 #define REPORT_FIELDS_before(FIELD) \

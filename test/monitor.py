@@ -32,3 +32,4 @@ class Monitor:
         self.stream.flush()
         while "return" not in (answer := json.loads(self.stream.readline())):
             assert "error" not in answer, answer
+        return answer["return"]

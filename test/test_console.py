@@ -7,12 +7,15 @@ QEMU has no 16550 in memory on a PC: how such a one is driven is tested by unit/
 import re
 import socket
 import struct
+import subprocess
 import threading
 
 import pytest
-from conftest import LOGS
+from conftest import LOGS, ROOT
+from monitor import Monitor
 from runs import Run
 
+COM1 = struct.pack("<BBBBQ", 1, 8, 0, 1, 0x3F8)
 COM2 = struct.pack("<BBBBQ", 1, 8, 0, 1, 0x2F8)
 IN_MEMORY = struct.pack("<BBBBQ", 0, 32, 0, 3, 0xFD000000)
 BAUD_57600 = 6
@@ -43,6 +46,30 @@ def test_spcr_names_a_second_port(launch, spcr, tmp_path, firmware):
     assert result.report.verdict == "PASS", result.explain()
     assert "console: SPCR names the serial port 0x2f8" in result.report.notes
     assert body_of(port.read_text()) == body_of(result.text)
+
+
+def divisor_in_the_run(directory, *extra):
+    """Of COM1, while a run is stopped in its midst."""
+    log = directory / "log"
+    command = [ROOT / "tools" / "run", "--accel", "tcg", "--smp", "2", "--qmp", directory / "qmp",
+               "--log", log, "run=nmi", "time=1s", "--", *extra]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.DEVNULL) as process:
+        for line in process.stdout:
+            if line.startswith("ok 1 probe"):
+                monitor = Monitor(directory / "qmp")
+                monitor.say("stop")
+                read = [monitor.say("human-monitor-command", **{"command-line": text})
+                        for text in ("o /b 0x3fb 0x83", "i /b 0x3f8", "o /b 0x3fb 0x03")]
+                monitor.say("cont")
+        assert process.wait(60) == 0
+    return int(read[1].split("=")[1], 16)
+
+
+def test_an_spcr_without_a_speed_leaves_the_firmwares(iso, spcr, tmp_path):
+    """9,600 baud in QEMU. Before SPCR is read, COM1 was opened at 115,200."""
+    assert divisor_in_the_run(tmp_path, *spcr(0, COM1)) == 12
+    assert divisor_in_the_run(tmp_path, *spcr(0, COM1, BAUD_57600)) == 2
 
 
 def test_the_port_of_spcr_alone(launch, spcr, tmp_path):

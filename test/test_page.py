@@ -9,6 +9,7 @@ import subprocess
 
 import iststorm_latency as latency
 import iststorm_page
+import iststorm_plots
 import iststorm_report
 import pytest
 import synthetic
@@ -68,10 +69,61 @@ def test_the_page_is_whole(page):
     assert len(anchors) > 10 and set(anchors) <= set(elements.ids)
     assert set(re.findall(r"url\(#([^)]+)\)", page)) <= set(elements.ids)
     titles = re.findall(r"<h2>(.*?)</h2>", page)
-    assert titles == ["At a glance", "IST surcharge", "Stack: NMI", "Stack: debug", "Stack: IRQ",
-                      "CPU to CPU", "Outliers", "Environment", "Checks", "How to read this"]
-    # Two plots for each stack, event, origin and mode, 7 stages at a glance, 6 maps of pairs.
-    assert elements.tags.count("svg") == 2 * (3 * 2 + 2) + 7 + 6
+    assert titles == ["At a glance", "IST surcharge", "Stack: TASK", "Stack: NMI", "Stack: debug",
+                      "Stack: IRQ", "CPU to CPU", "Outliers", "Environment", "Checks",
+                      "How to read this"]
+    # A tail for each stack, event, origin and mode, a histogram for each in its first mode and one
+    # of all modes where there are two, 7 stages at a glance, 6 maps of pairs.
+    assert elements.tags.count("svg") == (1 + 3 * 2 + 2) + (1 + 3 + 2) + 3 + 7 + 6
+
+
+def test_a_stage_has_one_colour(page):
+    """Wherever it stands, and whatever other stages stand beside it."""
+    found = {}
+    for colour, stage in re.findall(r'border-color:var\((--series-[0-9])\)"></i>([a-z-]+)', page):
+        found.setdefault(stage, set()).add(colour)
+    assert len(found) == 7 and all(len(colours) == 1 for colours in found.values())
+    assert len(set.union(*found.values())) == 7
+
+
+def test_a_page_is_lean(page):
+    """Paths say no more than the eye sees, and styles are said once."""
+    paths = re.findall(r'<path[^>]* d="([^"]*)"', page)
+    assert len(paths) > 500 and max(map(len, paths)) < 5000
+    assert not re.search(r'<(path|text|use|g)[^>]* style="', page) and "<g/>" not in page
+    assert len(page) / page.count("<svg") < 20000
+
+
+@pytest.mark.parametrize("path, short", [
+    ("M 1 2 \nL 3 2 \nL 3 5.04 \nL 4 6 \nL 3 7 \nz\n", "M1 2h2v3l1 1-1 1z"),
+    ("M 0 0 \nL 0.1 0 \nL 0.2 0.1 \nL 9 9 \n", "M0 0l9 9"),
+    ("M 0 0 \nL 9 9 \nL 9.1 9 \n", "M0 0l9 9h0.1"),
+    ("M 0 0 \nC 1 1 2 2 3 3 \nz\n", "M 0 0 C 1 1 2 2 3 3 z")])
+def test_paths_are_as_short_as_the_eye_allows(path, short):
+    assert iststorm_plots.short_path(path) == short
+
+
+def test_pairs_have_the_map_alone():
+    """What was measured between all pairs, in few samples, is in no plot of a stack."""
+    def batch(number):
+        return {"v": 1, "type": "batch", "batch": number, "cpu": 0}
+    own = [synthetic.record([900] * 2000, event=event, stage="round-trip", batch=number,
+                            **{"from": 0, "to": 1}) for number, event in ((1, "irq"), (2, "nmi"))]
+    paired = [synthetic.record([5000] * 100, event=event, stage="round-trip",
+                               batch=3 + 2 * place + (event == "nmi"),
+                               **{"from": source, "to": target})
+              for place, (source, target) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)])
+              for event in ("irq", "nmi")]
+    records = [batch(1), own[0], batch(2), own[1],
+               *(each for one in paired for each in (batch(one["batch"]), one)),
+               {"v": 1, "type": "pairs", "cpus": 2, "measured": 4, "possible": 4}]
+    result = latency.result_of("a.log", iststorm_report.read_report(
+        synthetic.stream(records).split("\n")))
+    assert [record["count"] for record, _ in result.records] == [2000, 2000]
+    assert [record["count"] for record, _ in result.paired] == [100] * 8
+    text = iststorm_page.page(result)
+    assert text.count("2,000</td>") == 4 and "100</td>" not in text
+    assert text.count("from CPU") == 2
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):
@@ -170,8 +222,10 @@ for (const plot of plots) {
 }
 out.wide = document.documentElement.scrollWidth - window.innerWidth;
 const ground = () => getComputedStyle(document.body).backgroundColor;
-const path = document.querySelector('svg path[style*="--series-0"]');
-const line = () => getComputedStyle(path).fill + getComputedStyle(path).stroke;
+const look = one => getComputedStyle(one).fill + getComputedStyle(one).stroke;
+const path = [...document.querySelectorAll('svg path')].find(
+    one => look(one).includes('rgb(0, 114, 178)'));
+const line = () => look(path);
 out.light = [ground(), line()];
 document.getElementById('dark').click();
 out.dark = [ground(), line()];

@@ -8,6 +8,7 @@ is that of its magnitude, mirrored.
 
 import collections
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -25,6 +26,7 @@ WHOLE = 1000  # of which each percentile is a whole number of parts
 SAMPLES_BEYOND = 10
 # What makes two records results of the same measurement, but for the CPUs.
 KEY = ("stack", "event", "stage", "mode", "loop", "samples", "unit")
+EVENTS_OF_PAIRS = 2  # that are measured between all pairs of CPUs: a hardirq and an NMI
 MOST_RECORDS = 1 << 24  # of one run, in which ids are looked for
 PAIR = re.compile(r"(-?[0-9]+):([0-9]+)")
 
@@ -149,8 +151,10 @@ class Result:
     report: object
     records: list
     problems: list
+    # And those between all pairs of CPUs, which were measured in fewer samples each.
+    paired: list = dataclasses.field(default_factory=list)
 
-    @property
+    @functools.cached_property
     def machine(self):
         return next(iter(self.report.of_type("machine")), {})
 
@@ -199,7 +203,8 @@ def together(name, results):
     whole.verdict, whole.reason = last.verdict, last.reason
     return Result(name, whole, [pair for result in results for pair in result.records],
                   [f"run {number}: {problem}" for number, result in enumerate(results, 1)
-                   for problem in result.problems])
+                   for problem in result.problems],
+                  [pair for result in results for pair in result.paired])
 
 
 def result_of(name, report):
@@ -222,7 +227,22 @@ def result_of(name, report):
         except (KeyError, TypeError, ValueError) as error:
             what = "-".join(str(record.get(name)) for name in KEY)
             problems.append(f"damaged latency record {what}: {error}")
-    return Result(name, report, records, problems)
+    batches = batches_of_pairs(report)
+    return Result(name, report,
+                  [pair for pair in records if pair[0].get("batch") not in batches], problems,
+                  [pair for pair in records if pair[0].get("batch") in batches])
+
+
+def batches_of_pairs(report):
+    """The numbers of the measurements between all pairs: the last ones before the `pairs` record
+    says how many."""
+    last = 0
+    for record in report.records:
+        if record["type"] == "batch":
+            last = record.get("batch", last)
+        elif record["type"] == "pairs" and last:
+            return range(last - EVENTS_OF_PAIRS * record.get("measured", 0) + 1, last + 1)
+    return ()
 
 
 def wrong_ids(records):

@@ -5,6 +5,7 @@ and no script."""
 import html
 import itertools
 import os
+import re
 
 import iststorm_latency as latency
 import iststorm_plots as plots
@@ -16,6 +17,7 @@ EVENTS = {
     "null": "nothing at all, between two stamps: what the measurement itself adds",
     "trap": "INT n through a gate without IST, on the thread stack",
     "user": "entry from ring 3 and return",
+    "syscall": "SYSCALL from ring 3 and return",
     "irq": "a hardirq, with the switch to the IRQ stack",
     "irq-nested": "a hardirq in a hardirq, already on the IRQ stack",
     "softirq": "a softirq, raised by a thread",
@@ -174,8 +176,20 @@ def style_text():
                     f":root:has(#{THEME_SWITCH}:checked) {{ color-scheme: dark; {dark} }} }}\n")
 
 
+def share_styles(main):
+    """The same with a class for each style that the plots' elements have, and the style sheet of
+    these: a page has few and each a thousand times."""
+    classes = {}
+
+    def name(match):
+        return f'{match[1]} class="k{classes.setdefault(match[2], len(classes))}"'
+    main = re.sub(r'(<(?:g|path|rect|text|use)\b[^>]*?) style="([^"]*)"', name, main)
+    return main, "".join(f".k{number} {{ {style} }}\n" for style, number in classes.items())
+
+
 def html_page(title, items, main, footer):
     """A whole document: `items` are of the list of contents, `main` and `footer` ready HTML."""
+    main, shared = share_styles(main)
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -185,7 +199,7 @@ def html_page(title, items, main, footer):
  content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>{text(title)}</title>
 <style>
-{style_text()}</style>
+{style_text()}{shared}</style>
 </head>
 <body>
 <div class="page">
@@ -307,30 +321,57 @@ def write_stack(made, stack):
         modes = ordered((one.mode for one in group), MODES)
         for mode in modes:
             summary = f"{text(mode)}<span>{text(explained(MODES, mode))}</span>"
-            parts.append(fold(summary, mode_parts(made, [one for one in group if one.mode == mode]),
-                              mode == modes[0]))
+            parts.append(fold(summary, mode_parts(made, [one for one in group if one.mode == mode],
+                                                  mode == modes[0]), mode == modes[0]))
+        parts += modes_part(made, group, modes)
     made.section(f"Stack: {stack}", *parts, below=below)
 
 
-def mode_parts(made, group):
-    """A pair of plots and a table for each unit, kind of loop and choice of samples."""
+def mode_parts(made, group, main):
+    """Plots and a table for each unit, kind of loop and choice of samples; `main` of them has a
+    histogram of each stage."""
     def kind(one):
         return one.unit, one.loop.partition("-")[0], one.samples
     for wanted in dict.fromkeys(map(kind, group)):
         series = [one for one in group if kind(one) == wanted]
         stages = ordered((one.stage for one in series), STAGES)
-        named = list(enumerate(sorted(series, key=lambda one: stages.index(one.stage))))
+        named = [(colour_of(one), one)
+                 for one in sorted(series, key=lambda one: stages.index(one.stage))]
         what = f"{event_label(series[0])} on {series[0].stack}, {series[0].mode}"
         loop = f", {wanted[1]} loop" if wanted[1] != "closed" else ""
         which = f", {wanted[2]} samples" if wanted[2] != "all" else ""
-        tail = plots.tail(named, made.result.tsc_hz, text(f"tail of {what}"), made.prefix())
-        ridges = plots.ridges(named, made.result.tsc_hz, text(f"histogram of {what}"),
-                              made.prefix())
-        yield '<div class="plots">'
-        yield figure(f"Tail{loop}{which}", tail)
-        yield figure(f"Histogram{loop}{which}", ridges)
-        yield "</div>"
+        yield f'<div class="plots{"" if main else " beside"}">'
+        yield figure(f"Tail{loop}{which}", plots.tail(
+            named, made.result.tsc_hz, text(f"tail of {what}"), made.prefix()))
+        if main:
+            yield figure(f"Histogram{loop}{which}", plots.ridges(
+                named, made.result.tsc_hz, text(f"histogram of {what}"), made.prefix()))
+            yield "</div>"
         yield series_table(made, named)
+        if not main:
+            yield "</div>"
+
+
+def modes_part(made, group, modes):
+    """The modes beside each other: there and back, a row a mode."""
+    for unit in dict.fromkeys(one.unit for one in group):
+        rows = {one.mode: (colour_of(one), one) for one in group
+                if (one.stage, one.loop, one.samples, one.unit)
+                == ("round-trip", "closed", "all", unit)}
+        if len(rows) > 1:
+            what = f"{event_label(group[0])} on {group[0].stack}"
+            svg = plots.ridges([rows[mode] for mode in modes if mode in rows], made.result.tsc_hz,
+                               text(f"histogram of {what} by mode"), made.prefix(),
+                               lambda one: one.mode)
+            yield fold("modes<span>: beside each other, there and back</span>",
+                       [figure("Histogram, round-trip", svg)])
+
+
+def colour_of(series):
+    """A stage has one colour on the whole page; from the intended time, other dashes."""
+    known = list(STAGES)
+    place = known.index(series.stage) if series.stage in STAGES else plots.SERIES_COLOURS - 1
+    return place + plots.SERIES_COLOURS * series.loop.endswith("intended")
 
 
 def series_table(made, named):
@@ -355,7 +396,7 @@ def between(cells):
 
 def write_pairs(made):
     """A heat map a measurement that was made between all CPUs."""
-    by_pair = latency.gather(made.result.records, lambda record: (
+    by_pair = latency.gather(made.result.paired or made.result.records, lambda record: (
         latency.key_of(record), record.get("from"), record.get("to")))
     maps = {}
     for (key, source, target), one in by_pair.items():
@@ -388,8 +429,9 @@ def pairs_told(made):
 
 def write_outliers(made):
     """The worst samples, with what is known of their cause."""
+    records = made.result.records + made.result.paired
     known = {record["id"]: latency.Series(latency.key_of(record), [
-        (record.get("from"), record.get("to"))]) for record, _ in made.result.records}
+        (record.get("from"), record.get("to"))]) for record, _ in records}
     rows = []
     for record in made.result.report.of_type("outlier"):
         if (series := known.get(record.get("id"))) is not None:
@@ -416,7 +458,7 @@ def write_environment(made):
     parts = [table(["what", "value"], rows, "words") if rows else
              "<p>The report has no machine record.</p>"]
     for type_name, title in (("overhead", "Cost of reading the clock, per CPU"),
-                             ("offset", "TSC of each CPU against the first"),
+                             ("offset", "What one CPU's TSC shows beyond another's"),
                              ("topology", "Where the CPUs sit"),
                              ("batch", "What else happened during each measurement")):
         if records := made.result.report.of_type(type_name):
@@ -459,8 +501,9 @@ values can be negative. The first sample stands apart and is not among the other
 that would have come meanwhile (coordinated omission). In an open loop events are due at times of
 their own; from the intended time counts what a late one kept waiting.</p>
 <p><b>Modes</b> are never mixed, and neither are domains: what an emulator says is nothing that
-silicon would say. Samples of several CPUs, or pairs of CPUs, are taken together in plots and
-tables of a stack; the maps have each pair by itself.</p>
+silicon would say. Samples of several CPUs are taken together in plots and tables of a stack. What
+was measured between all pairs of CPUs, in fewer samples, stands in the maps alone; what a CPU
+sends itself has its number there, and no colour.</p>
 """, table(["stage", "from where to where"],
            [[f"<td>{text(name)}</td>", f"<td>{text(doc)}</td>"] for name, doc in STAGES.items()],
            "words"))

@@ -12,7 +12,7 @@ import re
 import matplotlib
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 import iststorm_latency as latency
 
@@ -28,17 +28,20 @@ STYLE = {
     "xtick.labelcolor": TEXT, "ytick.labelcolor": TEXT, "grid.color": GRID, "grid.linewidth": 0.7,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
     "axes.labelsize": 9, "lines.solid_capstyle": "round", "path.simplify": False,
+    # The grid marks the ticks.
+    "xtick.major.size": 0, "ytick.major.size": 0, "xtick.minor.size": 0, "ytick.minor.size": 0,
 }
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 PANEL = (5.5, 3.8)
-MOST_TICKS = 8
+MOST_TICKS = 7
+NEAR_TENTHS = 3
 CELLS_WITH_NUMBERS = 12
 HEAT = "viridis"
 WIDE = 10  # where colours go by the logarithm
 
 
 def style(index):
-    """A series' colour and dashes: more series than colours differ by their dashes."""
+    """A stage's colour; what is of the same stage differs by its dashes."""
     return {"color": SERIES[index % SERIES_COLOURS],
             "linestyle": DASHES[index // SERIES_COLOURS % len(DASHES)]}
 
@@ -51,17 +54,67 @@ def inline(figure, title, prefix):
     text = out.getvalue()
     text = text[text.index("<svg"):]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = without_groups(text)
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
     text = re.sub("#000[12][0-9a-f]{2}",
                   lambda match: f"var({COLOURS[match[0]]})", text)
+    text = re.sub(r'\bd="([^"]*)"', lambda match: f'd="{short_path(match[1])}"', text)
     text = re.sub(r"([0-9]\.[0-9]{2})[0-9]+", r"\1", text)
-    text = re.sub(r"\s*\n\s*", "\n", text)
     text = text.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana")
+    text = re.sub(r' transform="rotate\(-0 [^"]*"', "", text)
+    text = re.sub(r"\s*\n\s*", "", text)
     box = re.search(r'viewBox="0 0 ([0-9.]+) ', text)[1]
     return re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
                   rf'<svg \1 role="img" aria-label="{title}" style="max-width:{float(box):.0f}pt" '
                   r'xmlns:xlink="http://www.w3.org/1999/xlink">', text, count=1).strip()
+
+
+def without_groups(text):
+    """Groups that say nothing but their names left out."""
+    said = []
+
+    def keep(match):
+        if match[0] == "</g>":
+            return "</g>" if said.pop() else ""
+        if match[1].endswith("/"):
+            return ""
+        rest = re.sub(r'\s*\bid="[^"]*"', "", match[1])
+        said.append(bool(rest.strip()))
+        return f"<g{rest}>" if said[-1] else ""
+    return re.sub(r"<g\b([^>]*)>|</g>", keep, text)
+
+
+def short_path(text):
+    """The same path for the eye: points nearer than a third of a pixel to the last one left out,
+    the others by their distance to it, in tenths. What has curves stays."""
+    steps = re.findall(r"([A-Za-z])\s*([^A-Za-z]*)", text)
+    if any(command not in "MLz" for command, _ in steps):
+        return " ".join(text.split())
+    out, last, place = [], None, None
+    for number, (command, words) in enumerate(steps):
+        if command == "z":
+            out.append("z")
+            continue
+        point = [round(10 * float(word)) for word in words.split()]
+        ends = number + 1 == len(steps) or steps[number + 1][0] != "L"
+        if command == "M":
+            out.append(f"M{tenths(point[0])} {tenths(point[1])}")
+        else:
+            x, y = point[0] - place[0], point[1] - place[1]
+            if max(abs(x), abs(y)) < NEAR_TENTHS and not ends:
+                continue
+            kind = "h" if y == 0 else "v" if x == 0 else "l"
+            said = {"h": tenths(x), "v": tenths(y), "l": f"{tenths(x)} {tenths(y)}"}[kind]
+            out.append(said if kind == last == "l" and said[0] == "-" else
+                       f" {said}" if kind == last == "l" else kind + said)
+            command = kind
+        last, place = command, point
+    return "".join(out)
+
+
+def tenths(value):
+    return f"{value / 10:g}"
 
 
 def drawn(draw):
@@ -83,62 +136,49 @@ def short(value, _=None):
 def time(value_ns):
     for unit, size in (("s", 1e9), ("ms", 1e6), ("\u00b5s", 1e3)):
         if abs(value_ns) >= size:
-            return f"{value_ns / size:g} {unit}"
-    return f"{value_ns:g} ns"
+            return f"{value_ns / size:.3g} {unit}"
+    return f"{value_ns:.3g} ns"
 
 
-def scale(axis, series):
+def scale(axis, series, tsc_hz):
     """Logarithmic; where there are values below 1, linear around 0 as far as a tenth of the least
-    median, and logarithmic on both sides: no value is left out."""
-    axes, name = axis.axes, axis.axis_name
+    median, and logarithmic on both sides: no value is left out. Cycles are labelled as time too."""
+    axes, name, linear = axis.axes, axis.axis_name, 0
     least, greatest = min(one.min for one in series), max(one.max for one in series)
     if least < 1:
         linear = 10 ** max(math.floor(math.log10(max(min(map(middle, series)), 1))) - 1, 0)
         getattr(axes, f"set_{name}scale")("symlog", linthresh=linear, linscale=0.6)
         low, high = least * 1.5 if least < 0 else -0.2 * linear, max(greatest * 1.5, 2 * linear)
-        axis.set_minor_locator(NullLocator())
     else:
         getattr(axes, f"set_{name}scale")("log")
-        few, many = greatest / least < 30, greatest / least > 1e4
-        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7) if few else (1,), numticks=12))
-        axis.set_minor_locator(NullLocator() if few or many else LogLocator(subs=range(2, 10)))
         margin = (greatest / least) ** 0.05 * 1.05
         low, high = least / margin, greatest * margin
     getattr(axes, f"set_{name}lim")(low, high)
-    axis.set_major_formatter(FuncFormatter(short))
-    axis.set_minor_formatter(NullFormatter())
+    places = ticks(low, high, linear)
+    both = "{} ({})" if name == "y" else "{}\n{}"
+    axis.set_ticks(places, [
+        both.format(short(place), time(place * 1e9 / tsc_hz))
+        if tsc_hz and series[0].unit == "cycles" else short(place) for place in places],
+        linespacing=1.35)
+    axis.set_minor_locator(NullLocator())
+
+
+def ticks(low, high, linear):
+    """Round values: the finer, the less there is between the ends; never more than fit."""
+    span = high / max(low, linear or low)
+    if span < 4 and not linear:
+        return [place for place in MaxNLocator(MOST_TICKS - 1).tick_values(low, high)
+                if low <= place <= high]
+    steps = (1,) if span > 1000 or low < 0 else (1, 3) if span > 100 else (1, 2, 5)
+    places = {sign * step * 10 ** power for power in range(19) for step in steps
+              for sign in (1, -1)}
+    fitting = sorted([0] * bool(linear) + [place for place in places
+                                           if low <= place <= high and abs(place) >= linear])
+    return fitting[::1 + (len(fitting) - 1) // MOST_TICKS]
 
 
 def middle(series):
     return latency.bucket_lower(series.at_rank((series.count + 1) // 2))
-
-
-def time_axis(axis, tsc_hz):
-    """Cycles as time, on the other side."""
-    axes, name = axis.axes, axis.axis_name
-    other = axes.twinx() if name == "y" else axes.twiny()
-    low, high = getattr(axes, f"get_{name}lim")()
-    linear = getattr(axis.get_transform(), "linthresh", 0)
-    steps = [sign * step * 10 ** power for power in range(10) for step in (1, 2, 5)
-             for sign in (1, -1)]
-    if high / max(low, linear, 1) > 100:
-        steps = [step for step in steps if str(abs(step))[0] == "1"]
-    places = {step * tsc_hz / 1e9: step for step in [0, *steps]}
-    ticks = sorted(place for place in places if low <= place <= high
-                   and (abs(place) >= linear or place == 0))
-    ticks = ticks[::1 + len(ticks) // MOST_TICKS]
-    if linear:
-        getattr(other, f"set_{name}scale")("symlog", linthresh=linear, linscale=0.6)
-    else:
-        getattr(other, f"set_{name}scale")("log")
-    getattr(other, f"set_{name}lim")(low, high)
-    getattr(other, f"set_{name}ticks")(ticks, [time(places[place]) for place in ticks])
-    getattr(other, f"{name}axis").set_minor_locator(NullLocator())
-    other.spines[:].set_visible(False)
-
-
-def has_time(series, tsc_hz):
-    return tsc_hz and series.unit == "cycles"
 
 
 @drawn
@@ -146,7 +186,7 @@ def tail(named, tsc_hz, title, prefix):
     """For each series, which latency a share p of the samples stays within, over 1/(1-p). It is
     drawn thin where fewer than ten samples lie beyond."""
     figure = Figure(figsize=PANEL)
-    axes = figure.add_axes((0.15, 0.14, 0.7, 0.82))
+    axes = figure.add_axes((0.24, 0.14, 0.74, 0.82))
     furthest = 10
     for index, series in named:
         points = series.tail()
@@ -162,22 +202,25 @@ def tail(named, tsc_hz, title, prefix):
     axes.set_xticks(ticks, ["0", "50%"] + [f"{100 - 100 / tick:.10g}%" for tick in ticks[2:]])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("share of samples within, over 1 / (1 - p)")
-    scale(axes.yaxis, [series for _, series in named])
+    scale(axes.yaxis, [series for _, series in named], tsc_hz)
     axes.set_ylabel(named[0][1].unit)
     axes.grid(True)
-    if has_time(named[0][1], tsc_hz):
-        time_axis(axes.yaxis, tsc_hz)
     return inline(figure, title, prefix)
 
 
+def row_label(series):
+    """The stage, and from when: the other loops have plots of their own."""
+    return f"{series.stage}\nas intended" if series.loop.endswith("intended") else series.stage
+
+
 @drawn
-def ridges(named, tsc_hz, title, prefix):
+def ridges(named, tsc_hz, title, prefix, label=row_label):
     """A histogram a series, one above the other on one axis; heights are logarithmic, so that a
     single sample can be seen beside a million."""
     rows = len(named)
     figure = Figure(figsize=PANEL)
-    axes = figure.add_axes((0.2, 0.14, 0.77, 0.74 if tsc_hz else 0.82))
-    scale(axes.xaxis, [series for _, series in named])
+    axes = figure.add_axes((0.2, 0.18, 0.76, 0.78))
+    scale(axes.xaxis, [series for _, series in named], tsc_hz)
     for row, (index, series) in enumerate(named):
         base, colour = rows - 1 - row, style(index)["color"]
         x, y = outline(series)
@@ -187,20 +230,13 @@ def ridges(named, tsc_hz, title, prefix):
         if (median := series.percentile("p50")) is not None:
             axes.plot([median, median], [base, base + 0.93], color=TEXT, linewidth=0.9)
     axes.set_ylim(-0.05, rows)
-    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [row_label(one) for _, one in named],
+    axes.set_yticks([rows - 0.7 - row for row in range(rows)], [label(one) for _, one in named],
                    linespacing=1.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(True, axis="x")
     axes.set_xlabel(f"{named[0][1].unit} (height: samples, logarithmic; bar: median)")
-    if has_time(named[0][1], tsc_hz):
-        time_axis(axes.xaxis, tsc_hz)
     return inline(figure, title, prefix)
-
-
-def row_label(series):
-    """The stage, and from when: the other loops have plots of their own."""
-    return f"{series.stage}\nas intended" if series.loop.endswith("intended") else series.stage
 
 
 def outline(series):
@@ -221,11 +257,11 @@ def outline(series):
 @drawn
 def dumbbells(rows, tsc_hz, title, prefix):
     """One row a measurement, (label, series): its minimum, median, p99 and maximum on one line."""
-    height = 0.9 + 0.27 * len(rows)
+    height = 0.8 + 0.27 * len(rows)
     figure = Figure(figsize=(10.4, height))
-    axes = figure.add_axes((0.2, 0.5 / height, 0.77, 1 - 0.95 / height))
+    axes = figure.add_axes((0.2, 0.65 / height, 0.77, 1 - 0.7 / height))
     named = list(enumerate(series for _, series in rows))
-    scale(axes.xaxis, [series for _, series in named])
+    scale(axes.xaxis, [series for _, series in named], tsc_hz)
     for row, series in named:
         y = len(rows) - 1 - row
         axes.plot([series.min, series.max], [y, y], color=GRID, linewidth=2, zorder=1)
@@ -242,8 +278,6 @@ def dumbbells(rows, tsc_hz, title, prefix):
     axes.spines["left"].set_visible(False)
     axes.grid(True, axis="x")
     axes.set_xlabel(rows[0][1].unit)
-    if has_time(rows[0][1], tsc_hz):
-        time_axis(axes.xaxis, tsc_hz)
     return inline(figure, title, prefix)
 
 
@@ -258,9 +292,11 @@ def heat_map(cells, places, unit, title, prefix):
     figure = Figure(figsize=(side + 1.3, side + 0.2))
     axes = figure.add_axes((0.55 / (side + 1.3), 0.08, (side - 0.4) / (side + 1.3), 0.8))
     values = [[float("nan")] * len(cpus) for _ in cpus]
+    # What a CPU sends itself is no way between two: it has its number, and no colour.
     for (source, target), value in cells.items():
-        values[place[source]][place[target]] = value
-    # What a CPU sends itself has its number, but does not stretch the others' colours.
+        if source != target:
+            values[place[source]][place[target]] = value
+    axes.set_facecolor(GRID)
     others = [value for (source, target), value in cells.items() if source != target]
     least, greatest = min(others), max(others)
     norm = LogNorm if least > 0 and greatest > WIDE * least else Normalize
@@ -293,5 +329,6 @@ def write_numbers(axes, cells, place, image):
     for (source, target), value in cells.items():
         red, green, blue, _ = image.cmap(image.norm(value))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+        colour = TEXT if source == target else "#ffffff" if dark else "#101010"
         axes.text(place[target], place[source], short(float(f"{value:.3g}")), ha="center",
-                  va="center", fontsize=8, color="#ffffff" if dark else "#101010")
+                  va="center", fontsize=8, color=colour)

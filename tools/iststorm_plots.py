@@ -34,7 +34,7 @@ STYLE = {
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 PANEL = (5.5, 3.8)
 MOST_TICKS = 7
-NEAR_TENTHS = 3
+NEAR_TENTHS = 6  # of a point
 CELLS_WITH_NUMBERS = 12
 HEAT = "viridis"
 WIDE = 10  # where colours go by the logarithm
@@ -86,11 +86,12 @@ def without_groups(text):
 
 
 def short_path(text):
-    """The same path for the eye: points nearer than a third of a pixel to the last one left out,
-    the others by their distance to it, in tenths. What has curves stays."""
+    """The same path for the eye: what is next to the last point is left out, the others are told
+    by their distance to it, in tenths. What has curves is rounded alone."""
     steps = re.findall(r"([A-Za-z])\s*([^A-Za-z]*)", text)
     if any(command not in "MLz" for command, _ in steps):
-        return " ".join(text.split())
+        return "".join(command + " ".join(tenths(round(10 * float(word)))
+                                          for word in words.split()) for command, words in steps)
     out, last, place = [], None, None
     for number, (command, words) in enumerate(steps):
         if command == "z":
@@ -192,7 +193,7 @@ def tail(named, tsc_hz, title, prefix):
         points = series.tail()
         furthest = max(furthest, points[-1][0])
         sure = [point for point in points if point[0] <= series.count / latency.SAMPLES_BEYOND]
-        axes.plot(*zip(*points), **style(index), linewidth=0.8)
+        axes.plot(*zip(*points[max(len(sure) - 1, 0):]), **style(index), linewidth=0.8)
         if sure:
             axes.plot(*zip(*sure), **style(index), linewidth=2)
         axes.plot(*points[-1], "o", color=style(index)["color"], markersize=4)

@@ -59,6 +59,8 @@ def alone(workload, smp="2", **options):
 
 
 STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
+BENCH = Run("bench smp 2", "mutant", words=("run=latency", "samples=100"), smp="2", icount=True,
+            timeout=240)
 SWEEP = next(run for run in runs.RUNS if run.name == "run=sweep entry=shift")
 DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
     alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
@@ -284,6 +286,9 @@ MUTANTS = [
            "epoch, false,", (CLOCK_BACK_ON_1,)),
     Mutant("only the next CPU is watched", "src/workloads/watch.c", "#define MOST_WATCHED 8\n",
            "#define MOST_WATCHED 1\n", (HUNG_PAIR,)),
+    # The benchmark's waits.
+    Mutant("a wake-up of another CPU is not sent", "src/workloads/latency_causes.c",
+           "    thread_wake(partner);\n    for (unsigned i", "    for (unsigned i", (BENCH,)),
 ]
 
 

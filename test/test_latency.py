@@ -221,15 +221,16 @@ def clocks(launch, bench_runs):
     """A bench of two CPUs whose TSCs are the host's, not a count of instructions."""
     if "clocks" not in bench_runs:
         bench_runs["clocks"] = launch(Run("bench clocks", "slow", smp="2", words=(
-            "run=latency", "samples=100", "seed=5")))
+            "run=latency", "samples=100", "seed=5"), timeout=240))
     assert bench_runs["clocks"].status == 0, bench_runs["clocks"].explain()
     return bench_runs["clocks"]
 
 
 def test_an_update_costs_cycles(clocks):
-    """Signed, and never a wrapped one; stamps are some hundred cycles at most."""
-    costs = [record["histogram_cycles"] for record in clocks.report.of_type("overhead")]
-    assert len(costs) == 2 and all(-1000 < cost < 100000 for cost in costs)
+    """As a pair's least and an update's least are known: to what the TSC counts in at once. Never
+    far below nothing, and never a wrapped number."""
+    for record in clocks.report.of_type("overhead"):
+        assert -record["overhead_cycles"] - 100 <= record["histogram_cycles"] < 100000
 
 
 def test_what_the_offset_does_not_serve_is_withheld(clocks):

@@ -265,10 +265,12 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
 
 static bool is_over(const struct measure *m)
 {
+    bool late = read_tsc() - now.start_tsc > clock_tsc_hz / 1000 * m->limit_ms;
     uint32_t kept = samples_kept(&now.samples);
 
-    return kept >= m->samples || (kept >= FEWEST_SAMPLES && read_tsc() - now.start_tsc >
-                                                                clock_tsc_hz / 1000 * m->limit_ms);
+    if (late)
+        samples_end_warm_up(&now.samples);
+    return kept >= m->samples || (late && kept >= FEWEST_SAMPLES);
 }
 
 /* The intended times stand still meanwhile, or the time that it takes to keep a sample would look

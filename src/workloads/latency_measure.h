@@ -46,7 +46,7 @@ struct measure {
     enum pass pass;
     uint32_t from, to;
     uint32_t samples, warm_up; /* the warm-up is thrown away, but for the very first sample */
-    uint32_t limit_ms;         /* ends it with fewer samples */
+    uint32_t limit_ms;         /* ends the warm-up, and then with fewer samples all */
     uint64_t interval_cycles;  /* open loop: mean time between intended triggers; or 0 */
     struct taken own;          /* by both CPUs, because of the event itself */
     bool step;                 /* a single step, whose trigger's stamp comes before a POPFQ */

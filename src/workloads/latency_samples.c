@@ -38,6 +38,12 @@ void samples_add(struct samples *s, const int64_t value[STAGE_COUNT])
     memcpy(s->round[s->in_round++], value, sizeof(s->round[0]));
 }
 
+void samples_end_warm_up(struct samples *s)
+{
+    if (s->taken < s->warm_up)
+        s->warm_up = s->taken;
+}
+
 bool samples_is_among_worst(const struct samples *s, int64_t value)
 {
     return samples_kept(s) && (s->worst_count < SAMPLES_WORST || value > s->worst[0].value);

@@ -66,6 +66,9 @@ void samples_reset(struct samples *s, uint32_t warm_up);
 /* One more: a value for each stage, REPORT_UNKNOWN where the measurement does not have it. */
 void samples_add(struct samples *s, const int64_t value[STAGE_COUNT]);
 
+/* What comes from now on is kept, where the time is up before the warm-up is over. */
+void samples_end_warm_up(struct samples *s);
+
 /* Whether the last sample, by this value of it, is among the worst so far; and its keeping. */
 bool samples_is_among_worst(const struct samples *s, int64_t value);
 void samples_keep_worst(struct samples *s, struct worst worst);

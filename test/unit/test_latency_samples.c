@@ -73,6 +73,23 @@ static void the_warm_up_is_thrown_away(void **state)
     assert_int_equal(s.worst[0].sample, 0);
 }
 
+/* It is over at once; and where it is over already, nothing changes. */
+static void the_warm_up_can_be_ended(void **state)
+{
+    (void)state;
+    add(77);
+    add(1000000);
+    samples_end_warm_up(&s);
+    assert_int_equal(samples_kept(&s), 0);
+    add(42);
+    samples_end_warm_up(&s);
+    add(43);
+    assert_int_equal(samples_kept(&s), 2);
+    assert_int_equal(s.all[STAGE_ROUND_TRIP].count, 2);
+    assert_int_equal(s.all[STAGE_ROUND_TRIP].max, 43);
+    assert_int_equal(s.first[STAGE_ROUND_TRIP], 77);
+}
+
 /* The slow samples of a round with an SMI are among all, and not among the SMI-free. */
 static void a_round_with_an_smi_is_not_smi_free(void **state)
 {
@@ -157,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_warm_up_is_thrown_away, reset),
+        cmocka_unit_test_setup(the_warm_up_can_be_ended, reset),
         cmocka_unit_test_setup(a_round_with_an_smi_is_not_smi_free, reset),
         cmocka_unit_test_setup(the_worst_of_its_round_may_be_the_smis, reset),
         cmocka_unit_test_setup(the_worst_are_the_worst, reset),

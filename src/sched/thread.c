@@ -229,7 +229,16 @@ static bool is_over(const struct thread *thread, uint64_t generation)
  * word alone. */
 #define JOIN_GLANCE_MS 100
 
+static void look_nowhere(void)
+{
+}
+
 bool thread_join(struct thread *thread, uint64_t generation)
+{
+    return thread_join_glancing(thread, generation, look_nowhere);
+}
+
+bool thread_join_glancing(struct thread *thread, uint64_t generation, void (*glance)(void))
 {
     struct patience patience = patience_with(thread->cpu);
 
@@ -240,5 +249,6 @@ bool thread_join(struct thread *thread, uint64_t generation)
         if (patience_is_over(&patience))
             return false;
         thread_block_ms(JOIN_GLANCE_MS);
+        glance();
     }
 }

@@ -80,6 +80,9 @@ bool thread_stopping(void);
  * (cpu/patience.h). Thread context. */
 bool thread_join(struct thread *thread, uint64_t generation);
 
+/* Likewise, calling `glance` now and then: for a wait in which other work must go on. */
+bool thread_join_glancing(struct thread *thread, uint64_t generation, void (*glance)(void));
+
 /* The thread's stack, lowest address. */
 uintptr_t thread_stack(const struct thread *thread);
 struct thread *thread_of_slot(uint32_t slot);

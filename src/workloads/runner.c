@@ -123,13 +123,14 @@ static void wake_members(void)
         thread_wake(members[i].thread);
 }
 
-/* Waits for all of them. One that does not end still uses what is shared with it: the run cannot go
- * on. */
+/* Waits for all of them, which takes an emulator of many CPUs longer than between two heartbeats.
+ * One that does not end still uses what is shared with it: the run cannot go on. */
 static void join_members(void)
 {
     for (uint32_t i = 0; i < member_count; i++) {
         struct thread *thread = members[i].thread;
-        if (thread_join(thread, members[i].generation) || cpu_is_lost(thread->cpu))
+        if (thread_join_glancing(thread, members[i].generation, runner_beat) ||
+            cpu_is_lost(thread->cpu))
             continue;
         struct fault_place place = {thread->cpu, THREAD_STACK, 0, "end"};
         fault_report(CHECK_ACCOUNT, &place,

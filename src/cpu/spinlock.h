@@ -17,8 +17,9 @@ struct spinlock {
     struct percpu *holder;          /* NULL: it is free */
 };
 
-/* The way of who finds it taken. The first ends the run if the lock is not given back within
- * LOCK_PATIENCE_S, or the holder is this CPU; the second gives up after so many milliseconds. */
+/* The way of who finds it taken. The first ends the run if the lock is not given back and no CPU
+ * ticks for LOCK_PATIENCE_S, or the holder is this CPU; the second gives up after so many
+ * milliseconds. */
 #define LOCK_PATIENCE_S 10
 __attribute__((no_caller_saved_registers)) void spinlock_wait(struct spinlock *lock);
 bool spinlock_wait_ms(struct spinlock *lock, uint64_t ms);

@@ -226,7 +226,7 @@ MUTANTS = [
     Mutant("interrupt without EOI", "src/workloads/irq.c",
            "        return;\n    apic_eoi();\n", "        return;\n", (IRQ,)),
     Mutant("tick without EOI", "src/sched/schedule.c",
-           "    lastword_tick();\n    apic_eoi();\n", "    lastword_tick();\n",
+           "this_cpu->current->name);\n    apic_eoi();\n", "this_cpu->current->name);\n",
            (THREAD,)),
 
     # CPUs.

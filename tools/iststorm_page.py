@@ -34,9 +34,10 @@ EVENTS = {
 STAGES = {
     "send": "what sending takes the sender",
     "entry": "trigger to the first instruction of the stub",
-    "dispatch": "from there to the first instruction on the final stack",
+    "dispatch": "from there to the handler's first instruction, which is on the final stack",
     "service": "the handler itself",
-    "exit": "end of the handler to the first instruction back",
+    "exit": "end of the handler to the first instruction back; between CPUs to the sender's next, "
+            "which has seen that the handler is done",
     "one-way": "trigger to the handler; between CPUs by synchronised TSCs",
     "round-trip": "there and back, acknowledged",
 }

@@ -25,7 +25,7 @@
     OPTION(run, "names of workloads, comma separated", \
            "what to run; storm, the default, is all that can run together") \
     OPTION(time, "a number and a unit: ms s m h d w, as 30s, 10m, 72h", \
-           "how long to run; 10s when not given") \
+           "how long to storm; 10s when not given; latency, sweep and conform end by themselves") \
     OPTION(passes, "a number, 1 or more", \
            "how many storms of time= there are, each with new threads; 1 when not given") \
     OPTION(cpus, "a number, 1 or more", \

@@ -23,7 +23,7 @@ import iststorm_report  # noqa: E402
 import runs  # noqa: E402
 
 EXIT_NOT_CAUGHT = 1
-HEAD = ("inject=", "what it breaks", "check", "CPU", "stack", "level", "event",
+HEAD = ("inject=", "with", "what it breaks", "check", "CPU", "stack", "level", "event",
         "the verdict's reason")
 README = ROOT / "README.md"
 
@@ -36,6 +36,14 @@ def read_faults():
     """Name -> what it breaks, in the order of inject.h."""
     text = (ROOT / "src" / "cpu" / "inject.h").read_text(encoding="ascii")
     return dict(re.findall(r'^    I\(\w+, "([^"]+)",\s+(?:\\\s+)?"([^"]+)"\)', text, re.MULTILINE))
+
+
+def words_beside(name):
+    """What its run needs besides, as the command line and QEMU have it."""
+    words = [*runs.FAULT_WORDS.get(name, ()), *runs.FAULT_RUNS.get(name, {}).get("options", ())]
+    if extra := runs.FAULT_RUNS.get(name, {}).get("extra"):
+        words += ["--", *extra]
+    return f"`{' '.join(words)}`" if words else ""
 
 
 def plant(name, directory):
@@ -67,7 +75,7 @@ def make_table(say):
     with tempfile.TemporaryDirectory(prefix="iststorm-faults-") as directory:
         for name, about in read_faults().items():
             *place, reason = plant(name, directory)
-            table += row_of([f"`{name}`", about, *place, reason])
+            table += row_of([f"`{name}`", words_beside(name), about, *place, reason])
             say(f"{name}: {reason}")
     return table
 

@@ -82,9 +82,10 @@ def test_the_table_of_faults_is_that_of_the_sources():
     rows = rows_of("faults")
     faults = fault_table.read_faults()
     assert list(faults) == list(runs.FAULTS) != []
-    assert [(row[0].strip("`"), row[1], row[2]) for row in rows] == [
-        (name, about, runs.FAULTS[name].name) for name, about in faults.items()]
-    assert all(row[-1].startswith("no verdict" if row[2] == "shutdown" else "CPU ")
+    assert [(row[0].strip("`"), *row[1:4]) for row in rows] == [
+        (name, fault_table.words_beside(name), about, runs.FAULTS[name].name)
+        for name, about in faults.items()]
+    assert all(row[-1].startswith("no verdict" if row[3] == "shutdown" else "CPU ")
                for row in rows)
 
 

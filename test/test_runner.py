@@ -120,8 +120,9 @@ def test_quiet_shows_the_verdict_alone(fake):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--colour"], ["--smp", "many"], ["--smp"], ["--firmware", "coreboot"], ["--timeout", "-1"],
-    ["--command", " "], ["--command", "x", "--icount"], ["--machine", "bochs", "--gdb"],
+    ["--colour"], ["--smp", "many"], ["--smp", "0"], ["--smp"], ["--firmware", "coreboot"],
+    ["--timeout", "-1"], ["--command", " "], ["--command", "x", "--icount"],
+    ["--machine", "bochs", "--gdb"],
     ["--timeout", "soon"], ["--icount", "--accel", "kvm"], ["--screenshot", "x", "end=exit"]])
 def test_wrong_usage(fake, arguments):
     done = fake("echo 'iststorm: PASS'; exit 33", *arguments)

@@ -741,6 +741,13 @@ def test_what_a_machine_noted_and_passed_with(log):
     beat = text.replace('"faults":0}\nok', '"faults":0,"corrected_errors":9}\nok')
     _, rows = fleet(log(beat[:beat.index("ok 1")]))
     assert (rows[0]["verdict"], rows[0]["hardware"]) == ("FAIL", "9 corrected")
+    _, rows = fleet(log("GRUB loading.\n"))
+    assert rows[0]["reason"] == "no verdict: there is no report in it"
+    left = ('# {"v":1,"type":"machine_check","domain":"metal","cpu":0,"bank":3,"kind":"deferred",'
+            '"when":"before","count":1}\n')
+    _, rows = fleet(log(text.replace("ok 1", left + left + left.replace('"before"', '"now"') +
+                                     "ok 1")))
+    assert rows[0]["hardware"] == "2 deferred before"
 
 
 def test_boards_without_a_name(log):

@@ -49,26 +49,25 @@ latency_empty:
         STAMP   MARKS_TRIGGER
         STAMP   MARKS_BACK
         ret
-global latency_empty_stub:function
-latency_empty_stub:
+%macro EMPTY_STUB 0
         STAMP   MARKS_TRIGGER
         push    rax
         push    rdx
         STAMP   MARKS_ENTRY
         pop     rdx
         pop     rax
+%endmacro
+
+global latency_empty_stub:function
+latency_empty_stub:
+        EMPTY_STUB
         STAMP   MARKS_DISPATCH
         ret
 
 ; The pair of a gate that comes and goes (bare_stub in cpu/idt.asm), without INT and IRET.
 global latency_empty_bare:function
 latency_empty_bare:
-        STAMP   MARKS_TRIGGER
-        push    rax
-        push    rdx
-        STAMP   MARKS_ENTRY
-        pop     rdx
-        pop     rax
+        EMPTY_STUB
         mov     [marks + MARKS_RSP], rsp
         STAMP   MARKS_BACK
         ret

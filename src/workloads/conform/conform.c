@@ -10,6 +10,7 @@
 #include "cpu/features.h"
 #include "cpu/inject.h"
 #include "cpu/trap.h"
+#include "cpu/x86.h"
 #include "lib/console.h"
 #include "lib/format.h"
 #include "lib/report.h"
@@ -126,6 +127,21 @@ const struct sandbox_event *conform_event(struct conform *c, unsigned vector)
     conform_see(c, ": ");
     conform_see_events(c);
     return NULL;
+}
+
+void conform_see_rf(struct conform *c, unsigned vector)
+{
+    const struct sandbox_event *e = conform_event(c, vector);
+
+    if (e)
+        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+}
+
+enum sandbox_way conform_go_on_past(struct sandbox *box, struct sandbox_pushed *pushed)
+{
+    (void)box;
+    pushed->rflags |= RFLAGS_RF;
+    return RESUME;
 }
 
 unsigned conform_names(const char *const **names)

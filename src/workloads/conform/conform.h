@@ -53,6 +53,12 @@ void conform_see_events(struct conform *c);
 /* Where RIP is: "+5" in a probe, or "#BP's handler"; nothing that changes with the build. */
 void conform_see_rip(struct conform *c, uint64_t rip, const char *probe);
 
+/* Whether RF is set in the frame of the first event of a vector. */
+void conform_see_rf(struct conform *c, unsigned vector);
+
+/* A sandbox's hook: goes on with the instruction, past its breakpoint. */
+enum sandbox_way conform_go_on_past(struct sandbox *box, struct sandbox_pushed *pushed);
+
 /* The whole of a simple check: runs a probe, and sees what it raises. */
 void conform_try(struct conform *c, const char *probe, uint64_t rdi, uint64_t rsi);
 

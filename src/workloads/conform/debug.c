@@ -76,13 +76,6 @@ static enum sandbox_way stop_stepping(struct sandbox *box, struct sandbox_pushed
     return RESUME;
 }
 
-static enum sandbox_way go_on_past(struct sandbox *box, struct sandbox_pushed *pushed)
-{
-    (void)box;
-    pushed->rflags |= RFLAGS_RF;
-    return RESUME;
-}
-
 /* The one #DB that must have come: its DR6 and RIP. */
 static void see_debug(struct conform *c, const char *probe, uint64_t rdi)
 {
@@ -238,7 +231,7 @@ static void data_in_rep(struct conform *c)
 static void execute(struct conform *c)
 {
     expect_debug(c, "#DB", DR6_IDLE | DR6_B(0), 0);
-    c->box->hooks[VECTOR_DB] = go_on_past;
+    c->box->hooks[VECTOR_DB] = conform_go_on_past;
     arm(0, debug_nop, DR7_EXECUTE(0));
     see_debug(c, debug_nop, 0);
 }
@@ -246,30 +239,24 @@ static void execute(struct conform *c)
 /* DR6 says what matched, and RF of the frame is the flags': clear. */
 static void execute_rf(struct conform *c)
 {
-    const struct sandbox_event *e;
-
     conform_expect(c, "RF clear");
-    c->box->hooks[VECTOR_DB] = go_on_past;
+    c->box->hooks[VECTOR_DB] = conform_go_on_past;
     arm(0, debug_nop, DR7_EXECUTE(0));
     sandbox_run(c->box, debug_nop, 0, 0, 0);
-    if ((e = conform_event(c, VECTOR_DB)))
-        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+    conform_see_rf(c, VECTOR_DB);
 }
 
 static void fault_rf(struct conform *c)
 {
-    const struct sandbox_event *e;
-
     conform_expect(c, "RF set");
     sandbox_run(c->box, debug_ud, 0, 0, 0);
-    if ((e = conform_event(c, VECTOR_UD)))
-        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+    conform_see_rf(c, VECTOR_UD);
 }
 
 static void rf_once(struct conform *c)
 {
     expect_debug(c, "#DB", DR6_IDLE | DR6_B(0), debug_rf_here - debug_rf);
-    c->box->hooks[VECTOR_DB] = go_on_past;
+    c->box->hooks[VECTOR_DB] = conform_go_on_past;
     arm(0, debug_rf_here, DR7_EXECUTE(0));
     see_debug(c, debug_rf, 0);
 }
@@ -277,7 +264,7 @@ static void rf_once(struct conform *c)
 static void execute_before_fault(struct conform *c)
 {
     expect_debug(c, "#DB, #UD", DR6_IDLE | DR6_B(0), 0);
-    c->box->hooks[VECTOR_DB] = go_on_past;
+    c->box->hooks[VECTOR_DB] = conform_go_on_past;
     arm(0, debug_ud, DR7_EXECUTE(0));
     see_debug(c, debug_ud, 0);
 }
@@ -286,7 +273,7 @@ static void execute_before_fault(struct conform *c)
 static void execute_at_handler(struct conform *c)
 {
     conform_expect(c, "#DB, vector 0x82");
-    c->box->hooks[VECTOR_DB] = go_on_past;
+    c->box->hooks[VECTOR_DB] = conform_go_on_past;
     arm(0, sandbox_stub(SANDBOX_OPEN), DR7_EXECUTE(0));
     conform_try(c, debug_int, 0, 0);
 }

@@ -62,12 +62,9 @@ static void comes_with_interrupts_off(struct conform *c)
 
 static void comes_with_rf_clear(struct conform *c)
 {
-    const struct sandbox_event *e;
-
     conform_expect(c, "RF clear");
     run(c, send);
-    if ((e = conform_event(c, VECTOR_NMI)))
-        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
+    conform_see_rf(c, VECTOR_NMI);
 }
 
 /* In the first one's handler: more of them, which must wait. `mark` is how many events came before

@@ -106,27 +106,17 @@ static void popf(struct conform *c)
  * that the interrupt came before. */
 static void interrupt_rf(struct conform *c)
 {
-    const struct sandbox_event *e;
-
     conform_expect(c, "RF clear");
     make_pending();
     sandbox_run(c->box, shadow_popf, 0, 0, 0);
     interrupts_off();
-    if ((e = conform_event(c, OWN_VECTOR)))
-        conform_see(c, "RF %s", e->pushed.rflags & RFLAGS_RF ? "set" : "clear");
-}
-
-static enum sandbox_way go_on_past(struct sandbox *box, struct sandbox_pushed *pushed)
-{
-    (void)box;
-    pushed->rflags |= RFLAGS_RF;
-    return RESUME;
+    conform_see_rf(c, OWN_VECTOR);
 }
 
 static void before_breakpoint(struct conform *c)
 {
     conform_expect(c, "vector 0xf3, #DB");
-    c->box->hooks[VECTOR_DB] = go_on_past;
+    c->box->hooks[VECTOR_DB] = conform_go_on_past;
     write_dr0((uintptr_t)shadow_popf_after);
     write_dr7(read_dr7() | DR7_LOCAL(0) | DR7_EXECUTE(0));
     make_pending();

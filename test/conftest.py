@@ -73,7 +73,7 @@ def launch(iso, schema):
     """A function that runs a row of runs.py and returns its Result."""
     def launch_run(run):
         log = LOGS / f"{re.sub(r'[^A-Za-z0-9.=,-]+', '-', run.name)}.log"
-        command = [ROOT / "tools" / "run", "--quiet", "--log", log, "--iso", iso, *run.arguments()]
+        command = [ROOT / "tools" / "run", "--quiet", "--log", log, *run.arguments()]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, stdin=subprocess.DEVNULL,
                               check=False)
         text = log.read_text(encoding="utf-8") if log.exists() else ""

@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import pytest
+import synthetic
 from conftest import ROOT
 
 TOOL = ROOT / "tools" / "run"
@@ -37,19 +38,25 @@ def fake(tmp_path):
     return run
 
 
+# As short as a whole report can be.
+BEGIN = "echo KTAP version 1; echo 1..0; "
+PASSES = BEGIN + "echo iststorm: PASS; "
+
+
 @pytest.mark.parametrize("verdict, qemu_status, status", [
     ("PASS", 33, 0), ("FAIL: a stack", 35, 1), ("REFUSED: 'colour=red'", 37, 2)])
 def test_verdict(fake, tmp_path, verdict, qemu_status, status):
-    done = fake(f'echo "KTAP version 1"; echo "iststorm: {verdict}"; exit {qemu_status}')
+    done = fake(f'{BEGIN} echo "iststorm: {verdict}"; exit {qemu_status}')
     assert done.returncode == status
-    assert done.stdout == f"KTAP version 1\niststorm: {verdict}\n"
+    assert done.stdout == f"KTAP version 1\n1..0\niststorm: {verdict}\n"
     log = (tmp_path / "log").read_text().splitlines()
     assert log[0].startswith("# command: ") and log[1:] == done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("script, complaint", [
     ("exit 0", "no verdict: QEMU exited 0"),
-    ("exit 33", "no verdict: QEMU exited 33"),
+    ("exit 33", "no verdict: QEMU exited 33, as for PASS, but no verdict came by COM1"),
+    ("exit 35", "no verdict: QEMU exited 35, as for FAIL, but no verdict came by COM1"),
     ("echo 'iststorm: PASS'; exit 0", "verdict PASS needs QEMU's status 33"),
     ("echo 'iststorm: PASS'; exit 35", "verdict PASS needs QEMU's status 33"),
     ("echo 'iststorm: FAIL: x'; exit 33", "verdict FAIL needs QEMU's status 35"),
@@ -69,15 +76,48 @@ def test_no_verdict(fake, script, complaint):
     assert complaint in done.stderr
 
 
+FEW = [synthetic.record([value] * 30) for value in (5, 7, 9)]
+
+
+def without_a_record(text):
+    return re.sub(r"# .*type.:.latency.*\n", "", text, count=1)
+
+
+@pytest.mark.parametrize("damage, complaint", [
+    (without_a_record, "3 records came of 4"),
+    (lambda text: text.replace('"p50":5', '"p50":6', 1), "a record was altered"),
+    (lambda text: text.replace('"latency",', '"latency"', 1), "damaged record"),
+    (lambda text: text.replace("ok 1", "o?? 1"), "not of the report: o?? 1"),
+    (lambda text: text.replace("ok 1 latency\n", ""), "plan 1..1, but 0 tests")])
+def test_a_damaged_report_is_no_pass(fake, tmp_path, damage, complaint):
+    """Whatever ends the machine. Of several boots the last one counts."""
+    whole, said = synthetic.stream(FEW), tmp_path / "said"
+    for end, words in (("exit 33", ()), ("exec sleep 60", ["end=halt"])):
+        said.write_text(damage(whole))
+        done = fake(f"cat {said}; {end}", *words)
+        assert done.returncode == NO_VERDICT
+        assert "verdict PASS, but the report is damaged" in done.stderr and complaint in done.stderr
+        said.write_text(damage(whole) + whole)
+        assert fake(f"cat {said}; {end}", *words).returncode == 0
+    said.write_text(damage(whole))
+    assert own(f"cat {said}").returncode == NO_VERDICT
+
+
+def test_a_damaged_failure_is_one(fake, tmp_path):
+    (tmp_path / "said").write_text(without_a_record(synthetic.stream(FEW, verdict="FAIL: x")))
+    done = fake(f"cat {tmp_path}/said; exit 35")
+    assert done.returncode == 1 and "the report is damaged: line 7: 3 records came" in done.stderr
+
+
 def test_control_sequences_are_no_part_of_the_report(fake):
-    done = fake(r"printf '\033[2J\033[01;01HKTAP version 1\r\n\033[0m\riststorm: PASS\r\n'"
+    done = fake(r"printf '\033[2J\033[01;01HKTAP version 1\r\n1..0\n\033[0m\riststorm: PASS\r\n'"
                 "\nexit 33")
-    assert done.stdout == "KTAP version 1\niststorm: PASS\n"
+    assert done.stdout == "KTAP version 1\n1..0\niststorm: PASS\n"
     assert done.returncode == 0
 
 
 def test_last_line_without_end(fake):
-    assert fake("printf 'iststorm: PASS'; exit 33").returncode == 0
+    assert fake(BEGIN + "printf 'iststorm: PASS'; exit 33").returncode == 0
 
 
 def test_timeout(fake):
@@ -89,7 +129,7 @@ def test_timeout(fake):
 
 @pytest.mark.parametrize("end", ["poweroff", "reboot"])
 def test_other_ends(fake, end):
-    assert fake("echo 'iststorm: PASS'; exit 0", f"end={end}").returncode == 0
+    assert fake(PASSES + "exit 0", f"end={end}").returncode == 0
     assert fake("echo 'iststorm: PASS'; exit 33", f"end={end}").returncode == NO_VERDICT
     assert fake("exit 0", f"end={end}").returncode == NO_VERDICT
 
@@ -115,7 +155,7 @@ def test_signals_end_qemu_too(tmp_path, number):
 
 
 def test_quiet_shows_the_verdict_alone(fake):
-    done = fake("echo 'KTAP version 1'; echo 'iststorm: PASS'; exit 33", "--quiet")
+    done = fake(PASSES + "exit 33", "--quiet")
     assert done.stdout == "iststorm: PASS\n"
 
 
@@ -123,10 +163,21 @@ def test_quiet_shows_the_verdict_alone(fake):
     ["--colour"], ["--smp", "many"], ["--smp", "0"], ["--smp"], ["--firmware", "coreboot"],
     ["--timeout", "-1"], ["--command", " "], ["--command", "x", "--icount"],
     ["--machine", "bochs", "--gdb"],
-    ["--timeout", "soon"], ["--icount", "--accel", "kvm"], ["--screenshot", "x", "end=exit"]])
+    ["--timeout", "soon"], ["--media", "usb", "--icount", "--accel", "kvm"],
+    ["--screenshot", "x", "end=exit"]])
 def test_wrong_usage(fake, arguments):
     done = fake("echo 'iststorm: PASS'; exit 33", *arguments)
     assert done.returncode == USAGE and done.stdout == "" and "usage:" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, booted", [
+    (["--icount"], "build/iststorm.kernel"), (["--media", "memory"], "build/iststorm.kernel"),
+    (["--media", "pxe"], "the tree of --tree")])
+def test_an_iso_that_would_not_be_booted(fake, arguments, booted):
+    """The run would be one of another image."""
+    done = fake(PASSES + "exit 33", *arguments)
+    assert done.returncode == USAGE and f"which boots {booted}" in done.stderr
+    assert fake(PASSES + "exit 33", *arguments, "--media", "cdrom").returncode == 0
 
 
 def test_what_is_missing_is_named(fake, tmp_path):
@@ -138,7 +189,7 @@ def test_what_is_missing_is_named(fake, tmp_path):
 
 def test_command(fake):
     done = fake("exit 33", "--print-command", "--smp", "6,sockets=2,cores=3", "--icount",
-                "run=nmi,irq", "seed=1", "--", "-vga", "none")
+                "--media", "usb", "run=nmi,irq", "seed=1", "--", "-vga", "none")
     command = shlex.split(done.stdout)
     assert done.returncode == 0
     assert command[command.index("-smp") + 1] == "6,sockets=2,cores=3"
@@ -237,7 +288,7 @@ def own(command, *arguments):
 def test_a_foreign_machine_is_judged_by_its_report(verdict, status):
     """Whatever it exits with, or when it does not."""
     for end in ("exit 5", "exec sleep 60"):
-        assert own(f"""sh -c 'echo "iststorm: {verdict}"; {end}'""").returncode == status
+        assert own(f"""sh -c '{BEGIN} echo "iststorm: {verdict}"; {end}'""").returncode == status
 
 
 def test_a_foreign_machine_without_a_verdict():
@@ -252,7 +303,7 @@ def test_a_foreign_machine_without_a_verdict():
 
 
 def test_the_command_line_reaches_a_foreign_machine():
-    done = own("sh -c 'echo \"iststorm: PASS\"; echo {words} >&2'", "time=1s", "run=nmi")
+    done = own(f"sh -c '{PASSES} echo {{words}} >&2'", "time=1s", "run=nmi")
     assert done.returncode == 0 and "time=1s run=nmi" in done.stderr
     done = own("true {iso}", "run='x'")
     assert done.returncode == NO_VERDICT and "quote" in done.stderr

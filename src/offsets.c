@@ -91,8 +91,10 @@ void offsets(void)
     DEFINE(MARKS_SENT, offsetof(struct marks, sent));
     DEFINE(MARKS_BACK, offsetof(struct marks, back));
     DEFINE(MARKS_ENTRY, offsetof(struct marks, entry));
-    DEFINE(MARKS_DISPATCH, offsetof(struct marks, dispatch));
+    DEFINE(MARKS_SWITCHED, offsetof(struct marks, switched));
+    DEFINE(MARKS_HANDLER, offsetof(struct marks, handler));
     DEFINE(MARKS_SERVICE, offsetof(struct marks, service));
+    DEFINE(MARKS_RETURNED, offsetof(struct marks, returned));
     DEFINE(MARKS_RSP, offsetof(struct marks, rsp));
     DEFINE(MARKS_DONE, offsetof(struct marks, done));
     DEFINE(BENCH_IST, BENCH_IST);

@@ -179,17 +179,17 @@ MUTANTS = [
 
     # The IRQ stack and softirqs.
     Mutant("interrupt entry without swapgs", ENTRY,
-           "        swapgs\n        CLEAR_AC\nglobal irq_swapped",
-           "        CLEAR_AC\nglobal irq_swapped", (IRQ,)),
-    Mutant("interrupt entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\nglobal irq_swapped",
-           "global irq_swapped", (IRQ,)),
+           "        swapgs\n        CLEAR_AC\nglobal %{1}_swapped",
+           "        CLEAR_AC\nglobal %{1}_swapped", (IRQ,)),
+    Mutant("interrupt entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\nglobal %{1}_swapped",
+           "global %{1}_swapped", (IRQ,)),
     Mutant("interrupt entry without cld", ENTRY,
            "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        inc ", "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        inc ", (IRQ,)),
     Mutant("nest counter not raised by an interrupt", ENTRY,
-           "        inc     dword [gs:PERCPU_IRQ_NEST]\nglobal irq_counted",
-           "global irq_counted", (IRQ,)),
+           "        inc     dword [gs:PERCPU_IRQ_NEST]\nglobal %{1}_counted",
+           "global %{1}_counted", (IRQ,)),
     Mutant("nested interrupts start the IRQ stack anew", ENTRY,
            "        jnz     irq_nested ", "        nop ", (IRQ,)),
     Mutant("nest counter not lowered by a nested interrupt", ENTRY,

@@ -293,7 +293,7 @@ FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-sta
                "shallow-overflow": ("run=thread",), "lost-irq": ("run=irq",),
                "no-eoi": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
-               "corrected-flood": ("corrected=2",), "silent-target": ("run=latency",),
+               "corrected-flood": ("corrected=2",), "silent-target": ("run=latency", "samples=100"),
                "stuck-uart": ("run=nmi", "console=serial:com1,serial:com2"),
                "wrong-vector": ("run=conform", "check=deliver.no-error-code")}
 # What the verdict's reason must name.
@@ -302,7 +302,7 @@ FAULT_REASONS = {
     "apic-error": "illegal register",
     "hung-cpu": r"an NMI finds it at (tick_handler|go_wrong)\+",
     "hung-boot-cpu": r"while CPU 1's did .* an NMI finds it at (tick_handler|go_wrong)\+",
-    "hung-holder": "a lock that CPU 0 waits for, whose timer has not ticked while CPU [23]'s",
+    "hung-holder": "it keeps CPU 0 waiting, whose timer has not ticked while CPU [23]'s",
     "deaf-cpu": "it does not answer NMIs either",
     "clock-back": "the TSC runs backwards",
     "clock-behind": "cycles behind what CPU 0 read before",
@@ -370,6 +370,13 @@ def blocks_given_up(wanted):
 RUNS.append(Run("hung-holder on 2", "fault", words=("inject=hung-holder", *FAULT_SOON, "run=nmi"),
                 verdict="FAIL", reason="a lock that CPU 0 needs, and does not give it back",
                 checks=(fault("alive", cpu=1, event="lock"),)))
+
+# Who ticks on tells, and whom the boot CPU waits for, not that one.
+RUNS.append(Run("silent-target on 4", "fault", smp="4", verdict="FAIL", reason=r"it keeps CPU 0 "
+                r"waiting, whose timer has not .* an NMI finds it at (be_target|go_wrong)\+",
+                words=("inject=silent-target", *FAULT_WORDS["silent-target"]),
+                checks=(fault("alive", cpu=1, event="timer"),)))
+
 
 def last_double_faults(cpu, count):
     """The record shows who died of them: so many after its last tick, and none of another CPU."""

@@ -31,7 +31,9 @@ WITHOUT_STUB = {"softirq", "wake", "switch", "syscall"}
 # Ring 3 makes its own: nobody there waits for an intended time.
 FROM_RING_3 = {"user", "syscall"}
 # Between two CPUs, these lie between their clocks.
-NEED_OFFSET = {"entry", "one-way", "exit"}
+NEED_OFFSET = {"entry", "one-way"}
+# Software takes them from the thread's stack to the IRQ stack.
+SWITCHED = {"irq", "irq-softirq"}
 
 OF_ENTRIES = ("nmi", "db", "bp", "mc", "ss", "df")
 
@@ -82,17 +84,42 @@ def test_bench_passes(bench):
 def test_every_event_has_its_stages(bench, event):
     stages = {record["stage"] for record in records(bench, event=event, mode="warm")}
     assert {"service", "exit", "one-way", "round-trip"} <= stages
-    assert ({"entry", "dispatch"} <= stages) == (event not in WITHOUT_STUB)
+    assert ({"entry", "prologue"} <= stages) == (event not in WITHOUT_STUB)
+    assert ("dispatch" in stages) == (event in SWITCHED)
     assert {record["stack"] for record in records(bench, event=event)} == {EVENTS[event]}
 
 
 def test_every_mode_is_measured(bench):
     """With the parts of the way through the stub, too."""
     for event in ("irq", "irq-softirq", "nmi"):
-        for stage in ("entry", "dispatch", "round-trip"):
+        for stage in ("entry", "prologue", "exit", "round-trip"):
             assert {record["mode"] for record in records(bench, event=event, stage=stage, to=1,
                                                          **{"from": 0})} == MODES
     assert {record["mode"] for record in records(bench, event="wake", to=1)} == MODES
+
+
+def test_parts_add_up(bench):
+    """From the trigger to the handler, and there and back to what was interrupted."""
+    def parts(event, to, *stages):
+        return sum(median(record) for record in records(
+            bench, event=event, to=to, mode="warm", loop="closed", **{"from": 0})
+            if record["stage"] in stages and "pass" not in record)
+    for event, to in (*((event, 0) for event in set(EVENTS) - WITHOUT_STUB - FROM_RING_3),
+                      *((event, 1) for event in ("irq", "irq-softirq", "nmi"))):
+        assert parts(event, to, "entry", "dispatch", "prologue") == parts(event, to, "one-way")
+        if to == 0:
+            assert parts(event, to, "one-way", "service", "exit") == parts(event, to, "round-trip")
+
+
+def test_a_target_stamps_its_own_way_back(bench):
+    """It is that of an event to oneself, however late the sender sees that the event is over."""
+    for event in ("irq", "irq-softirq", "nmi"):
+        ways = [median(record) for mode in ("warm", "halted", "cold-tlb") for record in records(
+            bench, event=event, stage="exit", mode=mode, loop="closed", **{"from": 0})
+            if record["to"] in (0, 1)]
+        assert len(ways) > 4 and set(ways) == {ways[0]}, (event, ways)
+    assert not records(bench, event="wake", stage="exit", mode="halted")
+    assert records(bench, event="wake", stage="exit", mode="warm", to=1)
 
 
 @pytest.mark.parametrize("event", sorted(set(EVENTS) - FROM_RING_3))
@@ -141,8 +168,8 @@ def test_cold_data_is_flushed_whole(bench, elf_symbols):
 
 def test_every_pair_is_measured(bench):
     for event in ("irq", "nmi"):
-        assert {(record["from"], record["to"]) for record in records(bench, event=event)} \
-            >= {(i, j) for i in range(4) for j in range(4)}
+        assert {(record["from"], record["to"]) for record in records(bench, event=event)
+                if record.get("pass") == "pairs"} == {(i, j) for i in range(4) for j in range(4)}
     assert [(record["cpus"], record["measured"], record["possible"])
             for record in bench.report.of_type("pairs")] == [(4, 16, 16)]
 
@@ -152,8 +179,15 @@ def test_stages_between_cpus(bench):
     for event in ("irq", "irq-softirq", "nmi", "wake"):
         stages = {record["stage"] for record in records(bench, event=event, mode="warm",
                                                         **{"from": 0, "to": 1})}
-        gate = set() if event == "wake" else {"send", "entry", "dispatch"}
-        assert stages == {"service", "exit", "one-way", "round-trip", *gate}
+        gate = set() if event == "wake" else {"send", "entry", "prologue"}
+        assert stages == {"service", "exit", "one-way", "round-trip", *gate,
+                          *({"dispatch"} if event in SWITCHED else ())}
+
+
+def test_no_two_records_are_of_the_same(bench):
+    keys = [tuple(record.get(key) for key in (*iststorm_latency.KEY, "pass", "from", "to"))
+            for record in records(bench)]
+    assert len(keys) == len(set(keys))
 
 
 def test_a_histogram_is_cheap(bench):

@@ -105,18 +105,12 @@ def test_paths_are_as_short_as_the_eye_allows(path, short):
 
 def test_pairs_have_the_map_alone():
     """What was measured between all pairs, in few samples, is in no plot of a stack."""
-    def batch(number):
-        return {"v": 1, "type": "batch", "batch": number, "cpu": 0}
-    own = [synthetic.record([900] * 2000, event=event, stage="round-trip", batch=number,
-                            **{"from": 0, "to": 1}) for number, event in ((1, "irq"), (2, "nmi"))]
+    own = [synthetic.record([900] * 2000, event=event, stage="round-trip",
+                            **{"from": 0, "to": 1}) for event in ("irq", "nmi")]
     paired = [synthetic.record([5000] * 100, event=event, stage="round-trip",
-                               batch=3 + 2 * place + (event == "nmi"),
-                               **{"from": source, "to": target})
-              for place, (source, target) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)])
-              for event in ("irq", "nmi")]
-    records = [batch(1), own[0], batch(2), own[1],
-               *(each for one in paired for each in (batch(one["batch"]), one)),
-               {"v": 1, "type": "pairs", "cpus": 2, "measured": 4, "possible": 4}]
+                               **{"pass": "pairs", "from": source, "to": target})
+              for source, target in [(0, 0), (0, 1), (1, 0), (1, 1)] for event in ("irq", "nmi")]
+    records = [*own, *paired, {"v": 1, "type": "pairs", "cpus": 2, "measured": 4, "possible": 4}]
     result = latency.result_of("a.log", iststorm_report.read_report(
         synthetic.stream(records).split("\n")))
     assert [record["count"] for record, _ in result.records] == [2000, 2000]

@@ -26,7 +26,7 @@ WHOLE = 1000  # of which each percentile is a whole number of parts
 SAMPLES_BEYOND = 10
 # What makes two records results of the same measurement, but for the CPUs.
 KEY = ("stack", "event", "stage", "mode", "loop", "samples", "unit")
-EVENTS_OF_PAIRS = 2  # that are measured between all pairs of CPUs: a hardirq and an NMI
+PASS_OF_PAIRS = "pairs"  # the measurements between all pairs of CPUs, in fewer samples each
 MOST_RECORDS = 1 << 24  # of one run, in which ids are looked for
 PAIR = re.compile(r"(-?[0-9]+):([0-9]+)")
 
@@ -151,7 +151,7 @@ class Result:
     report: object
     records: list
     problems: list
-    # And those between all pairs of CPUs, which were measured in fewer samples each.
+    # And those between all pairs of CPUs: PASS_OF_PAIRS.
     paired: list = dataclasses.field(default_factory=list)
 
     @functools.cached_property
@@ -227,22 +227,8 @@ def result_of(name, report):
         except (KeyError, TypeError, ValueError) as error:
             what = "-".join(str(record.get(name)) for name in KEY)
             problems.append(f"damaged latency record {what}: {error}")
-    batches = batches_of_pairs(report)
-    return Result(name, report,
-                  [pair for pair in records if pair[0].get("batch") not in batches], problems,
-                  [pair for pair in records if pair[0].get("batch") in batches])
-
-
-def batches_of_pairs(report):
-    """The numbers of the measurements between all pairs: the last ones before the `pairs` record
-    says how many."""
-    last = 0
-    for record in report.records:
-        if record["type"] == "batch":
-            last = record.get("batch", last)
-        elif record["type"] == "pairs" and last:
-            return range(last - EVENTS_OF_PAIRS * record.get("measured", 0) + 1, last + 1)
-    return ()
+    return Result(name, report, [pair for pair in records if "pass" not in pair[0]], problems,
+                  [pair for pair in records if pair[0].get("pass") == PASS_OF_PAIRS])
 
 
 def wrong_ids(records):

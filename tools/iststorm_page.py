@@ -34,12 +34,13 @@ EVENTS = {
 STAGES = {
     "send": "what sending takes the sender",
     "entry": "trigger to the first instruction of the stub",
-    "dispatch": "from there to the handler's first instruction, which is on the final stack",
+    "dispatch": "from there to the first instruction on the IRQ stack; for all other stacks "
+                "there is none: the processor itself switches to them",
+    "prologue": "from the first instruction on the final stack to the handler's first",
     "service": "the handler itself",
-    "exit": "end of the handler to the first instruction back; between CPUs to the sender's next, "
-            "which has seen that the handler is done",
+    "exit": "end of the handler to the first instruction back of what was interrupted",
     "one-way": "trigger to the handler; between CPUs by synchronised TSCs",
-    "round-trip": "there and back, acknowledged",
+    "round-trip": "there and back; between CPUs until the sender has seen that the handler is done",
 }
 MODES = {
     "warm": "code, data and TLB were used just before",
@@ -52,7 +53,7 @@ LOOPS = {"closed": "", "open": "open loop, from the sending",
          "open-intended": "open loop, from the intended time"}
 GATES = {"same": "no IST slot", "ist": "IST slot", "ist-adjusted": "IST slot, TSS.ist[] adjusted"}
 # What is shown unfolded; the rest is a click away.
-MAIN_STAGES = ("entry", "dispatch", "one-way", "round-trip")
+MAIN_STAGES = ("entry", "dispatch", "prologue", "one-way", "round-trip")
 MOST_ROWS = 400
 PERCENTILE_NAMES = tuple(name for name, _ in latency.PERCENTILES)
 

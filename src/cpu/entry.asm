@@ -10,6 +10,7 @@
 ;     not at a caller.
 
 %include "cpu/entry.inc"
+%include "cpu/marks.inc"
 
 extern trap_handler
 extern irq_handler
@@ -69,34 +70,38 @@ TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL & ~UNDER(RET), leave_f
 ; irq.c, eight: RSP, back-link and counter say the same; two more, its frame for the backtrace; the
 ; dispatch and the count, three. MOV, TEST and JG: softirqs. POP and DEC: off the stack again. CMP
 ; and JE: whether another thread is due.
-global irq_entry:function
-irq_entry:
+;
+; IRQ_ENTRY name, what comes first on the IRQ stack
+%macro IRQ_ENTRY 2
+global %{1}_entry:function
+%{1}_entry:
         test    byte [rsp + 24], 3
-        jz      irq_swapped
+        jz      %{1}_swapped
         swapgs
         CLEAR_AC
-global irq_swapped:function
-irq_swapped:
+global %{1}_swapped:function
+%{1}_swapped:
         push    rax
         PUSH_ALL_BUT_RAX
         cld
         lea     rbp, [rsp + 1]
         mov     rdi, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
-global irq_counted:function
-irq_counted:                                    ; the counter says one stack, RSP another
+global %{1}_counted:function
+%{1}_counted:                                   ; the counter says one stack, RSP another
         jnz     irq_nested                      ; from -1 to 0: leaves the thread's stack
         mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]
+        %2
         INJECT  INJECT_BACK_LINK, {push rdi}, {push rsi}        ; the back-link
         push    rdi                             ; again, for the ABI's alignment: the way back
         call    irq_handler
         mov     ebx, [gs:PERCPU_SOFTIRQ_PENDING]
         test    ebx, ebx                        ; negative: they are the softirq thread's
-        jg      irq_softirqs
-irq_leave:
+        jg      %{1}_softirqs
+%{1}_leave:
         pop     rsp
-global irq_back:function
-irq_back:                                       ; and again
+global %{1}_back:function
+%{1}_back:                                      ; and again
         INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
         cmp     byte [gs:PERCPU_NEED_RESCHED], 0
@@ -105,10 +110,13 @@ irq_back:                                       ; and again
         call    [irq_preempt]
         jmp     leave_frame
 
-irq_softirqs:
+%{1}_softirqs:
         SOFTIRQ_ROUNDS
-        jmp     irq_leave
+        jmp     %{1}_leave
+%endmacro
 
+IRQ_ENTRY irq_stamped, {STAMP MARKS_SWITCHED}   ; the benchmark's
+IRQ_ENTRY irq, {}
 ; On the IRQ stack already: it stays, runs no softirqs and schedules nothing.
 irq_nested:
         call    irq_nested_handler

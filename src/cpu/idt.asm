@@ -8,6 +8,7 @@
 
 %include "offsets.inc"
 %include "cpu/entry_path.inc"
+%include "cpu/marks.inc"
 
 %assign STUB_SIZE 16
 
@@ -30,6 +31,7 @@ ENTERED_BY %1, ret, %5
 
 ENTRIES_OF trap, trap_entry, trap_entry, trap_entry, trap_ret_entry
 ENTRIES_OF irq, irq_entry, irq_entry, irq_entry, irq_entry
+extern irq_stamped_entry
 ENTRIES_OF nmi, nmi_entry, nmi_entry_plain, nmi_entry_repeat, nmi_entry
 ENTRIES_OF debug, debug_entry, debug_entry_plain, debug_entry_repeat, debug_entry_ret
 ENTRIES_OF breakpoint, breakpoint_entry, breakpoint_entry_plain, breakpoint_repeat_entry, \
@@ -86,15 +88,6 @@ ENTRIES_OF machine_check, machine_check_entry, machine_check_entry_plain, \
 
 %assign STAMPED_SIZE 64
 
-; The time, with its order against what comes before: SDM volume 2, RDTSC. RAX and RDX are used up.
-%macro STAMP 1
-        lfence
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
-        mov     [marks + %1], rax
-%endmacro
-
 %macro STAMP_AND_KEEP 1
         push    rax
         push    rdx
@@ -125,14 +118,19 @@ ENTRIES_OF machine_check, machine_check_entry, machine_check_entry_plain, \
 %assign vector %2
 %rep %3 - %2
     VECTOR_FACTS vector
-    %if %5 && VECTOR_IS_MEASURED(vector)
+    %assign stamps %5 && VECTOR_IS_MEASURED(vector)
+    %if stamps
         STAMP_AND_KEEP MARKS_ENTRY
     %endif
     %if vector >= 32 || ((VECTORS_WITH_ERROR_CODE >> vector) & 1) = 0
         push    0
     %endif
         push    strict dword vector
+    %if stamps && entry = ENTRY_IRQ
+        jmp     near irq_stamped_entry
+    %else
         JUMP_TO_ENTRY %1
+    %endif
     %if listed && !(%5)
         STUB_PATH %6, %%start + (vector - %2) * %4
     %endif
@@ -150,8 +148,6 @@ stubs_%1:
 stamped_%1:
         STUBS %1, 0, VECTOR_FIRST_EXTERNAL, STAMPED_SIZE, 1, 0
 %endmacro
-
-extern marks
 
 section .idt_stubs alloc exec nowrite align=4096
 idt_stubs:

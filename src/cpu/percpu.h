@@ -99,7 +99,7 @@ struct percpu {
 
     uint64_t clock_epoch, clock_last; /* the TSC when time began, and what clock_cycles said last */
     uint64_t clock_stepped;         /* cycles that its TSC stepped back by, in all */
-    struct percpu *blocked_by;      /* the holder of a lock that this CPU waits for, for long */
+    struct percpu *blocked_by;      /* whose lock or answer this CPU waits for, for long */
     struct thread *current;
     uint64_t nmi_resume;            /* RSP of who blocks NMIs (cpu/nmi.h), or 0 */
     uint64_t dr6;                   /* of the last #DB, for its hooks */

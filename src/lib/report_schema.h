@@ -141,7 +141,7 @@
     FIELD(number, pairs, "empty pairs of stamps that were tried") \
     FIELD(number, overhead_cycles, "the least that a pair took") \
     FIELD(number, entry_cycles, "likewise of a trigger's stamp and a stamping stub's") \
-    FIELD(number, dispatch_cycles, "likewise of a stamping stub's stamp and a handler's") \
+    FIELD(number, dispatch_cycles, "likewise of a stamping stub's stamp and the next") \
     FIELD(signed, histogram_cycles, "the least that a histogram's update adds to a pair") \
     FIELD(signed, pause_cycles, "likewise a PAUSE: a sender that waits looks no more often")
 
@@ -166,10 +166,11 @@
     FIELD(number, id, "of this record in the stream; outliers and further buckets refer to it") \
     FIELD(number, batch, "of the batch record with what else happened meanwhile") \
     FIELD(text, event, "what came: trap user syscall irq irq-nested softirq nmi db bp mc ss ...") \
-    FIELD(text, stage, "send entry dispatch service exit one-way round-trip") \
+    FIELD(text, stage, "send entry dispatch prologue service exit one-way round-trip") \
     FIELD(text, mode, "warm cold-data cold-tlb loaded halted") \
     FIELD(text, loop, "closed, open (from the sending), open-intended (from the intended time)") \
     FIELD(text, samples, "all, or smi-free: those of rounds in which no SMI came") \
+    FIELD(text, pass, "pairs: one of those of all pairs of CPUs; left out otherwise") \
     FIELD(text, unit, "cycles, or instructions: where the TSC is seen to count these") \
     FIELD(text, stack, "the stack that the handler must be on, and was") \
     FIELD(number, from, "index of the CPU that caused the event") \

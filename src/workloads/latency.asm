@@ -1,26 +1,17 @@
 ; SPDX-License-Identifier: MIT
 ; What is measured, instruction by instruction: how each event is caused, and the handlers that
-; stamp it. SDM volume 2, RDTSC (LFENCE before it: no earlier instruction is still under way).
+; stamp it.
 ;
 ; Each function that causes an event leaves marks (cpu/marks.h). An empty pair of stamps costs what
 ; latency_empty shows, which is subtracted from each difference.
 
 %include "offsets.inc"
+%include "cpu/marks.inc"
 
 %define WAIT_MOST 20000000                      ; rounds for an event that does not come
 
-extern marks
 extern apic_x2apic
 extern softirq_flush
-
-; RAX and RDX are used up.
-%macro STAMP 1
-        lfence
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
-        mov     [marks + %1], rax
-%endmacro
 
 ; As softirq_raise and apic_eoi do it.
 %macro RAISE 0
@@ -61,7 +52,7 @@ latency_empty:
 global latency_empty_stub:function
 latency_empty_stub:
         EMPTY_STUB
-        STAMP   MARKS_DISPATCH
+        STAMP   MARKS_HANDLER
         ret
 
 ; The pair of a gate that comes and goes (bare_stub in cpu/idt.asm), without INT and IRET.
@@ -174,6 +165,29 @@ global %1:function
 SEND latency_send, 0
 SEND latency_send_stamped, 1
 
+; void latency_be_busy(const volatile uint32_t *word, uint32_t value, uint64_t service), and
+; latency_be_halted: what another CPU's event interrupts, until *word is no longer value. The mark
+; `service` is no longer what it was when a handler has been there: then this is the first look
+; behind it, and the time of the first instruction back. Waiting is what an interrupt finds it at,
+; and the look is what it comes back to. Under an emulator that runs one CPU at a time, these two
+; instructions and the stamp are in the sender's round trip, too.
+%macro TARGET 2                                 ; name, the instruction that waits
+global %1:function
+%1:
+        mov     rcx, rdx
+%%wait: cmp     [rdi], esi
+        jne     %%over
+        %2
+        cmp     [marks + MARKS_SERVICE], rcx
+        je      %%wait
+        STAMP   MARKS_RETURNED
+        mov     rcx, [marks + MARKS_SERVICE]
+        jmp     %%wait
+%%over: ret
+%endmacro
+TARGET latency_be_busy, pause
+TARGET latency_be_halted, hlt
+
 ; void latency_softirq(void): raised and run from a thread.
 global latency_softirq:function
 latency_softirq:
@@ -190,7 +204,7 @@ global latency_nmi:function
 latency_nmi:
 global latency_hook:function
 latency_hook:
-        STAMP   MARKS_DISPATCH
+        STAMP   MARKS_HANDLER
         mov     [marks + MARKS_RSP], rsp
         and     qword [rdi + FRAME_RFLAGS], ~RFLAGS_TF
         STAMP   MARKS_SERVICE
@@ -200,7 +214,7 @@ latency_hook:
 
 global latency_fault_hook:function
 latency_fault_hook:
-        STAMP   MARKS_DISPATCH
+        STAMP   MARKS_HANDLER
         mov     [marks + MARKS_RSP], rsp
         mov     rax, [resume]
         mov     [rdi + FRAME_RIP], rax
@@ -212,7 +226,7 @@ latency_fault_hook:
 ; Of an interrupt: with the EOI, which is part of the service.
 global latency_irq:function
 latency_irq:
-        STAMP   MARKS_DISPATCH
+        STAMP   MARKS_HANDLER
         mov     [marks + MARKS_RSP], rsp
         END_INTERRUPT
         STAMP   MARKS_SERVICE
@@ -229,7 +243,7 @@ latency_raise:
 ; Of a softirq.
 global latency_softirq_handler:function
 latency_softirq_handler:
-        STAMP   MARKS_DISPATCH
+        STAMP   MARKS_HANDLER
         mov     [marks + MARKS_RSP], rsp
         STAMP   MARKS_SERVICE
         mov     qword [marks + MARKS_DONE], 1

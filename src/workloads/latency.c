@@ -105,7 +105,8 @@ static void shoot_all(const void *argument)
     bool more;
 
     latency_begin(m);
-    marks.done = marks.back = 0;
+    marks.done = marks.back = marks.switched = 0;
+    crew_await_target(m);
     marks.intended = read_tsc();
     do {
         if (s->event->wakes)
@@ -117,6 +118,7 @@ static void shoot_all(const void *argument)
         if (!m->interval_cycles)
             latency_look_around(m);
         s->event->shoot(s->event, m);
+        crew_await_return(m);
         tallies[m->from].sent++;
         tallies[m->to].received += marks.done;
         more = latency_take(m); /* before another interrupt leaves its stub's stamp */
@@ -233,6 +235,7 @@ static void take_samples(struct shooting *s, const struct gate *table)
     m->step = s->event->step;
     m->own = s->event->own;
     m->own.irqs += s->event->wakes && m->from != m->to;
+    m->switches = s->event->switches;
     m->stack = stack_of(s->event);
     m->warm_up = WARM_UP;
     if (samples > SAMPLES)
@@ -333,8 +336,7 @@ static void measure_self(uint32_t cpu)
                            .to = cpu,
                            .samples = samples,
                            .limit_ms = LIMIT_MS,
-                           .pass = PASS_EMPTY,
-                           .brief = true};
+                           .pass = PASS_EMPTY};
 
     measure(&cause_null, null);
     for (unsigned i = 0; i < COUNT(self_events); i++)
@@ -368,7 +370,7 @@ static void measure_pairs(void)
 {
     struct measure m = {.samples = part_of_samples(PAIR_PART),
                         .limit_ms = LIMIT_PAIR_MS,
-                        .brief = true};
+                        .pairs = true};
     uint32_t cpus = at_most(MOST_PAIR_CPUS), pairs = 0;
     uint64_t end = clock_ms() + LIMIT_PAIRS_MS;
 

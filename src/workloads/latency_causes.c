@@ -129,7 +129,7 @@ void cause_set_threads(struct thread *asking, struct thread *other)
 
 static void answer(void)
 {
-    marks.dispatch = read_tsc_in_order();
+    marks.handler = read_tsc_in_order();
     marks.rsp = read_rsp();
     marks.service = read_tsc_in_order();
     marks.done = 1;
@@ -215,6 +215,7 @@ static void shoot_switch(const struct cause *event, const struct measure *m)
 #define IPI APIC_COMMAND_IPI
 #define EXCEPTION(function) .shoot = shoot_exception, .cause = (function)
 #define SENT(function, icr, taken) .shoot = (function), .command = (icr), .own = taken
+#define SWITCHES .switches = true
 #define IRQS(count) {.irqs = (count)}
 #define NMIS(count) {.nmis = (count)}
 #define PARTNER(function, entry) .shoot = (function), .partner = (entry)
@@ -227,12 +228,12 @@ CAUSE(null, "null", THREAD_STACK, false, .cause = latency_empty);
 CAUSE(trap, "trap", THREAD_STACK, true, EXCEPTION(latency_trap));
 CAUSE(user, "user", THREAD_STACK, true, RING_3(latency_user));
 CAUSE(syscall, "syscall", THREAD_STACK, false, RING_3(latency_user_syscall));
-CAUSE(irq, "irq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_IRQ), IRQS(1)));
+CAUSE(irq, "irq", IRQ_STACK, true, SENT(shoot_send, IPI(VECTOR_BENCH_IRQ), IRQS(1)), SWITCHES);
 CAUSE(nested, "irq-nested", IRQ_STACK, true,
       SENT(shoot_nested, IPI(VECTOR_BENCH_IRQ), IRQS(2)));
 CAUSE(softirq, "softirq", IRQ_STACK, false, EXCEPTION(latency_softirq));
 CAUSE(irq_softirq, "irq-softirq", IRQ_STACK, true,
-      SENT(shoot_send, IPI(VECTOR_BENCH_RAISE), IRQS(1)));
+      SENT(shoot_send, IPI(VECTOR_BENCH_RAISE), IRQS(1)), SWITCHES);
 CAUSE(nmi, "nmi", NMI_STACK, true, SENT(shoot_send, APIC_COMMAND_NMI, NMIS(1)));
 CAUSE(debug, "db", DEBUG_STACK, true, EXCEPTION(latency_step), .step = true);
 CAUSE(breakpoint, "bp", DEBUG_STACK, true, EXCEPTION(latency_breakpoint));

@@ -12,6 +12,7 @@ struct cause {
     const char *name;
     enum stack_kind stack; /* that the handler is on */
     bool gate;             /* it comes through a gate, whose stub can stamp */
+    bool switches;         /* then from the thread's stack to the IRQ stack, by software */
     /* Causes it once, on the CPU m->from, interrupts off; when it returns the marks are there, or
      * never will be. NULL: latency.c has a way of its own. */
     void (*shoot)(const struct cause *event, const struct measure *m);

@@ -9,6 +9,7 @@
 #include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
+#include "cpu/marks.h"
 #include "cpu/patience.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
@@ -174,22 +175,30 @@ static void go_cold(enum mode mode)
         write_cr3(read_cr3()); /* no page is global */
 }
 
-/* The target of another CPU's events: awake, and cold when it is asked to be. */
-static void be_busy(const void *argument)
+/* latency.asm */
+void latency_be_busy(const volatile uint32_t *word, uint32_t value, uint64_t service);
+void latency_be_halted(const volatile uint32_t *word, uint32_t value, uint64_t service);
+
+/* The target of another CPU's events: awake or halted, and cold when it is asked to be. An event
+ * can come as soon as it has answered. */
+static void be_target(const void *argument)
 {
     const struct measure *m = argument;
 
     while (!with_target.stop) {
-        if (with_target.asked != with_target.answered) {
-            while (inject_planted(INJECT_SILENT_TARGET)) {
-                interrupts_off();
-                cpu_relax();
-            }
-            go_cold(m->mode);
-            with_target.tsc = read_tsc_in_order();
-            with_target.answered = with_target.asked;
+        uint32_t asked = with_target.asked;
+        uint64_t service = marks.service;
+        while (inject_planted(INJECT_SILENT_TARGET)) {
+            interrupts_off();
+            cpu_relax();
         }
-        cpu_relax();
+        go_cold(m->mode);
+        with_target.tsc = read_tsc_in_order();
+        with_target.answered = asked;
+        if (m->mode == MODE_HALTED)
+            latency_be_halted(&with_target.asked, asked, service);
+        else
+            latency_be_busy(&with_target.asked, asked, service);
     }
 }
 
@@ -220,8 +229,8 @@ void crew_surround(const struct measure *m)
     with_target.stop = false;
     with_target.cpu = m->to;
     with_target.asked = with_target.answered = 0;
-    if (m->from != m->to && m->mode != MODE_HALTED)
-        surround_with(m->to, be_busy, m);
+    if (latency_target_stamps(m))
+        surround_with(m->to, be_target, m);
     for (uint32_t i = 0; i < target_count && m->mode == MODE_LOADED; i++)
         if (target_cpus[i] != m->from && target_cpus[i] != m->to)
             surround_with(target_cpus[i], load, NULL);
@@ -230,6 +239,7 @@ void crew_surround(const struct measure *m)
 void crew_release(void)
 {
     with_target.stop = true;
+    with_target.asked++;
     for (uint32_t i = 0; i < surrounding_count; i++)
         crew_wait(surrounding[i]);
     surrounding_count = 0;
@@ -244,29 +254,46 @@ static _Noreturn void tell_silent_target(void)
     fault_fatal();
 }
 
-/* Interrupts may be off, and then this CPU does not tick: nobody else may be left to find that the
- * target hangs. */
-static void wait_for_answer(void)
+static bool has_answered(void)
+{
+    return with_target.answered == with_target.asked;
+}
+
+/* Both times are the target's. */
+static bool has_returned(void)
+{
+    return marks.returned > marks.service;
+}
+
+/* Interrupts may be off, and then this CPU does not tick. Who still does names the target, not this
+ * CPU, and nobody else may be left to find that it hangs. */
+static void wait_until(bool (*target_has)(void))
 {
     uint64_t end = 0;
 
-    for (uint32_t rounds = 1; with_target.answered != with_target.asked; rounds++) {
+    for (uint32_t rounds = 1; !target_has(); rounds++) {
         cpu_relax();
         if (rounds % ROUNDS_A_LOOK)
             continue;
+        this_cpu->blocked_by = cpu_at(with_target.cpu);
         if (!end)
             end = clock_ms() + ANSWER_MS;
         else if (clock_ms() > end)
             tell_silent_target();
     }
+    this_cpu->blocked_by = NULL;
 }
 
-/* A target that answers is in its loop: it is awake, and no thread that was woken there runs on. An
- * interrupt or NMI needs no question: whatever the target is at, it is not asleep. */
-static bool must_answer(const struct measure *m)
+static void ask_target(void)
 {
-    return m->from != m->to && (m->mode == MODE_COLD_DATA || m->mode == MODE_COLD_TLB ||
-                                m->stack == THREAD_STACK);
+    with_target.asked++;
+    wait_until(has_answered);
+}
+
+void crew_await_target(const struct measure *m)
+{
+    if (latency_target_stamps(m))
+        ask_target();
 }
 
 void crew_prepare_sample(const struct measure *m)
@@ -275,11 +302,16 @@ void crew_prepare_sample(const struct measure *m)
         uint64_t end = read_tsc() + clock_tsc_hz / SETTLE_PER_S;
         while (read_tsc() < end)
             cpu_relax_rarely();
-    } else if (must_answer(m)) {
-        with_target.asked++;
-        wait_for_answer();
+    } else if (m->mode == MODE_COLD_DATA || m->mode == MODE_COLD_TLB) {
+        crew_await_target(m);
     }
     go_cold(m->mode);
+}
+
+void crew_await_return(const struct measure *m)
+{
+    if (latency_target_stamps(m) && marks.done)
+        wait_until(has_returned);
 }
 
 static struct clock_offset measured;
@@ -301,8 +333,7 @@ static void exchange(const void *argument)
     do {
         uint64_t flags = interrupts_save();
         uint64_t asked = read_tsc_in_order();
-        with_target.asked++;
-        wait_for_answer();
+        ask_target();
         uint64_t answered = read_tsc_in_order();
         interrupts_restore(flags);
         offset_add(&measured, asked, with_target.tsc, answered);

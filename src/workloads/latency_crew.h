@@ -26,8 +26,12 @@ struct thread *crew_thread(uint32_t cpu);
 void crew_surround(const struct measure *m);
 void crew_release(void);
 
-/* Before each sample, on the CPU `from`, interrupts on: makes the mode true there and on `to`. */
+/* On the CPU `from`. Before the first sample: until the target waits for it, where a thread does.
+ * Before each sample, interrupts on: makes the mode true there and on `to`. After each: until the
+ * target is back at what the event interrupted, and has left its mark. */
+void crew_await_target(const struct measure *m);
 void crew_prepare_sample(const struct measure *m);
+void crew_await_return(const struct measure *m);
 
 /* The TSC of `to` less that of `from`. Main thread. */
 struct clock_offset crew_measure_offset(uint32_t from, uint32_t to);

@@ -133,6 +133,15 @@ void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack)
                      stack_name(on.kind), on.owner, on.level);
 }
 
+/* The stamps on the way there and back: the handler's two; where CPUs take turns, which those do
+ * that count instructions, also that of who was interrupted. */
+static unsigned stamps_between(const struct measure *m)
+{
+    bool in_turns = m->from != m->to && overhead_counts_instructions();
+
+    return (m->pass == PASS_WHOLE ? 2 : 0) + (latency_target_stamps(m) && in_turns);
+}
+
 /* What the stamps cost that lie on this stage of the way. */
 static int64_t overhead_of(const struct measure *m, enum stage stage)
 {
@@ -142,13 +151,33 @@ static int64_t overhead_of(const struct measure *m, enum stage stage)
     switch (stage) {
     case STAGE_ENTRY: return o->entry + step;
     case STAGE_DISPATCH: return taker->dispatch;
+    case STAGE_PROLOGUE: return m->switches ? taker->pair : taker->dispatch;
     case STAGE_SERVICE:
     case STAGE_EXIT: return taker->pair;
     case STAGE_ROUND_TRIP:
-    case STAGE_INTENDED: /* the handler's two stamps are on that way too */
-        return o->pair + step + (m->pass == PASS_WHOLE ? 2 * taker->pair : 0);
+    case STAGE_INTENDED: return o->pair + step + stamps_between(m) * taker->pair;
     default: return o->pair + step;
     }
+}
+
+/* From the stub to the handler. Where it switches stacks, and another interrupt had done so before,
+ * this sample was nested in that one, and is neither. */
+static void compute_way_in(const struct measure *m, int64_t value[STAGE_COUNT])
+{
+    if (m->switches && marks.switched) {
+        value[STAGE_DISPATCH] = (int64_t)(marks.switched - marks.entry);
+        value[STAGE_PROLOGUE] = (int64_t)(marks.handler - marks.switched);
+    } else if (!m->switches) {
+        value[STAGE_PROLOGUE] = (int64_t)(marks.handler - marks.entry);
+    }
+}
+
+/* From the handler's last instruction to the first one back, on the handler's CPU. */
+static int64_t compute_way_out(const struct measure *m)
+{
+    if (m->from == m->to)
+        return (int64_t)(marks.back - marks.service);
+    return latency_target_stamps(m) ? (int64_t)(marks.returned - marks.service) : REPORT_UNKNOWN;
 }
 
 /* Stamps into samples. What a measurement does not have stays unknown. */
@@ -162,14 +191,14 @@ static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
         value[STAGE_SEND] = (int64_t)(marks.sent - marks.trigger);
     } else if (m->pass == PASS_STUB) {
         value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger) - offset;
-        value[STAGE_DISPATCH] = (int64_t)(marks.dispatch - marks.entry);
+        compute_way_in(m, value);
     } else {
         value[STAGE_ROUND_TRIP] = (int64_t)(marks.back - marks.trigger);
     }
     if (m->pass == PASS_WHOLE) {
-        value[STAGE_SERVICE] = (int64_t)(marks.service - marks.dispatch);
-        value[STAGE_ONE_WAY] = (int64_t)(marks.dispatch - marks.trigger) - offset;
-        value[STAGE_EXIT] = (int64_t)(marks.back - marks.service) + offset;
+        value[STAGE_SERVICE] = (int64_t)(marks.service - marks.handler);
+        value[STAGE_ONE_WAY] = (int64_t)(marks.handler - marks.trigger) - offset;
+        value[STAGE_EXIT] = compute_way_out(m);
     }
     if (m->interval_cycles)
         value[STAGE_INTENDED] = (int64_t)(marks.back - marks.intended);
@@ -289,7 +318,7 @@ bool latency_take(const struct measure *m)
     compute(m, value);
     record(m, value, gap);
     marks.done = 0;
-    marks.back = 0;
+    marks.back = marks.switched = 0;
     marks.intended += read_tsc() - start;
     return !is_over(m) && fault_count() == 0;
 }
@@ -350,8 +379,7 @@ static const char *loop_name(const struct measure *m, enum stage stage)
 /* Between two CPUs these need the clocks' offset. */
 static bool needs_offset(const struct measure *m, enum stage stage)
 {
-    return m->from != m->to &&
-           (stage == STAGE_ENTRY || stage == STAGE_ONE_WAY || stage == STAGE_EXIT);
+    return m->from != m->to && (stage == STAGE_ENTRY || stage == STAGE_ONE_WAY);
 }
 
 static void report_histogram(const struct measure *m, enum stage stage, const struct histogram *h,
@@ -369,6 +397,7 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
         .mode = mode_names[m->mode],
         .loop = loop_name(m, stage),
         .samples = samples,
+        .pass = m->pairs ? "pairs" : NULL,
         .unit = overhead_counts_instructions() ? "instructions" : "cycles",
         .stack = stack_name(m->stack),
         .from = m->from,
@@ -392,8 +421,9 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
 static void report_worst(const struct measure *m)
 {
     int64_t usual = typical(m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP);
+    uint32_t told = m->pairs || m->pass == PASS_EMPTY ? 0 : now.samples.worst_count;
 
-    for (uint32_t i = now.samples.worst_count; i-- > 0 && !m->brief;) {
+    for (uint32_t i = told; i-- > 0;) {
         const struct worst *w = &now.samples.worst[i];
         if (overhead_counts_instructions() && w->value <= usual)
             break; /* they are alike, and none is worse for a reason */
@@ -402,7 +432,7 @@ static void report_worst(const struct measure *m)
                w->nmi ? " nmi" : "", w->smi ? " smi" : "", w->gap ? " gap" : "");
         report_outlier(&(struct report_outlier){
             .id = last_id,
-            .rank = now.samples.worst_count - i,
+            .rank = told - i,
             .value = w->value,
             .time_us = clock_tsc_to_ns(w->tsc - clock_epoch) / 1000,
             .sample = w->sample,

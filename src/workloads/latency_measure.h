@@ -32,7 +32,7 @@ enum mode {
 /* Which stamps a measurement takes: those on the way would add to the way as a whole. */
 enum pass {
     PASS_WHOLE, /* one-way, service, exit, round trip */
-    PASS_STUB,  /* entry and dispatch, through a stamping stub */
+    PASS_STUB,  /* entry, dispatch and prologue, through a stamping stub and entry */
     PASS_SEND,
     PASS_EMPTY /* the round trip alone: the null test */
 };
@@ -50,7 +50,8 @@ struct measure {
     uint64_t interval_cycles;  /* open loop: mean time between intended triggers; or 0 */
     struct taken own;          /* by both CPUs, because of the event itself */
     bool step;                 /* a single step, whose trigger's stamp comes before a POPFQ */
-    bool brief;                /* no outliers */
+    bool switches;             /* software takes it from the thread's stack to the IRQ stack */
+    bool pairs;                /* one of those of all pairs of CPUs */
     struct clock_offset before, after; /* of two CPUs' clocks; no exchanges: none was needed */
 };
 
@@ -60,6 +61,13 @@ void latency_begin(const struct measure *m);
 void latency_look_around(const struct measure *m);
 bool latency_take(const struct measure *m);
 void latency_end(void);
+
+/* Whether another CPU's event interrupts a thread that stamps when it is back: but for the wake-up
+ * of a halted CPU, which finds no thread there but the idle one. */
+static inline bool latency_target_stamps(const struct measure *m)
+{
+    return m->from != m->to && (m->mode != MODE_HALTED || m->stack != THREAD_STACK);
+}
 
 /* Reports a fault unless marks.rsp is on this stack, at its first level. */
 void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack);

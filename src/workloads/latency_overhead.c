@@ -61,7 +61,7 @@ static void measure_pair(struct overhead *o, int64_t *pair_in_c)
     overhead_keep_least(&o->pair, marks.trigger, marks.back);
     latency_empty_stub();
     overhead_keep_least(&o->entry, marks.trigger, marks.entry);
-    overhead_keep_least(&o->dispatch, marks.entry, marks.dispatch);
+    overhead_keep_least(&o->dispatch, marks.entry, marks.handler);
     latency_empty_step();
     overhead_keep_least(&o->step, marks.trigger, marks.back);
     keep_least_update(pair_in_c, &o->histogram, o->pair);

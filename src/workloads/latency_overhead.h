@@ -10,7 +10,7 @@
 struct overhead {
     int64_t pair;      /* of two stamps */
     int64_t entry;     /* of a trigger's stamp and a stamping stub's */
-    int64_t dispatch;  /* of a stamping stub's and a handler's */
+    int64_t dispatch;  /* of a stamping stub's and the next */
     int64_t step;      /* what a POPFQ adds to a pair */
     int64_t histogram; /* what a histogram's update adds */
     int64_t pause;     /* what a PAUSE adds */

@@ -19,11 +19,12 @@
 #define STAGES(S)                                                                     \
     S(SEND, "send")             /* until the instruction that sends is over */        \
     S(ENTRY, "entry")           /* until the stub's first instruction */              \
-    S(DISPATCH, "dispatch")     /* from there to the handler's first, on its stack */ \
+    S(DISPATCH, "dispatch")     /* from there to the first one on the IRQ stack */    \
+    S(PROLOGUE, "prologue")     /* from the last one of these to the handler's first */ \
     S(SERVICE, "service")       /* the handler */                                     \
-    S(EXIT, "exit")             /* from its last to the first one back */             \
+    S(EXIT, "exit")             /* from its last to the interrupted one's first */    \
     S(ONE_WAY, "one-way")       /* from the trigger to the handler's first */         \
-    S(ROUND_TRIP, "round-trip") /* from the trigger to the first one back */          \
+    S(ROUND_TRIP, "round-trip") /* from the trigger to the trigger's CPU knowing it */ \
     S(INTENDED, "round-trip")   /* from when the trigger ought to have come: open loop */
 
 enum stage {

@@ -53,7 +53,7 @@ void watch_describe(uint64_t rip, char *out, size_t size)
         format(out, size, "it does not answer NMIs either");
 }
 
-/* `silent` waits for a lock that the hung one has, if that is another. */
+/* `silent` waits for the hung one, if that is another. */
 static void take_out_hung(uint32_t cpu, uint32_t silent)
 {
     struct fault_place place = {cpu, NO_STACK, 0, "timer"};
@@ -64,13 +64,13 @@ static void take_out_hung(uint32_t cpu, uint32_t silent)
         return;
     watch_describe(rip, where, sizeof(where));
     if (cpu != silent)
-        format(what, sizeof(what), "it has a lock that CPU %u waits for, whose timer", silent);
+        format(what, sizeof(what), "it keeps CPU %u waiting, whose timer", silent);
     fault_report(CHECK_ALIVE, &place,
                  "hung: %s has not ticked while CPU %u's did %lu times, to tick %lu; %s", what,
                  cpu_index(), hung_after_ticks(), cpu_ticks(cpu_index()), where);
 }
 
-/* Whoever waits for another's lock does not hang of itself. That lock does not come back. */
+/* Whoever waits for another's lock or answer does not hang of itself. Neither comes any more. */
 static uint32_t find_culprit(uint32_t silent)
 {
     const struct percpu *holder = __atomic_load_n(&cpu_at(silent)->blocked_by, __ATOMIC_ACQUIRE);

@@ -80,7 +80,7 @@ global %{1}_entry:function
         swapgs
         CLEAR_AC
 global %{1}_swapped:function
-%{1}_swapped:
+%{1}_swapped:                                   ; irq_swapped: GS is the kernel's
         push    rax
         PUSH_ALL_BUT_RAX
         cld
@@ -88,7 +88,7 @@ global %{1}_swapped:function
         mov     rdi, rsp
         inc     dword [gs:PERCPU_IRQ_NEST]
 global %{1}_counted:function
-%{1}_counted:                                   ; the counter says one stack, RSP another
+%{1}_counted:                                   ; irq_counted: RSP is not yet where it says
         jnz     irq_nested                      ; from -1 to 0: leaves the thread's stack
         mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]
         %2
@@ -101,7 +101,7 @@ global %{1}_counted:function
 %{1}_leave:
         pop     rsp
 global %{1}_back:function
-%{1}_back:                                      ; and again
+%{1}_back:                                      ; irq_back: it is back, the counter is not
         INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
                 {test dword [gs:PERCPU_IRQ_NEST], eax}
         cmp     byte [gs:PERCPU_NEED_RESCHED], 0

@@ -267,6 +267,38 @@ def test_nothing_to_convert(kind, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("arguments, complaint", [
+    (["csv", "--where", "evnt=nmi"], "'evnt=nmi': unknown key, near 'event'; the keys are id, bat"),
+    (["html", "--where", "colour=red"], "'colour=red': unknown key; the keys are id, batch, event"),
+    (["jsonl", "--type", "outlier", "--where", "event=bp"], "unknown key; the keys are id, rank"),
+    (["jsonl", "--type", "latencies"], "'latencies': unknown type, near 'latency'; the types are "),
+    (["csv", "--type", "foo"], "'foo': unknown type; the types are machine, cpu, stack"),
+    (["junit", "--where", "event=bp"], "--where is not for junit")])
+def test_names_that_there_are_not(arguments, complaint, few):
+    done = tool("convert", *arguments, "-", text=few)
+    assert done.returncode == USAGE and complaint in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments, complaint", [
+    (["csv", "--where", "event=nmmi"], "no record has 'event=nmmi'; as its event: nmi\n"),
+    (["hgrm", "--where", "p50=7", "-o", "x"], "no record has 'p50=7'; as its p50: "),
+    (["html", "--where", "id=1", "--where", "mode=cold-data"], "all of id=1 mode=cold-data"),
+    (["csv", "--type", "fault"], "no records of type fault to convert; there are machine, latency")])
+def test_names_that_are_not_in_this_report(arguments, complaint, few):
+    done = tool("convert", *arguments, "-", text=few)
+    assert done.returncode == NOTHING and complaint in done.stderr and done.stdout == ""
+
+
+def test_types_and_keys_of_tomorrow_are_known_where_they_are(few):
+    new = '# {"v":1,"type":"tide","domain":"emulated","moon":"full"}\n'
+    done = tool("convert", "csv", "-", "--type", "tide", "--where", "moon=full",
+                text=few.replace("ok 1", new + "ok 1"))
+    assert done.stdout == "v,type,domain,moon\n1,tide,emulated,full\n"
+    report = tool("iststorm_report.py", "-", "--records", "tides",
+                  text=few.replace("ok 1", new + "ok 1"))
+    assert report.returncode == USAGE and "near 'tide'" in report.stderr
+
+
 # Runs in a row
 
 
@@ -595,6 +627,14 @@ def test_pairs_by_themselves(log):
     assert compare(log, pairs(False), pairs(True), "--where", "to=1").returncode == 0
     done = compare(log, pairs(False), pairs(True), "--pairs")
     assert done.returncode == 2 and "1->2" in done.stdout and "2->1" not in done.stdout
+
+
+def test_what_there_is_not_to_compare(bench, log):
+    done = compare(log, bench, bench, "--where", "stge=entry")
+    assert done.returncode == USAGE and "unknown key, near 'stage'" in done.stderr
+    done = compare(log, bench, bench, "--where", "mode=halted")
+    assert done.returncode == DOMAINS and done.stdout == ""
+    assert "no record has 'mode=halted'; as its mode: warm, cold-data\n" in done.stderr
 
 
 def test_what_cannot_be_compared(bench, log):

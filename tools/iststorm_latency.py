@@ -15,7 +15,7 @@ import math
 import os
 import re
 
-from iststorm_report import Report, lines_of, read_runs, read_schema, wrong_kinds
+from iststorm_report import Report, Unknown, lines_of, read_runs, read_schema, wrong_kinds
 
 SUB_BITS = 5
 SUB_BUCKETS = 1 << SUB_BITS
@@ -27,8 +27,13 @@ SAMPLES_BEYOND = 10
 # What makes two records results of the same measurement, but for the CPUs.
 KEY = ("stack", "event", "stage", "mode", "loop", "samples", "unit")
 PASS_OF_PAIRS = "pairs"  # the measurements between all pairs of CPUs, in fewer samples each
+MOST_TOLD = 20  # values of a key
 MOST_RECORDS = 1 << 24  # of one run, in which ids are looked for
 PAIR = re.compile(r"(-?[0-9]+):([0-9]+)")
+
+
+class NoneSuch(Exception):
+    """No record has what a condition asks for; the text says what they have."""
 
 
 class NotTogether(Exception):
@@ -304,6 +309,23 @@ def select(records, conditions):
     wanted = [condition.partition("=")[::2] for condition in conditions]
     return [(record, counts) for record, counts in records
             if all(str(record.get(name)) == value for name, value in wanted)]
+
+
+def check_conditions(records, conditions):
+    """Raises Unknown where a condition's key is none that such records may have, NoneSuch where
+    none has its value."""
+    schema = read_schema()
+    names = [name for type_name in dict.fromkeys(record["type"] for record in records)
+             for name in schema.get(type_name, ())]
+    known = list(dict.fromkeys([*names, *(name for record in records for name in record)]))
+    for condition in conditions:
+        name, _, value = condition.partition("=")
+        if records and name not in known:
+            raise Unknown(f"'{condition}'", "key", name, known)
+        values = list(dict.fromkeys(str(record[name]) for record in records if name in record))
+        if value not in values:
+            there = ", ".join(values) if len(values) <= MOST_TOLD else f"{len(values)} others"
+            raise NoneSuch(f"no record has '{condition}'; as its {name}: {there or 'nothing'}")
 
 
 def compact(record):

@@ -15,6 +15,7 @@ exit status:
 
 import argparse
 import dataclasses
+import difflib
 import json
 import os
 import re
@@ -332,6 +333,22 @@ def print_latency(records, out):
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip(), file=out)
 
 
+class Unknown(Exception):
+    """An option names what there is not: wrong usage. The text says what there is."""
+
+    def __init__(self, option, kind, name, known):
+        near = difflib.get_close_matches(name, known, 1)
+        super().__init__(f"{option}: unknown {kind}" + (f", near '{near[0]}'" if near else "")
+                         + f"; the {kind}s are {', '.join(known)}")
+
+
+def check_type(name, report, schema):
+    """Types of tomorrow are known by the report that has them."""
+    known = [*schema, *sorted({record["type"] for record in report.records} - set(schema))]
+    if name not in known:
+        raise Unknown(f"'{name}'", "type", name, known)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose exit status for wrong usage cannot be taken for a verdict."""
 
@@ -366,7 +383,9 @@ def main(argv):
         parser.error("which log?")
     try:
         report = read_log(options.log)
-    except OSError as error:
+        if options.records:
+            check_type(options.records, report, read_schema())
+    except (OSError, Unknown) as error:
         parser.error(str(error))
     if options.records:
         for record in report.of_type(options.records):

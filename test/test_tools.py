@@ -283,7 +283,7 @@ def test_names_that_there_are_not(arguments, complaint, few):
     (["csv", "--where", "event=nmmi"], "no record has 'event=nmmi'; as its event: nmi\n"),
     (["hgrm", "--where", "p50=7", "-o", "x"], "no record has 'p50=7'; as its p50: "),
     (["html", "--where", "id=1", "--where", "mode=cold-data"], "all of id=1 mode=cold-data"),
-    (["csv", "--type", "fault"], "no records of type fault to convert; there are machine, latency")])
+    (["csv", "--type", "fault"], "no records of type fault to convert; there are mach")])
 def test_names_that_are_not_in_this_report(arguments, complaint, few):
     done = tool("convert", *arguments, "-", text=few)
     assert done.returncode == NOTHING and complaint in done.stderr and done.stdout == ""
@@ -723,7 +723,8 @@ def test_who_is_expected_and_has_no_log(log, tmp_path):
     log((STORM % 1).replace('"system_vendor":"Acme"', machine), "rack-1.log")
     log((STORM % 2) * 2, "rack-2.log")
     names = tmp_path / "names"
-    names.write_text("52-54-00-AB-00-01\n10.0.0.7\nsn1\nrack-2\nrack-2.log # twice\n\n# none\n")
+    names.write_text("52-54-00-AB-00-01\n525400ab0001\n10.0.0.7\nsn1\nrack-2\n"
+                     "rack-2.log # twice\n\n# none\n")
     assert fleet(tmp_path, arguments=("--expect", names))[0] == 0
     names.write_text("rack-1\nrack-3\n52:54:00:ab:00:02\n")
     status, rows = fleet(tmp_path, arguments=("--expect", names))
@@ -737,6 +738,13 @@ def test_who_is_expected_and_has_no_log(log, tmp_path):
     names.write_text("# nobody\n")
     done = tool("fleet", tmp_path, "--expect", names)
     assert done.returncode == 64 and "names no machine" in done.stderr
+
+
+def test_a_folder_without_logs_is_said(log, tmp_path):
+    log(STORM % 1, "rack-1.txt")
+    done = tool("fleet", tmp_path)
+    assert done.returncode == 1 and done.stderr == f"tools/fleet: no file *.log in {tmp_path}\n"
+    assert done.stdout.splitlines()[1:] == ["0 runs"]
 
 
 def test_runs_in_a_row(log):
@@ -769,8 +777,9 @@ def test_what_consoles_put_around_a_report(noise, tmp_path):
 
 def test_a_benchmarks_longest_latency(log):
     records = [synthetic.record([1, 2, 70000]), synthetic.record([3, 4], event="bp")]
-    _, rows = fleet(log(synthetic.stream(records)))
-    assert rows[0]["slowest"] == "nmi entry 70000 cycles"
+    for domain, longest in (("metal", "nmi entry 70000 cycles"), ("emulated", "")):
+        _, rows = fleet(log(synthetic.stream(records, domain=domain)))
+        assert rows[0]["slowest"] == longest
 
 
 def test_what_a_machine_noted_and_passed_with(log):

@@ -267,6 +267,9 @@ def test_time_out_follows_the_command_line(tool):
     assert 60 <= boot < 120 < bound("time=1ms", "--smp", "255")
     assert boot + 10 <= bound("--smp", "1") < boot + 60
     assert bound("time=72h") > 72 * 3600 and bound("time=2d") > 48 * 3600
+    assert bound("time=1w") > 7 * 86400
+    assert bound("run=latency", "time=1s") == bound("run=latency") > bound("time=1s") + 60
+    assert bound("run=latency", "samples=100000") > 10 * (bound("run=latency") - boot)
     assert bound("time=1s", "--icount") > bound("time=10s")
     assert bound("time=1s", "--timeout", "7") == 7
     assert bound("--timeout", "0") is None and bound("--gdb") is None

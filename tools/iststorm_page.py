@@ -46,7 +46,7 @@ MODES = {
     "warm": "code, data and TLB were used just before",
     "cold-data": "data caches emptied before each sample",
     "cold-tlb": "TLB flushed before each sample",
-    "loaded": "all other CPUs work meanwhile",
+    "loaded": "all other CPUs write to one area of 4 MiB meanwhile, and interrupt each other",
     "halted": "the target slept in HLT",
 }
 LOOPS = {"closed": "", "open": "open loop, from the sending",

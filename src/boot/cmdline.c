@@ -209,6 +209,7 @@ static bool parse_time(struct parse *p, struct span value)
         if (__builtin_mul_overflow(number, units[i].ms, &ms) || ms == 0 || ms > maximum_ms)
             return fail_syntax(p, "not from 1ms to 700d");
         p->out->time_ms = ms;
+        p->out->time_given = true;
         return true;
     }
     return fail_syntax(p, value.length == 0 ? "no unit" : "not a unit");

@@ -94,6 +94,7 @@ enum {
 struct options {
     uint64_t workloads;             /* bit i: names->workloads[i] runs */
     uint64_t time_ms;               /* of a pass */
+    bool time_given;
     uint64_t passes;
     uint32_t cpus;                  /* 0: all */
     uint64_t seed;                  /* valid if seed_given */

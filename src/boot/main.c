@@ -375,6 +375,7 @@ static void run(void *unused)
     struct run run = {
         .workloads = options.workloads,
         .time_ms = options.time_ms,
+        .time_given = options.time_given,
         .passes = options.passes,
         .seed = options.seed,
         .target = options.target,

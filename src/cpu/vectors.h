@@ -43,6 +43,7 @@
     V(51, SWEEP, "sweep", TRAP, 0, 3)                                                              \
     V(50, BENCH_USER, "benchmark's ring 3", TRAP, 0, 3)                                            \
     V(210, BENCH_OUTER, "benchmark's outer", IRQ, 0, 0)                                            \
+    V(211, BENCH_LOAD, "benchmark's load", IRQ, 0, 0)                                              \
     V(224, TIMER, "timer", IRQ, 0, 0)                                                              \
     V(225, RESCHEDULE, "reschedule", IRQ, 0, 0)                                                    \
     V(226, CALL, "call", IRQ, 0, 0)                                                                \

@@ -197,7 +197,8 @@
     FIELD(signed, value, "the sample, in the unit of its latency record") \
     FIELD(number, time_us, "when, in microseconds since the clock's start") \
     FIELD(number, sample, "which of the measurement's samples, from 0") \
-    FIELD(text, cause, "what is known to have happened meanwhile: tick, irq, nmi, smi, gap")
+    FIELD(text, cause, "tick irq nmi smi: came in it; gap before it; late; stall: over 100 us") \
+    FIELD(text, part, "the stage that took over half of what it took beyond the least, if one did")
 
 #define REPORT_FIELDS_batch(FIELD) \
     FIELD(number, batch, "number of the measurement, from 1") \

@@ -9,11 +9,14 @@
 #include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
+#include "cpu/irq.h"
 #include "cpu/marks.h"
 #include "cpu/patience.h"
+#include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
 #include "sched/thread.h"
+#include "smp/apic.h"
 #include "workloads/target.h"
 #include "workloads/workload.h"
 
@@ -26,8 +29,8 @@
 #define CACHE_LINE 64
 #define TOP_BYTES 1024     /* of each stack: what an event writes */
 #define SETTLE_PER_S 50000 /* a target gets this part of a second to halt */
-#define LOAD_BYTES (64 * 1024)
-#define LOAD_STRIDE 256 /* bytes written to, between two PAUSEs */
+#define LOAD_BYTES (4 << 20) /* more than a core's own caches hold */
+#define LOAD_LINES 256       /* written to, between two interrupts */
 
 static struct member {
     struct thread *thread;
@@ -65,9 +68,16 @@ static void work(void *argument)
     }
 }
 
+static void take_load(struct trap_frame *frame)
+{
+    (void)frame;
+    apic_eoi();
+}
+
 bool crew_start(void)
 {
     chief = thread_current();
+    irq_set_handler(VECTOR_BENCH_LOAD, take_load);
     for (uint32_t i = 0; i < target_count; i++) {
         struct member *member = &crew[target_cpus[i]];
         member->thread = thread_create("latency", target_cpus[i], work, member);
@@ -202,16 +212,19 @@ static void be_target(const void *argument)
     }
 }
 
+/* Writes to memory that all of its kind write to, each from another place on, so that lines go from
+ * cache to cache; and interrupts the next of them, which `argument` points to. */
 static void load(const void *argument)
 {
-    static uint8_t areas[8][LOAD_BYTES];
-    volatile uint8_t *area = areas[cpu_index() % 8];
+    static volatile uint8_t area[LOAD_BYTES];
+    const struct percpu *next = cpu_at(*(const uint32_t *)argument);
+    uint32_t at = LOAD_BYTES / MAX_CPUS * cpu_index();
 
-    (void)argument;
-    for (uint32_t at = 0; !with_target.stop; at = (at + CACHE_LINE) % LOAD_BYTES) {
-        area[at]++;
-        if (at % (CACHE_LINE * LOAD_STRIDE) == 0)
-            cpu_relax();
+    while (!with_target.stop) {
+        for (unsigned i = 0; i < LOAD_LINES; i++, at += CACHE_LINE)
+            area[at % LOAD_BYTES]++;
+        apic_send_ipi(next->apic_id, VECTOR_BENCH_LOAD);
+        cpu_relax();
     }
 }
 
@@ -223,6 +236,18 @@ static void surround_with(uint32_t cpu, void (*job)(const void *argument), const
     crew_do(cpu, job, argument);
 }
 
+static void load_others(const struct measure *m)
+{
+    static uint32_t others[MAX_CPUS];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < target_count; i++)
+        if (target_cpus[i] != m->from && target_cpus[i] != m->to)
+            others[count++] = target_cpus[i];
+    for (uint32_t i = 0; i < count; i++)
+        surround_with(others[i], load, &others[(i + 1) % count]);
+}
+
 void crew_surround(const struct measure *m)
 {
     surrounding_count = 0;
@@ -231,9 +256,8 @@ void crew_surround(const struct measure *m)
     with_target.asked = with_target.answered = 0;
     if (latency_target_stamps(m))
         surround_with(m->to, be_target, m);
-    for (uint32_t i = 0; i < target_count && m->mode == MODE_LOADED; i++)
-        if (target_cpus[i] != m->from && target_cpus[i] != m->to)
-            surround_with(target_cpus[i], load, NULL);
+    if (m->mode == MODE_LOADED)
+        load_others(m);
 }
 
 void crew_release(void)

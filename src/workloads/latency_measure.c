@@ -18,6 +18,7 @@
 
 #define COUNT_ROUNDS 100000 /* for another CPU to count what it took */
 #define GAP_PER_S 10000 /* a gap is longer than this part of a second */
+#define LIMITS_MOST 8   /* a time limit waits for FEWEST_SAMPLES this many times longer at most */
 #define BUCKETS_TEXT 3200
 #define STAGES_TEXT 64 /* all their names */
 
@@ -207,12 +208,20 @@ static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
             value[stage] -= overhead_of(m, stage);
 }
 
-/* The worst samples' causes, as far as they are known. */
-static void keep_worst(const struct measure *m, int64_t value, bool gap)
+/* A CPU that does nothing for longer than this stands still. */
+static uint64_t cycles_of_gap(void)
 {
-    struct worst worst = {.value = value, .tsc = marks.trigger, .gap = gap};
+    return clock_tsc_hz / GAP_PER_S;
+}
 
-    samples_explain(&worst, now.before, look_after(m), m->own);
+/* The worst samples' causes, as far as they are known. */
+static void keep_worst(const struct measure *m, const int64_t value[STAGE_COUNT], int64_t whole,
+                       bool gap)
+{
+    struct worst worst = {.value = whole, .tsc = marks.trigger, .gap = gap};
+
+    memcpy(worst.parts, value, sizeof(worst.parts));
+    samples_explain(&worst, now.before, look_after(m), m->own, (int64_t)cycles_of_gap());
     samples_keep_worst(&now.samples, worst);
 }
 
@@ -228,7 +237,7 @@ static void end_round(void)
 static bool note_gap(void)
 {
     uint64_t gap = now.last_back ? marks.trigger - now.last_back : 0;
-    bool is_gap = gap > clock_tsc_hz / GAP_PER_S;
+    bool is_gap = gap > cycles_of_gap();
 
     now.last_back = marks.back;
     now.gaps += is_gap;
@@ -287,19 +296,20 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
         value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles)
         break_off(m, value[STAGE_ROUND_TRIP]);
     if (whole != REPORT_UNKNOWN && samples_is_among_worst(&now.samples, whole))
-        keep_worst(m, whole, gap);
+        keep_worst(m, value, whole, gap);
     if (samples_round_is_full(&now.samples))
         end_round();
 }
 
 static bool is_over(const struct measure *m)
 {
-    bool late = read_tsc() - now.start_tsc > clock_tsc_hz / 1000 * m->limit_ms;
+    uint64_t taken = read_tsc() - now.start_tsc, limit = clock_tsc_hz / 1000 * m->limit_ms;
     uint32_t kept = samples_kept(&now.samples);
 
-    if (late)
+    if (taken > limit)
         samples_end_warm_up(&now.samples);
-    return kept >= m->samples || (late && kept >= FEWEST_SAMPLES);
+    return kept >= m->samples || (taken > limit && kept >= FEWEST_SAMPLES) ||
+           (taken > LIMITS_MOST * limit && kept);
 }
 
 /* The intended times stand still meanwhile, or the time that it takes to keep a sample would look
@@ -427,9 +437,11 @@ static void report_worst(const struct measure *m)
         const struct worst *w = &now.samples.worst[i];
         if (overhead_counts_instructions() && w->value <= usual)
             break; /* they are alike, and none is worse for a reason */
-        char cause[32];
-        format(cause, sizeof(cause), "%s%s%s%s%s", w->tick ? " tick" : "", w->irq ? " irq" : "",
-               w->nmi ? " nmi" : "", w->smi ? " smi" : "", w->gap ? " gap" : "");
+        enum stage part = samples_longest_part(&now.samples, w);
+        char cause[48];
+        format(cause, sizeof(cause), "%s%s%s%s%s%s%s", w->tick ? " tick" : "",
+               w->irq ? " irq" : "", w->nmi ? " nmi" : "", w->smi ? " smi" : "",
+               w->gap ? " gap" : "", w->late ? " late" : "", w->stall ? " stall" : "");
         report_outlier(&(struct report_outlier){
             .id = last_id,
             .rank = told - i,
@@ -437,6 +449,7 @@ static void report_worst(const struct measure *m)
             .time_us = clock_tsc_to_ns(w->tsc - clock_epoch) / 1000,
             .sample = w->sample,
             .cause = cause[0] ? cause + 1 : NULL,
+            .part = part < STAGE_COUNT ? stage_names[part] : NULL,
         });
     }
 }

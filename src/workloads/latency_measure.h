@@ -19,7 +19,7 @@
     M(WARM, "warm")                                                                        \
     M(COLD_DATA, "cold-data") /* stacks, per-CPU data, IDT and the sender's own flushed */ \
     M(COLD_TLB, "cold-tlb")                                                                \
-    M(LOADED, "loaded") /* all CPUs that take no part write to memory */                   \
+    M(LOADED, "loaded") /* all others write to one area, and interrupt each other */       \
     M(HALTED, "halted") /* the target sleeps in HLT; in all others it does not */
 
 enum mode {
@@ -37,7 +37,7 @@ enum pass {
     PASS_EMPTY /* the round trip alone: the null test */
 };
 
-#define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them */
+#define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them, within reason */
 
 struct measure {
     const char *event;
@@ -46,7 +46,7 @@ struct measure {
     enum pass pass;
     uint32_t from, to;
     uint32_t samples, warm_up; /* the warm-up is thrown away, but for the very first sample */
-    uint32_t limit_ms;         /* ends the warm-up, and then with fewer samples all */
+    uint32_t limit_ms;         /* ends the warm-up, and then all, with fewer samples */
     uint64_t interval_cycles;  /* open loop: mean time between intended triggers; or 0 */
     struct taken own;          /* by both CPUs, because of the event itself */
     bool step;                 /* a single step, whose trigger's stamp comes before a POPFQ */

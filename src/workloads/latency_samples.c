@@ -64,11 +64,31 @@ void samples_keep_worst(struct samples *s, struct worst worst)
     s->worst[place] = worst;
 }
 
-void samples_explain(struct worst *worst, struct taken before, struct taken after, struct taken own)
+void samples_explain(struct worst *worst, struct taken before, struct taken after,
+                     struct taken own, int64_t still)
 {
+    int64_t whole = worst->parts[STAGE_ROUND_TRIP], intended = worst->parts[STAGE_INTENDED];
+
+    worst->late = intended != REPORT_UNKNOWN && intended - whole > intended / 2;
+    worst->stall = whole > still;
     worst->tick = after.ticks - before.ticks != own.ticks;
     worst->irq = after.irqs - before.irqs != own.irqs;
     worst->nmi = after.nmis - before.nmis != own.nmis;
+}
+
+static int64_t beyond_least(const struct samples *s, const struct worst *worst, enum stage stage)
+{
+    return worst->parts[stage] == REPORT_UNKNOWN ? 0 : worst->parts[stage] - s->all[stage].min;
+}
+
+enum stage samples_longest_part(const struct samples *s, const struct worst *worst)
+{
+    int64_t half = beyond_least(s, worst, STAGE_ROUND_TRIP) / 2;
+
+    for (enum stage stage = 0; stage < STAGE_ROUND_TRIP; stage++)
+        if (beyond_least(s, worst, stage) > half)
+            return stage;
+    return STAGE_COUNT;
 }
 
 bool samples_round_is_full(const struct samples *s)

@@ -44,10 +44,14 @@ struct taken {
 
 /* One of the worst samples. */
 struct worst {
-    int64_t value;
+    int64_t value; /* by which it is one of them */
+    int64_t parts[STAGE_COUNT];
     uint64_t tsc;
     uint32_t sample; /* from 0, the warm-up not counted */
-    bool tick, irq, nmi, gap, smi;
+    bool tick, irq, nmi, smi;
+    bool gap;   /* the CPU stood still right before it */
+    bool late;  /* open loop: most of it had passed before the trigger */
+    bool stall; /* from its trigger on it took as long as a CPU that stands still */
 };
 
 struct samples {
@@ -74,9 +78,14 @@ void samples_end_warm_up(struct samples *s);
 bool samples_is_among_worst(const struct samples *s, int64_t value);
 void samples_keep_worst(struct samples *s, struct worst worst);
 
-/* What came between the two looks around a sample and is not the event's own. */
+/* What came between the two looks around a sample and is not the event's own; and what its parts
+ * say, where one that stands still does so for more than `still` cycles. */
 void samples_explain(struct worst *worst, struct taken before, struct taken after,
-                     struct taken own);
+                     struct taken own, int64_t still);
+
+/* The part of its way in which one of the worst samples lost more than half of what it took beyond
+ * the least one; STAGE_COUNT: none. */
+enum stage samples_longest_part(const struct samples *s, const struct worst *worst);
 
 /* Whether it is time to end the round; then, or at the end: whether an SMI came in it. */
 bool samples_round_is_full(const struct samples *s);

@@ -387,6 +387,8 @@ void runner_run(const struct run *run)
     check_first_look();
     run_start_ms = clock_ms();
     next_heartbeat_ms = run_start_ms + HEARTBEAT_MS;
+    if (conductor && (run->time_given || run->passes > 1))
+        report_note("%s ends by itself, once: time= and passes= do not matter", conductor->name);
     if (conductor)
         conductor->conduct(run);
     else

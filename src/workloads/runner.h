@@ -11,6 +11,7 @@
 struct run {
     uint64_t workloads;             /* bit i: workloads_start[i] */
     uint64_t time_ms;               /* of a pass */
+    bool time_given;
     uint64_t passes;
     uint64_t seed;
     enum target target;

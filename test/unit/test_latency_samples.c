@@ -154,20 +154,63 @@ static void the_worst_are_the_worst(void **state)
 }
 
 /* An event of its own is no cause; one more is, and one less, which came to somebody else. */
+/* A sample of these three parts. */
+static struct worst worst_of(int64_t round_trip, int64_t one_way, int64_t intended)
+{
+    struct worst worst = {.value = round_trip};
+
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
+        worst.parts[stage] = REPORT_UNKNOWN;
+    worst.parts[STAGE_ROUND_TRIP] = round_trip;
+    worst.parts[STAGE_ONE_WAY] = one_way;
+    worst.parts[STAGE_INTENDED] = intended;
+    return worst;
+}
+
 static void what_is_not_the_events_own_explains_it(void **state)
 {
     const struct taken before = {.ticks = 7, .irqs = 100, .nmis = 20}, own = {.irqs = 1};
-    struct worst worst = {.value = 1};
+    struct worst worst = worst_of(30, 20, REPORT_UNKNOWN);
 
     (void)state;
-    samples_explain(&worst, before, (struct taken){7, 101, 20}, own);
-    assert_false(worst.tick || worst.irq || worst.nmi);
-    samples_explain(&worst, before, (struct taken){8, 101, 20}, own);
+    samples_explain(&worst, before, (struct taken){7, 101, 20}, own, 30);
+    assert_false(worst.tick || worst.irq || worst.nmi || worst.late || worst.stall);
+    samples_explain(&worst, before, (struct taken){8, 101, 20}, own, 30);
     assert_true(worst.tick && !worst.irq && !worst.nmi);
-    samples_explain(&worst, before, (struct taken){7, 102, 21}, own);
+    samples_explain(&worst, before, (struct taken){7, 102, 21}, own, 30);
     assert_true(!worst.tick && worst.irq && worst.nmi);
-    samples_explain(&worst, before, (struct taken){7, 100, 20}, own);
+    samples_explain(&worst, before, (struct taken){7, 100, 20}, own, 30);
     assert_true(!worst.tick && worst.irq && !worst.nmi);
+}
+
+static void its_own_times_explain_it(void **state)
+{
+    const struct taken none = {0};
+    struct worst worst = worst_of(31, 20, 61);
+
+    (void)state;
+    samples_explain(&worst, none, none, none, 30);
+    assert_true(worst.stall && !worst.late);
+    worst = worst_of(30, 20, 61);
+    samples_explain(&worst, none, none, none, 30);
+    assert_true(!worst.stall && worst.late);
+}
+
+/* Of what it took beyond the least. */
+static void the_longest_part_took_more_than_half(void **state)
+{
+    struct worst worst = worst_of(1000, 700, REPORT_UNKNOWN);
+    int64_t least[STAGE_COUNT];
+
+    (void)state;
+    memcpy(least, worst_of(100, 60, REPORT_UNKNOWN).parts, sizeof(least));
+    warm_up();
+    samples_add(&s, least);
+    assert_int_equal(samples_longest_part(&s, &worst), STAGE_ONE_WAY);
+    worst.parts[STAGE_ONE_WAY] = 60 + 450;
+    assert_int_equal(samples_longest_part(&s, &worst), STAGE_COUNT);
+    worst.parts[STAGE_ONE_WAY]++;
+    assert_int_equal(samples_longest_part(&s, &worst), STAGE_ONE_WAY);
 }
 
 int main(void)
@@ -179,6 +222,8 @@ int main(void)
         cmocka_unit_test_setup(the_worst_of_its_round_may_be_the_smis, reset),
         cmocka_unit_test_setup(the_worst_are_the_worst, reset),
         cmocka_unit_test(what_is_not_the_events_own_explains_it),
+        cmocka_unit_test(its_own_times_explain_it),
+        cmocka_unit_test_setup(the_longest_part_took_more_than_half, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,11 +16,12 @@
 #include "lib/string.h"
 #include "workloads/latency_overhead.h"
 
-#define COUNT_ROUNDS 100000 /* for another CPU to count what it took */
-#define GAP_PER_S 10000 /* a gap is longer than this part of a second */
-#define LIMITS_MOST 8   /* a time limit waits for FEWEST_SAMPLES this many times longer at most */
+#define COUNT_ROUNDS 100000   /* for another CPU to count what it took */
+#define GAP_PER_S 10000       /* a gap is longer than this part of a second */
+#define PART_ALIKE 8          /* counts that differ by this part of them at most are alike */
+#define LIMITS_MOST 8         /* a time limit waits for FEWEST_SAMPLES so many times longer */
 #define BUCKETS_TEXT 3200
-#define STAGES_TEXT 64 /* all their names */
+#define STAGES_TEXT 64        /* all their names */
 
 uint64_t latency_break_cycles;
 
@@ -435,8 +436,8 @@ static void report_worst(const struct measure *m)
 
     for (uint32_t i = told; i-- > 0;) {
         const struct worst *w = &now.samples.worst[i];
-        if (overhead_counts_instructions() && w->value <= usual)
-            break; /* they are alike, and none is worse for a reason */
+        if (overhead_counts_instructions() && w->value <= usual + usual / PART_ALIKE)
+            break; /* but for a turn of a loop that waits for a time */
         enum stage part = samples_longest_part(&now.samples, w);
         char cause[48];
         format(cause, sizeof(cause), "%s%s%s%s%s%s%s", w->tick ? " tick" : "",

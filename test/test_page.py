@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The latency page: whole, alone, and looked at in a real browser."""
 
+import base64
 import html.parser
+import io
 import json
 import re
 import shutil
@@ -11,6 +13,7 @@ import iststorm_latency as latency
 import iststorm_page
 import iststorm_plots
 import iststorm_report
+import matplotlib.image
 import pytest
 import synthetic
 from conftest import ROOT
@@ -90,7 +93,8 @@ def test_a_page_is_lean(page):
     """Paths say no more than the eye sees, and styles are said once."""
     paths = re.findall(r'<path[^>]* d="([^"]*)"', page)
     assert len(paths) > 500 and max(map(len, paths)) < 5000
-    assert not re.search(r'<(path|text|use|g)[^>]* style="', page) and "<g/>" not in page
+    assert not re.search(r'<(path|text|use|g)[^>]* style="', page)
+    assert not re.search(r'<g( id="[^"]*")?/?>', page)
     assert len(page) / page.count("<svg") < 20000
 
 
@@ -118,6 +122,96 @@ def test_pairs_have_the_map_alone():
     text = iststorm_page.page(result)
     assert text.count("2,000</td>") == 4 and "100</td>" not in text
     assert text.count("from CPU") == 2
+
+
+@pytest.mark.parametrize("values, floor, scale", [
+    ([1000, 1040], 1, (1000, 1.04, 2)), ([1000, 2100], 1, (1000, 2.1, 4)),
+    ([0, 63], 800, (800, 0.07875, 2)), ([100, 100000], 1, (100, 1000, 16))])
+def test_colours_of_a_map_reach_far(values, floor, scale):
+    """To twice the fastest pair at least, so that what differs little looks alike."""
+    assert iststorm_plots.heat_scale(values, floor) == scale
+
+
+@pytest.mark.parametrize("value, text", [
+    (0, "0"), (847, "847"), (999.6, "1.00k"), (12000, "12.0k"), (131400, "131k"),
+    (8.65e6, "8.65M")])
+def test_numbers_of_a_map_have_three_digits(value, text):
+    assert iststorm_plots.digits(value) == text
+
+
+def map_of(cells, places=()):
+    """The page's part on pairs; and of each map, the colours of its cells, a row after another."""
+    records = [synthetic.record([value] * 100, stage=stage, **{"pass": "pairs"},
+                                **dict(zip(("from", "to"), pair)))
+               for stage, ways in cells.items() for pair, value in ways.items()]
+    topology = [{"v": 1, "type": "topology", "cpu": cpu, "smt": cpu, "core": core,
+                 "package": package} for cpu, (package, core) in enumerate(places)]
+    text = page_of(synthetic.stream(records + topology))
+    part = text[text.index("<h2>CPU to CPU"):text.index("<h2>Environment")]
+    maps = [matplotlib.image.imread(io.BytesIO(base64.b64decode(image)))[..., :3]
+            for image in re.findall(r"data:image/png;base64,\s*([^\"]*)", part)]
+    return part, maps[::2]  # the others are those of the colours beside
+
+
+def test_what_differs_little_looks_alike():
+    """By a few hundredths: as a colour that one has to look for; by half, as another one."""
+    ways = {(0, 1): 1000, (0, 2): 1040, (1, 0): 1000, (1, 2): 1500, (2, 0): 1000, (2, 1): 3000}
+    for most, slowest in (("2\u00d7", 1040), ("4\u00d7", 3000)):
+        part, (cells,) = map_of({"round-trip": {**ways, (2, 1): slowest}})
+        height = cells.shape[0] // 3
+        colour = {pair: cells[int(height * (pair[0] + 0.5)), int(height * (pair[1] + 0.5))]
+                  for pair in ways}
+        assert abs(colour[0, 2] - colour[0, 1]).max() < 0.1
+        assert abs(colour[1, 2] - colour[0, 1]).max() > 0.15
+        assert "1.00k (fastest pair)" in part and f"({most})" in part
+        assert "median of 100 samples a pair, in cycles" in part
+
+
+def test_a_map_says_what_was_not_measured():
+    part, _ = map_of({"round-trip": {(0, 1): 70000, (1, 0): 1000, (2, 1): 1000}})
+    assert part.count(">\u2013</text>") == 6 and "(16\u00d7 or more)" in part
+
+
+def test_small_parts_of_the_way_have_no_colours():
+    ways = {(0, 1): 1600, (1, 0): 1600}
+    part, _ = map_of({"round-trip": ways, "service": {(0, 1): 0, (1, 0): 63}})
+    assert "100 (or less)" in part and "1.60k (fastest pair)" in part
+
+
+def test_where_cpus_sit_is_told_in_numbers_and_lines():
+    places = [(0, 0), (0, 0), (0, 1), (1, 0)]
+    ways = {(source, target): 1000 * (1 + 3 * (one[0] != other[0]) + (one != other))
+            for source, one in enumerate(places) for target, other in enumerate(places)
+            if source != target}
+    part, _ = map_of({"round-trip": ways}, places)
+    rows = re.findall(r"<td>nmi, round-trip, between (.*?)</td><td>([0-9]+)</td>"
+                      r"<td>([0-9,]+)<small>.*?</td><td>([0-9,]+)<.*?</td><td>([0-9,]+)<", part)
+    assert rows == [("threads of a core", "2", "1,000", "1,000", "1,000"),
+                    ("cores of a package", "4", "2,000", "2,000", "2,000"),
+                    ("packages", "6", "5,000", "5,000", "5,000")]
+    threads = {cpu: (*place, cpu) for cpu, place in enumerate(places)}
+    plot = iststorm_plots.heat_map(ways, threads, 1, "a map", "f")
+    widths = re.findall(r"stroke: var\(--ground\)(?:; stroke-width: ([0-9]+))?", plot)
+    assert sorted(widths) == ["", "", "3", "3"]
+
+
+def test_the_worst_of_each_event_stands_first():
+    def outlier(number, rank, value, **more):
+        return {"v": 1, "type": "outlier", "id": number, "rank": rank, "value": value,
+                "time_us": 1500, "sample": 7, **more}
+    text = page_of(synthetic.stream([
+        synthetic.record([100] * 100, stage="round-trip"),
+        synthetic.record([200] * 100, stage="round-trip", mode="loaded"),
+        synthetic.record([100] * 100, stage="round-trip", event="bp"),
+        outlier(1, 1, 900, cause="tick"), outlier(1, 2, 800), outlier(2, 1, 70000),
+        outlier(3, 1, 555, cause="stall"), outlier(9, 1, 1)]))
+    part = text[text.index("<h2>Outliers"):text.index("<h2>Environment")]
+    first, folded = part.split("<details>", 1)
+    assert re.findall(r"<td>([a-z]+)</td><td>([0-9,]+)<small>.*?</td><td>([0-9.]+)</td><td>([a-z]+)"
+                      r"</td><td>1.500</td>", first) == [
+        ("nmi", "70,000", "350", "unknown"), ("bp", "555", "5.5", "stall")]
+    assert "<span>: 3 samples: 2 unknown, 1 tick</span>" in folded
+    assert folded.count("800 at 1.500 ms: unknown") == 1
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):
@@ -254,7 +348,6 @@ def test_the_browsers_view(width, which, tmp_path, request):
 @needs_browser
 def test_the_page_as_it_is_can_be_seen(page, tmp_path):
     """Drawn by the browser, with its own ban on everything foreign: the colours are there."""
-    import matplotlib.image
     (tmp_path / "page.html").write_text(page)
     shot = tmp_path / "shot.png"
     browse(tmp_path / "page.html", tmp_path, f"--screenshot={shot}", "--window-size=1400,4000")

@@ -2,6 +2,7 @@
 """The latency page: one HTML file with all plots and tables of a report, which needs no network
 and no script."""
 
+import collections
 import html
 import itertools
 import os
@@ -55,6 +56,12 @@ GATES = {"same": "no IST slot", "ist": "IST slot", "ist-adjusted": "IST slot, TS
 # What is shown unfolded; the rest is a click away.
 MAIN_STAGES = ("entry", "dispatch", "prologue", "one-way", "round-trip")
 MOST_ROWS = 400
+WHOLE_WAY = "round-trip"
+WAYS_BETWEEN = ("one-way", WHOLE_WAY)  # the stages that go from one CPU to another
+SMALL_PART = 16
+RELATIONS = ("threads of a core", "cores of a package", "packages", "two CPUs")
+WORST_HEAD = ("worst", "times its median", "cause", "at, ms", "CPUs", "measurement")
+MOST_BESIDE = 8  # CPUs of a map that has another beside it
 PERCENTILE_NAMES = tuple(name for name, _ in latency.PERCENTILES)
 
 
@@ -254,6 +261,8 @@ def banner(result):
 
 def write_overview(made):
     """A chart a stage of all events, one row each: the warm case."""
+    if not made.series:
+        return
     mode = ordered((series.mode for series in made.series), MODES)[0]
     charts, more = [], []
     for unit in dict.fromkeys(series.unit for series in made.series):
@@ -392,34 +401,84 @@ def series_table(made, named):
 
 
 def between(cells):
-    """How many of these pairs are of two CPUs."""
-    return sum(source != target for source, target in cells)
+    """Those of these pairs that are of two CPUs."""
+    return {pair: one for pair, one in cells.items() if pair[0] != pair[1]}
 
 
 def write_pairs(made):
-    """A heat map a measurement that was made between all CPUs."""
-    by_pair = latency.gather(made.result.paired or made.result.records, lambda record: (
-        latency.key_of(record), record.get("from"), record.get("to")))
-    maps = {}
-    for (key, source, target), one in by_pair.items():
-        if None not in (source, target) and (median := one.percentile("p50")) is not None:
-            maps.setdefault(key, {})[source, target] = median
+    """A heat map a measurement that was made between all CPUs, and what of it the machine's
+    topology tells."""
     places = {record["cpu"]: tuple(record.get(name, 0) for name in ("package", "core", "smt"))
               for record in made.result.report.of_type("topology") if "cpu" in record}
+    maps = maps_of_pairs(made.result)
     shown, more = [], []
     for key, cells in maps.items():
         series = latency.Series(key)
-        if between(cells) >= len({cpu for pair in cells for cpu in pair}) > 1:
-            caption = f"{series.event}, {stage_label(series)}, {series.mode}"
-            main = series.stage == "round-trip" and series.mode == next(iter(MODES))
-            (shown if main else more).append(figure(caption, plots.heat_map(
-                cells, places, series.unit, text(caption), made.prefix())))
+        counts = {one.count for one in between(cells).values()}
+        caption = f"{series.event}, {stage_label(series)}, {series.mode}"
+        samples = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
+        main = series.stage == WHOLE_WAY and series.mode == next(iter(MODES))
+        (shown if main else more).append(figure(
+            f"{caption}: median of {samples} samples a pair, in {series.unit}", plots.heat_map(
+                {pair: one.percentile("p50") for pair, one in cells.items()}, places,
+                floor_of(maps, series), text(caption), made.prefix())))
     if shown or more:
-        made.section("CPU to CPU", "<p>Medians. Rows send, columns take; CPUs stand by package, "
-                     f"core and thread. {text(pairs_told(made))}</p>",
-                     '<div class="plots">', *shown, "</div>",
-                     fold("More stages and modes", ['<div class="plots">', *more, "</div>"],
-                          not shown) if more else "")
+        wide = max(len({cpu for pair in cells for cpu in pair}) for cells in maps.values())
+        grid = "<div>" if wide > MOST_BESIDE else '<div class="plots">'
+        made.section("CPU to CPU", "<p>Rows send, columns take; CPUs stand by package, core and "
+                     "thread. The colour says how many times the fastest pair's median it is, by "
+                     "the logarithm and to twice at least; what is less than a sixteenth of the "
+                     f"fastest way there and back counts as that. {text(pairs_told(made))}</p>",
+                     "<p>An emulated machine's CPUs share the host's: a pair whose median is far "
+                     "from the others' waited for the host's scheduler.</p>"
+                     if made.result.domain == "emulated" and series.unit == "cycles" else "",
+                     grid, *shown, "</div>", relations_table(made, maps, places),
+                     fold("More stages and modes", [grid, *more, "</div>"], not shown)
+                     if more else "")
+
+
+def maps_of_pairs(result):
+    """{measurement: {(from, to): series}}, of those between many pairs."""
+    by_pair = latency.gather(result.paired or result.records, lambda record: (
+        latency.key_of(record), record.get("from"), record.get("to")))
+    maps = {}
+    for (key, source, target), one in by_pair.items():
+        if None not in (source, target) and one.percentile("p50") is not None:
+            maps.setdefault(key, {})[source, target] = one
+    return {key: cells for key, cells in maps.items()
+            if len(between(cells)) >= len({cpu for pair in cells for cpu in pair}) > 1}
+
+
+def floor_of(maps, series):
+    """What is shorter is too small a part of the whole way to be told apart by colours."""
+    way = series.key[latency.KEY.index("stage")]
+    whole = tuple(WHOLE_WAY if name == way else name for name in series.key)
+    ways = [one.percentile("p50") for one in between(maps.get(whole, {})).values()]
+    return max(min(ways, default=0) / SMALL_PART, 1)
+
+
+def relation(pair, places):
+    source, target = (places.get(cpu) for cpu in pair)
+    if source is None or target is None:
+        return "two CPUs"
+    return ("threads of a core" if source[:2] == target[:2] else
+            "cores of a package" if source[:1] == target[:1] else "packages")
+
+
+def relations_table(made, maps, places):
+    """Whether it matters where the two CPUs sit: the medians of the pairs that sit alike."""
+    rows = []
+    for key, cells in maps.items():
+        series, groups = latency.Series(key), {}
+        for pair, one in between(cells).items():
+            groups.setdefault(relation(pair, places), []).append(one.percentile("p50"))
+        if series.mode == next(iter(MODES)) and series.stage in WAYS_BETWEEN:
+            rows += [[f"<td>{text(series.event)}, {text(stage_label(series))}, between "
+                      f"{name}</td>", f"<td>{len(group)}</td>",
+                      *(made.value(value, series.unit) for value in (
+                          min(group), sorted(group)[(len(group) - 1) // 2], max(group)))]
+                     for name, group in ((name, groups.get(name)) for name in RELATIONS) if group]
+    return table(["medians", "pairs", "fastest pair", "middle pair", "slowest pair"], rows)
 
 
 def pairs_told(made):
@@ -430,28 +489,76 @@ def pairs_told(made):
 
 
 def write_outliers(made):
-    """The worst samples, with what is known of their cause."""
-    records = made.result.records + made.result.paired
-    known = {record["id"]: latency.Series(latency.key_of(record), [
-        (record.get("from"), record.get("to"))]) for record, _ in records}
-    rows = []
-    for record in made.result.report.of_type("outlier"):
-        if (series := known.get(record.get("id"))) is not None:
-            source, target = series.cpus[0]
-            rows.append([f"<td>{text(series.event)}, {text(stage_label(series))}, "
-                         f"{text(series.mode)}</td>", f"<td>{source} &rarr; {target}</td>",
-                         f"<td>{text(record.get('rank'))}</td>",
-                         made.value(record.get("value"), series.unit),
-                         f"<td>{text(record.get('sample'))}</td>",
-                         f"<td>{record.get('time_us', 0) / 1000:,.3f}</td>",
-                         f"<td>{text(record.get('cause', 'unknown'))}</td>"])
-    if rows:
-        rest = f"<p>{len(rows) - MOST_ROWS} more are in the report.</p>" * (len(rows) > MOST_ROWS)
-        head = ["measurement", "CPUs", "rank", "latency", "sample", "time, ms", "cause"]
-        made.section("Outliers", "<p>The worst samples of each measurement, and what is known to "
-                     "have happened meanwhile.</p>",
-                     fold(f"{len(rows)} samples", [table(head, rows[:MOST_ROWS], "causes"), rest],
-                          len(rows) <= 32))
+    """The worst sample of each event, and folded, of each of its measurements, with all others."""
+    groups = outliers_by_event(made.result)
+    if not groups:
+        return
+    rows, folded = [], []
+    for label, measurements in groups.items():
+        record, samples = measurements[0]
+        rows.append([f"<td>{text(label)}</td>", *worst_cells(made, record, samples[0])])
+        folded.append(fold(f"{text(label)}<span>: {text(causes_told(measurements))}</span>",
+                           [outlier_table(made, measurements)]))
+    host = " Of what the host does meanwhile, an emulated or virtual machine sees nothing." \
+        if made.result.domain != "metal" else ""
+    made.section("Outliers", "<p>The worst sample of each event in any of its measurements, and "
+                 f"what is known to have happened meanwhile.{host}</p>",
+                 table(["event", *WORST_HEAD], rows, "causes"),
+                 fold("The worst of each measurement, and the next ones", folded))
+
+
+def causes_told(measurements):
+    """How many outliers there are, and how many of each cause."""
+    causes = collections.Counter(cause_of(one) for _, samples in measurements for one in samples)
+    return f"{causes.total()} samples: " + ", ".join(
+        f"{count} {cause}" for cause, count in causes.most_common())
+
+
+def outliers_by_event(result):
+    """{event: [(latency record, its outliers)]}, the worst first."""
+    found = collections.defaultdict(list)
+    for outlier in result.report.of_type("outlier"):
+        if "value" in outlier:
+            found[outlier.get("id")].append(outlier)
+    groups = {}
+    for pairs, records in (("", result.records), (", all pairs", result.paired)):
+        for record, _ in records:
+            if samples := sorted(found.get(record["id"], ()), key=lambda one: -one["value"]):
+                far = ", cross-CPU" if latency.is_cross(record) and not pairs else ""
+                groups.setdefault(f"{record.get('event')}{far}{pairs}", []).append(
+                    (record, samples))
+    return {label: sorted(group, key=lambda pair: -pair[1][0]["value"])
+            for label, group in groups.items()}
+
+
+def cause_of(outlier):
+    return outlier.get("cause", "unknown")
+
+
+def worst_cells(made, record, outlier, others=()):
+    """Of a measurement's worst sample: what WORST_HEAD says. The others are a click away."""
+    series, median = latency.Series(latency.key_of(record)), record.get("p50") or 0
+    times = outlier["value"] / median if median > 0 else None
+    words = text(", ".join(filter(None, (
+        series.mode, LOOPS.get(series.loop, series.loop),
+        series.stage if series.stage != WHOLE_WAY else ""))))
+    lines = "<br>".join(f"{one['value']:,} at {at_ms(one)} ms: {text(cause_of(one))}"
+                        for one in others)
+    return [made.value(outlier["value"], series.unit),
+            f"<td>{'&ndash;' if times is None else f'{times:,.{int(times < 10)}f}'}</td>",
+            f"<td>{text(cause_of(outlier))}</td>", f"<td>{at_ms(outlier)}</td>",
+            f"<td>{text(record.get('from'))} &rarr; {text(record.get('to'))}</td>",
+            f"<td>{fold(words, [lines]) if others else words}</td>"]
+
+
+def at_ms(outlier):
+    return f"{outlier.get('time_us', 0) / 1000:,.3f}"
+
+
+def outlier_table(made, measurements):
+    """A measurement a row."""
+    return table(WORST_HEAD, [worst_cells(made, record, worst, others)
+                              for record, (worst, *others) in measurements], "causes")
 
 
 def write_environment(made):

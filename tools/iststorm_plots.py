@@ -10,9 +10,10 @@ import math
 import re
 
 import matplotlib
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 import iststorm_latency as latency
 
@@ -35,9 +36,10 @@ DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 PANEL = (5.5, 3.8)
 MOST_TICKS = 7
 NEAR_TENTHS = 6  # of a point
-CELLS_WITH_NUMBERS = 12
 HEAT = "viridis"
-WIDE = 10  # where colours go by the logarithm
+# How many times the fastest pair's time the brightest colour of a map is, and what stands beside
+# the colours.
+HEAT_FACTORS = {2: (1, 1.25, 1.5, 2), 4: (1, 1.5, 2, 3, 4), 8: (1, 2, 4, 8), 16: (1, 2, 4, 8, 16)}
 
 
 def style(index):
@@ -283,53 +285,88 @@ def dumbbells(rows, tsc_hz, title, prefix):
 
 
 @drawn
-def heat_map(cells, places, unit, title, prefix):
-    """Medians by (from, to): who sends is a row, who takes is a column. `places` says where CPUs
-    sit, (package, core, thread): neighbours stand together, and lines part the packages."""
+def heat_map(cells, places, floor, title, prefix):
+    """Medians by (from, to): who sends is a row, who takes is a column. The colour says how many
+    times the fastest pair's time it is, of which what is below the floor counts as that: by the
+    logarithm, and so far at least that what differs little looks alike. `places` says where CPUs
+    sit, (package, core, thread): neighbours stand together, thin lines part cores of several
+    threads, thick ones packages. What a CPU sends itself is no way between two: it has its number
+    alone, and a pair without one was not measured, or withheld."""
     cpus = sorted({cpu for pair in cells for cpu in pair},
                   key=lambda cpu: (places.get(cpu, ()), cpu))
     place = {cpu: index for index, cpu in enumerate(cpus)}
-    side = min(max(2.6, 0.42 * len(cpus) + 1), 7.2)
-    figure = Figure(figsize=(side + 1.3, side + 0.2))
-    axes = figure.add_axes((0.55 / (side + 1.3), 0.08, (side - 0.4) / (side + 1.3), 0.8))
+    side = 0.42 * max(len(cpus), 4)
+    width, height = side + 2.3, side + 0.65
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0.6 / width, 0.1 / height, side / width, side / height))
+    beside = figure.add_axes(((side + 0.75) / width, 0.1 / height, 0.14 / width, side / height))
+    between = {pair: value for pair, value in cells.items() if pair[0] != pair[1]}
+    fastest, slowest, most = heat_scale(between.values(), floor)
     values = [[float("nan")] * len(cpus) for _ in cpus]
-    # What a CPU sends itself is no way between two: it has its number, and no colour.
-    for (source, target), value in cells.items():
-        if source != target:
-            values[place[source]][place[target]] = value
-    axes.set_facecolor(GRID)
-    others = [value for (source, target), value in cells.items() if source != target]
-    least, greatest = min(others), max(others)
-    norm = LogNorm if least > 0 and greatest > WIDE * least else Normalize
+    for (source, target), value in between.items():
+        values[place[source]][place[target]] = max(value, fastest) / fastest
     image = axes.imshow(values, cmap=HEAT, interpolation="none", aspect="equal",
-                        norm=norm(least, greatest if greatest > least else least + 1, clip=True))
-    for index in range(1, len(cpus)):
-        if places.get(cpus[index], ())[:1] != places.get(cpus[index - 1], ())[:1]:
-            axes.axvline(index - 0.5, color=GROUND, linewidth=3)
-            axes.axhline(index - 0.5, color=GROUND, linewidth=3)
-    if len(cpus) <= CELLS_WITH_NUMBERS:
-        write_numbers(axes, cells, place, image)
+                        norm=LogNorm(1, most, clip=True))
+    for index in range(len(cpus)):
+        axes.add_patch(Rectangle((index - 0.5, index - 0.5), 1, 1, color=GRID, linewidth=0))
+    part_cpus(axes, [places.get(cpu, ()) for cpu in cpus])
+    write_numbers(axes, cells, place, image, fastest)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    step = max(1, len(cpus) // 16)
-    axes.set_xticks(range(0, len(cpus), step), cpus[::step])
-    axes.set_yticks(range(0, len(cpus), step), cpus[::step])
+    axes.set_xticks(range(len(cpus)), cpus)
+    axes.set_yticks(range(len(cpus)), cpus)
     axes.tick_params(length=0)
     axes.set_xlabel("to CPU")
     axes.set_ylabel("from CPU")
     for spine in axes.spines.values():
         spine.set_visible(False)
-    bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.04, format=FuncFormatter(short))
-    bar.ax.yaxis.set_minor_formatter(NullFormatter())
-    bar.set_label(f"median, {unit}")
+    bar = figure.colorbar(image, cax=beside)
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    factors = [f"{factor:g}\u00d7" for factor in HEAT_FACTORS[most]]
+    factors[0] = "or less" if fastest == floor else "fastest pair"
+    factors[-1] += " or more" * (slowest > most)
+    bar.set_ticks(HEAT_FACTORS[most], labels=[
+        f"{digits(factor * fastest)} ({says})"
+        for factor, says in zip(HEAT_FACTORS[most], factors)])
     bar.outline.set_visible(False)
     return inline(figure, title, prefix)
 
 
-def write_numbers(axes, cells, place, image):
-    for (source, target), value in cells.items():
-        red, green, blue, _ = image.cmap(image.norm(value))
-        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        colour = TEXT if source == target else "#ffffff" if dark else "#101010"
-        axes.text(place[target], place[source], short(float(f"{value:.3g}")), ha="center",
-                  va="center", fontsize=8, color=colour)
+def heat_scale(values, floor):
+    """The value whose colour is the darkest, how many times that the greatest is, and how many
+    times the brightest colour."""
+    fastest = max(min(values), floor)
+    slowest = max(values) / fastest
+    return (fastest, slowest,
+            next((factor for factor in HEAT_FACTORS if slowest <= factor), max(HEAT_FACTORS)))
+
+
+def part_cpus(axes, places):
+    """Lines between CPUs that are neighbours in the map, and not in the machine."""
+    threads = len(set(places)) > len({place[:2] for place in places})
+    for index, (place, before) in enumerate(zip(places[1:], places)):
+        width = 3 if place[:1] != before[:1] else 1 if threads and place[:2] != before[:2] else 0
+        if width:
+            axes.axvline(index + 0.5, color=GROUND, linewidth=width)
+            axes.axhline(index + 0.5, color=GROUND, linewidth=width)
+
+
+def write_numbers(axes, cells, place, image, fastest):
+    for source, row in place.items():
+        for target, column in place.items():
+            value = cells.get((source, target))
+            red, green, blue, _ = image.cmap(image.norm(max(value or 0, fastest) / fastest))
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+            plain = TEXT if value is not None else SOFT
+            axes.text(column, row, "\u2013" if value is None else digits(value), ha="center",
+                      va="center", fontsize=8, color=plain if source == target or value is None
+                      else "#ffffff" if dark else "#101010")
+
+
+def digits(value):
+    """Three of them, as 13.1k: for cells, which are to be compared with each other."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= 0.9995 * size:
+            scaled = abs(value) / size
+            return f"{value / size:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{unit}"
+    return f"{value:.0f}"

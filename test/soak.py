@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What takes longer than a test may: storms with many seeds, and the benchmarks of bring-up and
-flood that compare runs of one build on one host. Run by `make soak`."""
+"""What takes longer than a test may: storms with many seeds and with more CPUs than a byte counts,
+the fuzzers, and the benchmarks of bring-up and flood that compare runs of one build on one host.
+Run by `make soak`."""
 
 import os
 import pathlib
@@ -16,8 +17,11 @@ sys.dont_write_bytecode = True
 import iststorm_latency  # noqa: E402  (found through the path above)
 import iststorm_report  # noqa: E402
 
+QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
 EXIT_FAILED = 1
 SEEDS = 20
+FUZZ_SECONDS = 60
+MANY_CPUS = 257     # more than a byte counts: that takes x2APIC, which QEMU has since 10
 BRINGUP_CPUS = (2, 16, 64, 128, 255)
 BRINGUP_LIMIT_US = 150_000  # for the most CPUs
 FLOOD_CPUS = (2, 64)
@@ -31,10 +35,10 @@ class Failed(Exception):
     """A run or a comparison that did not hold; the text says which."""
 
 
-def launch(smp, *words):
+def launch(smp, *words, qemu="qemu-system-x86_64"):
     """One run under TCG; its report. Raises Failed unless it passed."""
     command = [str(ROOT / "tools" / "run"), "--accel", "tcg", "--smp", str(smp), "--mem", "1G",
-               *words]
+               "--qemu", str(qemu), *words]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=False)
     if done.returncode != 0:
@@ -48,6 +52,24 @@ def soak_seeds():
         report = launch(8, "time=5s", f"seed={seed}")
         events = report.of_type("verdict")[0]["events"]
         print(f"storm  seed {seed:2}  {events} events  PASS", flush=True)
+
+
+def soak_many():
+    """The whole storm on more CPUs than the tests have."""
+    if not QEMU_10.exists():
+        print("many  skipped: no QEMU 10: ci/platforms/qemu-10 unpacks it", flush=True)
+        return
+    events = launch(MANY_CPUS, "time=5s", qemu=QEMU_10).of_type("verdict")[0]["events"]
+    print(f"many  {MANY_CPUS} CPUs  {events} events  PASS", flush=True)
+
+
+def soak_fuzzers():
+    """Each for longer than among the tests, and from another place."""
+    command = ["make", "-s", "-j2", "fuzz", f"FUZZ_SECONDS={FUZZ_SECONDS}", "FUZZ_RUNS=-1",
+               "FUZZ_SEED=2"]
+    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise Failed("a fuzzer found something, or was not built")
 
 
 def measure_bringup():
@@ -111,8 +133,8 @@ def soak_endurance():
           f"every {longest} ms  PASS", flush=True)
 
 
-PARTS = {"seeds": soak_seeds, "bringup": measure_bringup, "flood": measure_flood,
-         "benchmarks": soak_benchmarks}
+PARTS = {"seeds": soak_seeds, "many": soak_many, "fuzzers": soak_fuzzers,
+         "bringup": measure_bringup, "flood": measure_flood, "benchmarks": soak_benchmarks}
 # Not unless it is asked for: it takes half an hour and more.
 LONG_PARTS = {"endurance": soak_endurance}
 
@@ -120,8 +142,8 @@ LONG_PARTS = {"endurance": soak_endurance}
 def main(argv):
     parser = iststorm_report.Parser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, *LONG_PARTS, []],
-                        metavar="part", help="seeds, bringup, flood, benchmarks, these four when "
-                        "none is given; endurance, which takes half an hour")
+                        metavar="part", help=f"{', '.join(PARTS)}, these when none is given; "
+                        "endurance, which takes half an hour")
     try:
         for part in parser.parse_args(argv).parts or PARTS:
             {**PARTS, **LONG_PARTS}[part]()

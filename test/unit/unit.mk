@@ -12,6 +12,7 @@ UNIT_TIMEOUT ?= 600
 FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 5
 FUZZ_RUNS ?= 1000000
+FUZZ_SEED ?= 1
 
 UNIT_test_multiboot2 := src/boot/multiboot2.c src/lib/format.c
 UNIT_test_power := src/boot/power.c
@@ -82,8 +83,8 @@ $(FUZZ)/fuzz_$(1): $$(fuzz_$(1)_OBJECTS)
 fuzz-$(1): $(FUZZ)/fuzz_$(1)
 	rm -rf $(FUZZ)/corpus/$(1)
 	$(PYTHON) test/fuzz/seeds.py $(1) $(FUZZ)/corpus/$(1)
-	$(FUZZ)/fuzz_$(1) -seed=1 -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
-	    -max_len=8192 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$(1)- \
+	$(FUZZ)/fuzz_$(1) -seed=$(FUZZ_SEED) -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) \
+	    -timeout=10 -max_len=8192 -print_final_stats=1 -artifact_prefix=$(FUZZ)/$(1)- \
 	    $(FUZZ)/corpus/$(1) > $(FUZZ)/$(1).log 2>&1 || { cat $(FUZZ)/$(1).log >&2; exit 1; }
 	@sed -n 's/^stat::number_of_executed_units: */fuzz_$(1): no finding in runs: /p' \
 	    $(FUZZ)/$(1).log

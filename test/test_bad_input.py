@@ -48,6 +48,14 @@ MACHINES = [
 ]
 
 
+def test_empty_command_line_runs_the_default(launch):
+    """The bound shows that the default is not a long run."""
+    empty = ("-fw_cfg", "name=opt/iststorm/cmdline,file=/dev/null")
+    run = Run("empty command line", "quick", words=(), extra=empty, timeout=90)
+    result = launch(run)
+    assert not list(run.problems(result)), result.explain()
+
+
 @pytest.mark.refused
 @pytest.mark.parametrize("run", COMMAND_LINES + MACHINES, ids=lambda run: run.name)
 def test_refused(run, launch):
@@ -55,14 +63,6 @@ def test_refused(run, launch):
     problems = list(run.problems(result))
     assert not problems, "\n".join(problems) + "\n" + result.explain()
     assert result.text.rstrip("\n").rsplit("\n", 1)[-1].isascii()
-
-
-def test_empty_command_line_runs_the_default(launch):
-    """The bound shows that the default is not a long run."""
-    empty = ("-fw_cfg", "name=opt/iststorm/cmdline,file=/dev/null")
-    run = Run("empty command line", "quick", words=(), extra=empty, timeout=90)
-    result = launch(run)
-    assert not list(run.problems(result)), result.explain()
 
 
 def listed(reason, after):

@@ -85,7 +85,8 @@ def test_the_port_of_spcr_alone(launch, spcr, tmp_path):
                           "16550's", id="PL011"),
     pytest.param(0x12, IN_MEMORY, "console: no serial port at mmio:0xfd000000", id="empty")])
 def test_an_spcr_of_no_use_is_said(launch, spcr, interface, address, note):
-    result = launch(Run("spcr of no use", "quick", words=WORDS, extra=spcr(interface, address)))
+    result = launch(Run(f"spcr of interface {interface}", "quick", words=WORDS,
+                        extra=spcr(interface, address)))
     assert result.report.verdict == "PASS", result.explain()
     assert note in result.report.notes
 

@@ -11,16 +11,14 @@ import time
 
 import iststorm_report
 import pytest
-from conftest import ROOT
+from conftest import ROOT, make
 from runs import Run, cpus
 
 
 @pytest.fixture(scope="module")
 def pxe():
     """The netboot tree."""
-    built = subprocess.run(["make", "-s", "pxe"], cwd=ROOT, capture_output=True, text=True,
-                           stdin=subprocess.DEVNULL, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
+    make("pxe")
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])

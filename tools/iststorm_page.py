@@ -419,7 +419,7 @@ def write_pairs(made):
         samples = " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
         main = series.stage == WHOLE_WAY and series.mode == next(iter(MODES))
         (shown if main else more).append(figure(
-            f"{caption}: median of {samples} samples a pair, in {series.unit}", plots.heat_map(
+            f"{caption}: median of {samples} samples, {series.unit}", plots.heat_map(
                 {pair: one.percentile("p50") for pair, one in cells.items()}, places,
                 floor_of(maps, series), text(caption), made.prefix())))
     if shown or more:

@@ -203,15 +203,15 @@ def test_the_worst_of_each_event_stands_first():
         synthetic.record([100] * 100, stage="round-trip"),
         synthetic.record([200] * 100, stage="round-trip", mode="loaded"),
         synthetic.record([100] * 100, stage="round-trip", event="bp"),
-        outlier(1, 1, 900, cause="tick"), outlier(1, 2, 800), outlier(2, 1, 70000),
-        outlier(3, 1, 555, cause="stall"), outlier(9, 1, 1)]))
+        outlier(1, 1, 900, cause="tick"), outlier(1, 2, 800, part="exit"), outlier(2, 1, 70000),
+        outlier(3, 1, 555, cause="stall", part="entry"), outlier(9, 1, 1)]))
     part = text[text.index("<h2>Outliers"):text.index("<h2>Environment")]
     first, folded = part.split("<details>", 1)
     assert re.findall(r"<td>([a-z]+)</td><td>([0-9,]+)<small>.*?</td><td>([0-9.]+)</td><td>([a-z]+)"
-                      r"</td><td>1.500</td>", first) == [
-        ("nmi", "70,000", "350", "unknown"), ("bp", "555", "5.5", "stall")]
+                      r"</td><td>([a-z]*)</td><td>1.500</td>", first) == [
+        ("nmi", "70,000", "350", "unknown", ""), ("bp", "555", "5.5", "stall", "entry")]
     assert "<span>: 3 samples: 2 unknown, 1 tick</span>" in folded
-    assert folded.count("800 at 1.500 ms: unknown") == 1
+    assert folded.count("800 at 1.500 ms: unknown, in exit<") == 1
 
 
 def test_the_page_needs_nothing_from_elsewhere(page):

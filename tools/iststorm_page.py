@@ -60,7 +60,7 @@ WHOLE_WAY = "round-trip"
 WAYS_BETWEEN = ("one-way", WHOLE_WAY)  # the stages that go from one CPU to another
 SMALL_PART = 16
 RELATIONS = ("threads of a core", "cores of a package", "packages", "two CPUs")
-WORST_HEAD = ("worst", "times its median", "cause", "at, ms", "CPUs", "measurement")
+WORST_HEAD = ("worst", "times its median", "cause", "mostly in", "at, ms", "CPUs", "measurement")
 MOST_BESIDE = 8  # CPUs of a map that has another beside it
 PERCENTILE_NAMES = tuple(name for name, _ in latency.PERCENTILES)
 
@@ -543,10 +543,12 @@ def worst_cells(made, record, outlier, others=()):
         series.mode, LOOPS.get(series.loop, series.loop),
         series.stage if series.stage != WHOLE_WAY else ""))))
     lines = "<br>".join(f"{one['value']:,} at {at_ms(one)} ms: {text(cause_of(one))}"
+                        f"{text(', in ' + one['part']) if 'part' in one else ''}"
                         for one in others)
     return [made.value(outlier["value"], series.unit),
             f"<td>{'&ndash;' if times is None else f'{times:,.{int(times < 10)}f}'}</td>",
-            f"<td>{text(cause_of(outlier))}</td>", f"<td>{at_ms(outlier)}</td>",
+            f"<td>{text(cause_of(outlier))}</td>", f"<td>{text(outlier.get('part', ''))}</td>",
+            f"<td>{at_ms(outlier)}</td>",
             f"<td>{text(record.get('from'))} &rarr; {text(record.get('to'))}</td>",
             f"<td>{fold(words, [lines]) if others else words}</td>"]
 
@@ -609,6 +611,10 @@ values can be negative. The first sample stands apart and is not among the other
 <p><b>Loops</b>: in a closed loop the next event waits for the last one, so a slow one hides those
 that would have come meanwhile (coordinated omission). In an open loop events are due at times of
 their own; from the intended time counts what a late one kept waiting.</p>
+<p><b>Causes</b> of outliers: a tick, another interrupt (irq), an NMI or an SMI came in it; a gap,
+in which the CPU stood still, lay before it; late: most of it was waiting since its intended time;
+stall: it took over 100 &micro;s, as where the machine itself stands still. Mostly in: the stage
+that took over half of what it took beyond the least.</p>
 <p><b>Modes</b> are never mixed, and neither are domains: what an emulator says is nothing that
 silicon would say. Samples of several CPUs are taken together in plots and tables of a stack. What
 was measured between all pairs of CPUs, in fewer samples, stands in the maps alone; what a CPU

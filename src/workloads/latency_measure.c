@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From stamps to samples, from samples to records. */
+/* From stamps to samples (latency_stages.c), from samples to records. */
 #include "workloads/latency_measure.h"
 
 #include "cpu/clock.h"
@@ -15,6 +15,7 @@
 #include "lib/report.h"
 #include "lib/string.h"
 #include "workloads/latency_overhead.h"
+#include "workloads/latency_stages.h"
 
 #define COUNT_ROUNDS 100000   /* for another CPU to count what it took */
 #define GAP_PER_S 10000       /* a gap is longer than this part of a second */
@@ -135,78 +136,10 @@ void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack)
                      stack_name(on.kind), on.owner, on.level);
 }
 
-/* The stamps on the way there and back: the handler's two; where CPUs take turns, which those do
- * that count instructions, also that of who was interrupted. */
-static unsigned stamps_between(const struct measure *m)
+static struct stamp_costs costs_of(const struct measure *m)
 {
-    bool in_turns = m->from != m->to && overhead_counts_instructions();
-
-    return (m->pass == PASS_WHOLE ? 2 : 0) + (latency_target_stamps(m) && in_turns);
-}
-
-/* What the stamps cost that lie on this stage of the way. */
-static int64_t overhead_of(const struct measure *m, enum stage stage)
-{
-    const struct overhead *o = overhead_of_cpu(m->from), *taker = overhead_of_cpu(m->to);
-    int64_t step = m->step ? o->step : 0;
-
-    switch (stage) {
-    case STAGE_ENTRY: return o->entry + step;
-    case STAGE_DISPATCH: return taker->dispatch;
-    case STAGE_PROLOGUE: return m->switches ? taker->pair : taker->dispatch;
-    case STAGE_SERVICE:
-    case STAGE_EXIT: return taker->pair;
-    case STAGE_ROUND_TRIP:
-    case STAGE_INTENDED: return o->pair + step + stamps_between(m) * taker->pair;
-    default: return o->pair + step;
-    }
-}
-
-/* From the stub to the handler. Where it switches stacks, and another interrupt had done so before,
- * this sample was nested in that one, and is neither. */
-static void compute_way_in(const struct measure *m, int64_t value[STAGE_COUNT])
-{
-    if (m->switches && marks.switched) {
-        value[STAGE_DISPATCH] = (int64_t)(marks.switched - marks.entry);
-        value[STAGE_PROLOGUE] = (int64_t)(marks.handler - marks.switched);
-    } else if (!m->switches) {
-        value[STAGE_PROLOGUE] = (int64_t)(marks.handler - marks.entry);
-    }
-}
-
-/* From the handler's last instruction to the first one back, on the handler's CPU. */
-static int64_t compute_way_out(const struct measure *m)
-{
-    if (m->from == m->to)
-        return (int64_t)(marks.back - marks.service);
-    return latency_target_stamps(m) ? (int64_t)(marks.returned - marks.service) : REPORT_UNKNOWN;
-}
-
-/* Stamps into samples. What a measurement does not have stays unknown. */
-static void compute(const struct measure *m, int64_t value[STAGE_COUNT])
-{
-    int64_t offset = offset_correction(&m->before);
-
-    for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
-        value[stage] = REPORT_UNKNOWN;
-    if (m->pass == PASS_SEND) {
-        value[STAGE_SEND] = (int64_t)(marks.sent - marks.trigger);
-    } else if (m->pass == PASS_STUB) {
-        value[STAGE_ENTRY] = (int64_t)(marks.entry - marks.trigger) - offset;
-        compute_way_in(m, value);
-    } else {
-        value[STAGE_ROUND_TRIP] = (int64_t)(marks.back - marks.trigger);
-    }
-    if (m->pass == PASS_WHOLE) {
-        value[STAGE_SERVICE] = (int64_t)(marks.service - marks.handler);
-        value[STAGE_ONE_WAY] = (int64_t)(marks.handler - marks.trigger) - offset;
-        value[STAGE_EXIT] = compute_way_out(m);
-    }
-    if (m->interval_cycles)
-        value[STAGE_INTENDED] = (int64_t)(marks.back - marks.intended);
-    for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
-        if (value[stage] != REPORT_UNKNOWN)
-            value[stage] -= overhead_of(m, stage);
+    return (struct stamp_costs){overhead_of_cpu(m->from), overhead_of_cpu(m->to),
+                                overhead_counts_instructions()};
 }
 
 /* A CPU that does nothing for longer than this stands still. */
@@ -318,6 +251,7 @@ static bool is_over(const struct measure *m)
 bool latency_take(const struct measure *m)
 {
     uint64_t start = read_tsc();
+    struct stamp_costs costs = costs_of(m);
     int64_t value[STAGE_COUNT];
     bool gap = note_gap();
 
@@ -326,7 +260,7 @@ bool latency_take(const struct measure *m)
         return false;
     }
     latency_check_stack(m->event, m->to, m->stack);
-    compute(m, value);
+    stages_compute(m, &marks, &costs, value);
     record(m, value, gap);
     marks.done = 0;
     marks.back = marks.switched = 0;
@@ -387,16 +321,11 @@ static const char *loop_name(const struct measure *m, enum stage stage)
     return stage == STAGE_INTENDED ? "open-intended" : "open";
 }
 
-/* Between two CPUs these need the clocks' offset. */
-static bool needs_offset(const struct measure *m, enum stage stage)
-{
-    return m->from != m->to && (stage == STAGE_ENTRY || stage == STAGE_ONE_WAY);
-}
-
 static void report_histogram(const struct measure *m, enum stage stage, const struct histogram *h,
                              const char *samples)
 {
     static char text[BUCKETS_TEXT];
+    struct stamp_costs costs = costs_of(m);
     int index = histogram_text_first;
 
     histogram_text(h, &index, text, sizeof(text));
@@ -414,8 +343,8 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
         .from = m->from,
         .to = m->to,
         .count = h->count,
-        .overhead = overhead_of(m, stage),
-        .one_way = needs_offset(m, stage) ? "used" : NULL,
+        .overhead = stage_overhead(m, &costs, stage),
+        .one_way = stage_needs_offset(m, stage) ? "used" : NULL,
         .first = now.samples.first[stage],
         .min = h->min,
         .p50 = percentile(h, 500),
@@ -465,7 +394,7 @@ static bool offset_is_good(const struct measure *m, enum stage stage)
 
 static bool is_withheld(const struct measure *m, enum stage stage)
 {
-    return needs_offset(m, stage) && !offset_is_good(m, stage);
+    return stage_needs_offset(m, stage) && !offset_is_good(m, stage);
 }
 
 static void report_the_offset(const struct measure *m, const char *when,

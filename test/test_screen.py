@@ -112,6 +112,18 @@ def test_the_page_shows_the_run_and_then_its_verdict(iso, tmp_path):
         machine.close()
 
 
+def test_a_failures_reason_is_read_in_whole_words(iso, tmp_path):
+    machine = Machine(iso, tmp_path, ("run=nmi", "time=2s", "stop=first", "inject=deep-stack"))
+    try:
+        rows = wait_for(machine, "^iststorm: FAIL").split("\n")
+        reason = re.search(r"FAIL: (.* than 512)", " ".join("".join(rows).split()))[1]
+        side = next(row.index("after ") for row in rows if "after 0:00:0" in row)
+        beside = [row[side:] for row in rows[7:11] if row[side:].strip()]
+        assert len(beside) > 1 and " ".join(beside) == reason, "\n".join(rows)
+    finally:
+        machine.close()
+
+
 def read_glyphs():
     """The font's printable ASCII: bitmap of a cell -> character."""
     with gzip.open(FONT) as file:

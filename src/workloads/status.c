@@ -88,17 +88,28 @@ static void put_many(uint32_t row, uint32_t column, uint8_t colours, char c, uin
         screen_put(row, column + i, colours, &c, 1);
 }
 
-/* Text over so many rows, broken where it happens to be. */
+/* How much of a text stands on a row of so many columns, if it goes on in the next: whole words,
+ * where it has any. */
+static size_t row_of_words(const char *text, size_t length, size_t room)
+{
+    if (length <= room)
+        return length;
+    for (size_t part = room; part > 0; part--)
+        if (text[part] == ' ')
+            return part;
+    return room;
+}
+
+/* Text over so many rows; the last one takes of the rest what it holds. */
 static void put_wrapped(uint32_t row, uint32_t count, uint32_t column, uint8_t colours,
                         const char *text)
 {
-    size_t length = strlen(text);
-
-    for (; count > 0 && length > 0 && column < columns; count--, row++) {
-        size_t part = length < columns - column ? length : columns - column;
+    for (; count > 0 && *text && column < columns; count--, row++) {
+        size_t length = strlen(text), room = columns - column;
+        size_t part = count > 1 ? row_of_words(text, length, room) : length < room ? length : room;
         screen_put(row, column, colours, text, part);
-        text += part;
-        length -= part;
+        for (text += part; *text == ' '; text++)
+            ;
     }
 }
 

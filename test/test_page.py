@@ -80,6 +80,15 @@ def test_the_page_is_whole(page):
     assert elements.tags.count("svg") == (1 + 3 * 2 + 2) + (1 + 3 + 2) + 3 + 7 + 6
 
 
+def test_every_stage_and_mode_is_explained(schema):
+    """In the schema's order: each stage has a colour of its own by its place."""
+    stages = schema["latency"]["stage"][1].split()
+    assert list(iststorm_page.STAGES) == stages and len(stages) <= iststorm_plots.SERIES_COLOURS
+    assert list(iststorm_page.MODES) == schema["latency"]["mode"][1].split()
+    part = (ROOT / "README.md").read_text().split("| part | from | to |")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `(.*?)`", part, re.MULTILINE) == stages
+
+
 def test_a_stage_has_one_colour(page):
     """Wherever it stands, and whatever other stages stand beside it."""
     found = {}

@@ -16,7 +16,8 @@ struct marks {
     uint64_t back;     /* first instruction behind the event, or behind the look that saw it done on
                           another CPU; 0: it never came */
     uint64_t intended; /* open loop: when the event ought to have been caused */
-    uint64_t unused[4];
+    uint64_t due;      /* and when it was seen that the time has come */
+    uint64_t unused[3];
     uint64_t entry;    /* first instruction of a stamping stub */
     uint64_t switched; /* first instruction of a stamping entry on the IRQ stack */
     uint64_t handler;  /* first instruction of the handler */

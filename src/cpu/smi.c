@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the counter of SMIs: see smi.h. Intel's processors have it since Nehalem, 32 bits wide; an
- * emulator has no more than its number. */
+/* Reads the counter of SMIs: see smi.h. Intel's processors have it since Nehalem, 32 bits wide, and
+ * QEMU and KVM whatever the vendor. Bochs answers any number with 0. */
 #include "cpu/smi.h"
 
 #include "cpu/features.h"
@@ -17,7 +17,9 @@ static struct {
 
 bool smi_read(uint64_t *count)
 {
-    return !cpu_features.emulated && cpu_features.intel && msr_try_read(MSR_SMI_COUNT, count);
+    bool may_be = cpu_features.hypervisor[0] || (cpu_features.intel && !cpu_features.emulated);
+
+    return may_be && msr_try_read(MSR_SMI_COUNT, count);
 }
 
 /* The counter wraps; what is added up does not. */

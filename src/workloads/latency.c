@@ -68,26 +68,6 @@ static const struct cause *const self_events[] = {
 static const struct cause *const cross_events[] = {&cause_irq, &cause_irq_softirq, &cause_nmi};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Ring 3 has stamped both sides of its INT. */
-static const struct measure *user_measure;
-static const char *user_code;
-
-static void take_user(struct trap_frame *frame)
-{
-    marks.trigger = frame->r8;
-    marks.back = frame->r9;
-    if (!latency_take(user_measure))
-        thread_exit();
-    crew_prepare_sample(user_measure); /* but for what the way back to ring 3 needs, it is cold */
-    latency_look_around(user_measure);
-}
-
-static void prepare(void)
-{
-    cause_take_over_handlers();
-    trap_set_handler(VECTOR_BENCH_USER, take_user);
-}
-
 /* Until the time has come: later than that already, at once. */
 static void wait_for_intended(const struct measure *m)
 {
@@ -97,8 +77,42 @@ static void wait_for_intended(const struct measure *m)
     marks.intended += mean / 2 + random_next(&dice) % mean;
     while (read_tsc() + NEAR_CYCLES < marks.intended)
         cpu_relax_rarely();
-    while (read_tsc() < marks.intended)
+    while ((marks.due = read_tsc()) < marks.intended)
         cpu_relax();
+}
+
+/* What comes before each sample, and is no part of it. */
+static void prepare_sample(const struct shooting *s)
+{
+    uint64_t start = read_tsc();
+
+    if (s->event->wakes)
+        cause_await_sleep(&s->measure);
+    crew_prepare_sample(&s->measure);
+    if (s->measure.interval_cycles)
+        wait_for_intended(&s->measure);
+    latency_prepared(read_tsc() - start);
+}
+
+static const struct shooting *user_shooting;
+static const char *user_code;
+
+/* Ring 3 has stamped both sides of its INT. But for what the way back there needs, the next one
+ * finds all cold. */
+static void take_user(struct trap_frame *frame)
+{
+    marks.trigger = frame->r8;
+    marks.back = frame->r9;
+    if (!latency_take(&user_shooting->measure))
+        thread_exit();
+    prepare_sample(user_shooting);
+    latency_look_around(&user_shooting->measure);
+}
+
+static void prepare(void)
+{
+    cause_take_over_handlers();
+    trap_set_handler(VECTOR_BENCH_USER, take_user);
 }
 
 /* On the CPU `from`. */
@@ -113,11 +127,7 @@ static void shoot_all(const void *argument)
     crew_await_target(m);
     marks.intended = read_tsc();
     do {
-        if (s->event->wakes)
-            cause_await_sleep(m);
-        crew_prepare_sample(m);
-        if (m->interval_cycles)
-            wait_for_intended(m);
+        prepare_sample(s);
         uint64_t flags = interrupts_save();
         if (!m->interval_cycles)
             latency_look_around(m);
@@ -153,9 +163,9 @@ static void shoot_from_ring_3(const void *argument)
     if (!thread)
         return;
     uint64_t generation = thread->generation;
-    user_measure = &s->measure;
+    user_shooting = s;
     user_code = s->event->ring_3;
-    latency_begin(user_measure);
+    latency_begin(&s->measure);
     marks.done = marks.back = 0;
     thread_wake(thread);
     thread_join(thread, generation);
@@ -381,6 +391,8 @@ static uint32_t at_most(uint32_t most)
     return target_count < most ? target_count : most;
 }
 
+/* Diagonal by diagonal, so that each CPU sends and takes from early on, however many there is time
+ * for. */
 static void measure_pairs(void)
 {
     struct measure m = {.samples = part_of_samples(PAIR_PART),
@@ -390,8 +402,8 @@ static void measure_pairs(void)
     uint64_t end = clock_ms() + LIMIT_PAIRS_MS;
 
     for (uint32_t i = 0; i < cpus * cpus && clock_ms() < end; i++, pairs++) {
-        m.from = spread(i / cpus, cpus);
-        m.to = spread(i % cpus, cpus);
+        m.from = spread(i % cpus, cpus);
+        m.to = spread((i % cpus + i / cpus) % cpus, cpus);
         measure(&cause_irq, m);
         measure(&cause_nmi, m);
     }
@@ -457,11 +469,13 @@ static void measure_all(void)
     measure_pairs();
     if (!overhead_counts_instructions())
         measure_selves(FEWEST_SELF, at_most(MOST_SELF), end);
-    if (!is_possible(MODE_LOADED, 0, 1))
+    if (target_count == 1)
+        report_note("one CPU: no event comes from another, and none is there to be the load");
+    else if (!is_possible(MODE_LOADED, 0, 1))
         report_note("mode loaded is left out between CPUs: none of %u is left to be the load",
                     target_count);
-    if (!is_possible(MODE_LOADED, 0, 0))
-        report_note("mode loaded is left out: no other CPU is there to be the load");
+    if (latency_break_cycles)
+        report_note("break= keeps each event, which is in all times here");
     report_note("events to oneself were measured on %u of %u CPUs", selves, target_count);
     if (hurried)
         report_note("it takes long: the last %u measurements had %u ms each", hurried,

@@ -113,11 +113,17 @@ void crew_do(uint32_t cpu, void (*job)(const void *argument), const void *argume
     thread_wake(crew[cpu].thread);
 }
 
+/* As long as samples come, a measurement may take what it has been given. */
 void crew_wait(uint32_t cpu)
 {
     struct patience patience = patience_with(cpu);
+    uint64_t samples = latency_samples_taken();
 
     while (__atomic_load_n(&crew[cpu].job, __ATOMIC_ACQUIRE)) {
+        if (latency_samples_taken() != samples) {
+            samples = latency_samples_taken();
+            patience = patience_with(cpu);
+        }
         if (patience_is_over(&patience)) {
             struct fault_place place = {cpu, THREAD_STACK, 0, "benchmark"};
             fault_report(CHECK_ACCOUNT, &place, "a measurement does not end: a wake-up was lost");
@@ -162,6 +168,11 @@ static void flush_shared_data(void)
     flush_idt(entry_chosen->idt_stamped_without_gp);
 }
 
+static uintptr_t at_most(uintptr_t address, uintptr_t limit)
+{
+    return address < limit ? address : limit;
+}
+
 /* What an event on this CPU reads and writes, but for code: the marks are among it. */
 static void flush_data(void)
 {
@@ -173,7 +184,7 @@ static void flush_data(void)
     for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
         flush(stack_top(cpu_index(), kind, 0) - TOP_BYTES, stack_top(cpu_index(), kind, 0));
     flush(self, self + sizeof(struct thread));
-    flush(here, here + TOP_BYTES / 4);
+    flush(here, at_most(here + TOP_BYTES / 4, thread_stack(thread_current()) + THREAD_SIZE));
     __asm__ volatile("mfence" : : : "memory");
 }
 

@@ -54,6 +54,7 @@ static struct {
     struct samples samples;
     uint64_t start_tsc, end_tsc, last_back;
     uint64_t gaps, longest_gap;
+    uint64_t preparing, prepared; /* cycles: in all, and for the next sample */
     bool has_smi;
     uint64_t smi_at_start, smi_now;
     struct clocks at_start, at_end;
@@ -61,6 +62,7 @@ static struct {
     uint32_t batch;
 } now;
 static uint32_t last_id;
+static uint64_t samples_taken; /* ever */
 
 static uint64_t count_of(uint32_t cpu, enum event event)
 {
@@ -95,9 +97,19 @@ static struct taken look_after(const struct measure *m)
     return c;
 }
 
+/* Where an event is to find all cold, so must be what was looked at and it counts on its way. */
+static void flush_counts(uint32_t cpu)
+{
+    for (unsigned event = 0; event < EVENT_KINDS; event++)
+        flush_line(&cpu_at(cpu)->events[event]);
+    __asm__ volatile("mfence" : : : "memory");
+}
+
 void latency_look_around(const struct measure *m)
 {
     now.before = now.samples.taken ? look_after(m) : look(m);
+    if (m->mode == MODE_COLD_DATA)
+        flush_counts(m->to);
 }
 
 static struct clocks read_clocks(void)
@@ -168,9 +180,21 @@ static void end_round(void)
     samples_end_round(&now.samples, now.smi_now != before);
 }
 
+uint64_t latency_samples_taken(void)
+{
+    return __atomic_load_n(&samples_taken, __ATOMIC_RELAXED);
+}
+
+void latency_prepared(uint64_t cycles)
+{
+    now.prepared = cycles;
+    now.preparing += cycles;
+}
+
+/* From one kept sample to the next. */
 static bool note_gap(void)
 {
-    uint64_t gap = now.last_back ? marks.trigger - now.last_back : 0;
+    uint64_t gap = samples_kept(&now.samples) ? marks.trigger - now.last_back - now.prepared : 0;
     bool is_gap = gap > cycles_of_gap();
 
     now.last_back = marks.back;
@@ -221,9 +245,15 @@ static void break_off(const struct measure *m, int64_t value)
     fault_fatal();
 }
 
+/* By which the worst are found, where the measurement has it. */
+static enum stage whole_way(const struct measure *m)
+{
+    return m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP;
+}
+
 static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bool gap)
 {
-    int64_t whole = value[m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP];
+    int64_t whole = value[whole_way(m)];
 
     samples_add(&now.samples, value);
     if (latency_break_cycles && m->pass == PASS_WHOLE && samples_kept(&now.samples) &&
@@ -264,7 +294,10 @@ bool latency_take(const struct measure *m)
     record(m, value, gap);
     marks.done = 0;
     marks.back = marks.switched = 0;
+    __atomic_store_n(&samples_taken, samples_taken + 1, __ATOMIC_RELAXED);
     marks.intended += read_tsc() - start;
+    if (!samples_kept(&now.samples))
+        marks.intended = read_tsc(); /* what the warm-up was late by is thrown away with it */
     return !is_over(m) && fault_count() == 0;
 }
 
@@ -294,6 +327,7 @@ static void report_the_batch(void)
         .smis = now.has_smi ? (int64_t)(now.smi_now - now.smi_at_start) : REPORT_UNKNOWN,
         .mhz = mean_mhz(&now.at_start, &now.at_end),
         .thermal = now.at_end.thermal,
+        .prepare_cycles = now.samples.taken ? now.preparing / now.samples.taken : 0,
         .gaps = now.gaps,
         .longest_gap_cycles = now.longest_gap,
     });
@@ -321,8 +355,9 @@ static const char *loop_name(const struct measure *m, enum stage stage)
     return stage == STAGE_INTENDED ? "open-intended" : "open";
 }
 
-static void report_histogram(const struct measure *m, enum stage stage, const struct histogram *h,
-                             const char *samples)
+/* Returns its id. */
+static uint32_t report_histogram(const struct measure *m, enum stage stage,
+                                 const struct histogram *h, const char *samples)
 {
     static char text[BUCKETS_TEXT];
     struct stamp_costs costs = costs_of(m);
@@ -356,11 +391,13 @@ static void report_histogram(const struct measure *m, enum stage stage, const st
     });
     while (histogram_text(h, &index, text, sizeof(text)))
         report_buckets(&(struct report_buckets){.id = last_id, .buckets = text});
+    return last_id;
 }
 
-static void report_worst(const struct measure *m)
+/* Of the record with this id. */
+static void report_worst(const struct measure *m, uint32_t id)
 {
-    int64_t usual = typical(m->interval_cycles ? STAGE_INTENDED : STAGE_ROUND_TRIP);
+    int64_t usual = typical(whole_way(m));
     uint32_t told = m->pairs || m->pass == PASS_EMPTY ? 0 : now.samples.worst_count;
 
     for (uint32_t i = told; i-- > 0;) {
@@ -373,7 +410,7 @@ static void report_worst(const struct measure *m)
                w->irq ? " irq" : "", w->nmi ? " nmi" : "", w->smi ? " smi" : "",
                w->gap ? " gap" : "", w->late ? " late" : "", w->stall ? " stall" : "");
         report_outlier(&(struct report_outlier){
-            .id = last_id,
+            .id = id,
             .rank = told - i,
             .value = w->value,
             .time_us = clock_tsc_to_ns(w->tsc - clock_epoch) / 1000,
@@ -431,16 +468,20 @@ static void report_the_offsets(const struct measure *m)
 
 void latency_report(const struct measure *m)
 {
+    uint32_t id, id_of_worst = 0;
+
     report_the_batch();
     report_the_offsets(m);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
         if (!now.samples.all[stage].count || is_withheld(m, stage))
             continue;
-        report_histogram(m, stage, &now.samples.all[stage], "all");
+        id = report_histogram(m, stage, &now.samples.all[stage], "all");
+        if (stage == whole_way(m))
+            id_of_worst = id;
         if (now.samples.smi_seen && now.samples.smi_free[stage].count)
             report_histogram(m, stage, &now.samples.smi_free[stage], "smi-free");
     }
-    report_worst(m);
+    report_worst(m, id_of_worst);
 }
 
 uint64_t latency_period(void)

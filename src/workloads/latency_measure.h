@@ -75,6 +75,12 @@ void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack)
 /* Writes its records. Main thread. */
 void latency_report(const struct measure *m);
 
+/* What goes up with each sample of any measurement. Any context. */
+uint64_t latency_samples_taken(void);
+
+/* So many cycles since the last sample prepared the next one, and are no gap. On `from`. */
+void latency_prepared(uint64_t cycles);
+
 /* Mean time from one of its samples to the next, in cycles. */
 uint64_t latency_period(void);
 

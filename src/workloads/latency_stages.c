@@ -81,7 +81,7 @@ void stages_compute(const struct measure *m, const struct marks *s,
         value[STAGE_EXIT] = compute_way_out(m, s);
     }
     if (m->interval_cycles)
-        value[STAGE_INTENDED] = between(s->intended, s->back);
+        value[STAGE_INTENDED] = value[STAGE_ROUND_TRIP] + between(s->intended, s->due);
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         if (value[stage] != REPORT_UNKNOWN)
             value[stage] -= stage_overhead(m, costs, stage);

@@ -166,7 +166,7 @@ static void the_stamps_cost_is_taken_off(void **state)
     compute(m, &sender, &taker, false);
     ASSERT_STAGES([STAGE_ONE_WAY] = 150000 - 1, [STAGE_SERVICE] = 160000 - 64,
                   [STAGE_EXIT] = 320000 - 64, [STAGE_ROUND_TRIP] = 1270000 - 1 - 2 * 64,
-                  [STAGE_INTENDED] = 1770000 - 1 - 2 * 64);
+                  [STAGE_INTENDED] = 1760000 - 1 - 2 * 64);
     compute(m, &sender, &taker, true);
     assert_int_equal(value[STAGE_ROUND_TRIP], 1270000 - 1 - 3 * 64);
     m.to = 0;

@@ -100,10 +100,11 @@ def launch(iso, schema):
     def launch_run(run):
         log = LOGS / f"{re.sub(r'[^A-Za-z0-9.=,-]+', '-', run.name)}.log"
         assert not log.exists() or log.stat().st_mtime < BEGAN, f"two runs are called '{run.name}'"
+        log.touch()
         command = [ROOT / "tools" / "run", "--quiet", "--log", log, *run.arguments()]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, stdin=subprocess.DEVNULL,
                               check=False)
-        text = log.read_text(encoding="utf-8") if log.exists() else ""
+        text = log.read_text(encoding="utf-8")
         lines = text.split("\n")
         if "--allow-reboot" in run.options:
             lines = iststorm_report.last_boot(lines)

@@ -44,7 +44,7 @@ MACHINES = [
     refused("no NX", r"(?i)\bnx\b", cpu="qemu64,-nx"),
     refused("no TSC", r"(?i)tsc|time-stamp", cpu="qemu64,-tsc"),
     refused("no MSRs", r"(?i)msr", cpu="qemu64,-msr"),
-    refused("too little memory", r"(?i)memory", smp="64", mem="16M"),
+    refused("too little memory", r"(?i)memory", smp="64", mem="20M"),
 ]
 
 

@@ -495,6 +495,20 @@ def test_what_got_slower_is_named(runs_of_one_image, slow_runs, log):
         assert done.returncode == 0, done.stdout
 
 
+def test_what_is_noisy_by_nature_hides_no_path(log):
+    """Few samples, and those that waited for others, part the runs more clearly, otherwise."""
+    def report(run):
+        slow, high = run >= 4, run in (0, 3, 6, 7)
+        records = [synthetic.record([value] * 1000, event=event, **more) for event, value, more in (
+            ("nmi", 100 + run + 40 * slow, {}), ("irq", 60 + 900 * high, {"pass": "pairs"}),
+            ("db", 60 + 900 * high, {"loop": "open-intended"}))]
+        return synthetic.stream([synthetic.null_test(1000), *records])
+    logs = [report(run) for run in range(8)]
+    done = tool("compare", *sides(log, logs[:4], logs[4:]))
+    slower = [line for line in done.stdout.splitlines() if line.startswith("slower ")]
+    assert done.returncode == 1 and len(slower) == 2 and all("nmi" in line for line in slower)
+
+
 def test_few_runs_prove_nothing(bench, runs_of_one_image, slow_runs, log):
     """What stands out is listed, and the exit status says that there is no answer."""
     for before, after in ((runs_of_one_image[:2], slow_runs[:2]),

@@ -285,9 +285,15 @@ MUTANTS = [
            "epoch, false,", (CLOCK_BACK_ON_1,)),
     Mutant("only the next CPU is watched", "src/workloads/watch.c", "#define MOST_WATCHED 8\n",
            "#define MOST_WATCHED 1\n", (HUNG_PAIR,)),
-    # The benchmark's waits.
+    # The benchmark.
     Mutant("a wake-up of another CPU is not sent", "src/workloads/latency_causes.c",
            "    thread_wake(partner);\n    for (unsigned i", "    for (unsigned i", (BENCH,)),
+    Mutant("a sample's stack is not looked at", "src/workloads/latency_measure.c",
+           "    if (on.kind != stack || !is_own || on.level != 0)",
+           "    if (on.kind == GUARD_PAGE)", (runs.fault_run("stray-sample"),)),
+    Mutant("any thread's stack will do for a sample", "src/workloads/latency_measure.c",
+           "thread_of_slot(on.owner) == thread : ", "thread : ",
+           (runs.fault_run("stray-waker"),)),
 ]
 
 

@@ -269,6 +269,8 @@ FAULTS = {
     "hung-pair": fault("alive", cpu=2, event="timer"),
     "hung-holder": fault("alive", cpu=1, event="timer"),
     "silent-target": fault("alive", cpu=1, event="benchmark"),
+    "stray-sample": fault("stack", cpu=0, stack="TASK", event="irq"),
+    "stray-waker": fault("stack", cpu=1, stack="TASK", event="wake"),
     "deaf-cpu": fault("alive", cpu=1),
     "clock-back": fault("clock", cpu=1, event="clock"),
     "clock-behind": fault("clock", cpu=1, event="clock"),
@@ -293,7 +295,9 @@ FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-sta
                "shallow-overflow": ("run=thread",), "lost-irq": ("run=irq",),
                "no-eoi": ("run=irq",),
                "lost-softirq": ("run=softirq",), "lost-deferral": ("run=softirq",),
-               "corrected-flood": ("corrected=2",), "silent-target": ("run=latency", "samples=100"),
+               "corrected-flood": ("corrected=2",),
+               **{name: ("run=latency", "samples=100") for name in (
+                   "silent-target", "stray-sample", "stray-waker")},
                "stuck-uart": ("run=nmi", "console=serial:com1,serial:com2"),
                "wrong-vector": ("run=conform", "check=deliver.no-error-code")}
 # What the verdict's reason must name.
@@ -303,6 +307,8 @@ FAULT_REASONS = {
     "hung-cpu": r"an NMI finds it at (tick_handler|go_wrong)\+",
     "hung-boot-cpu": r"while CPU 1's did .* an NMI finds it at (tick_handler|go_wrong)\+",
     "hung-holder": "it keeps CPU 0 waiting, whose timer has not ticked while CPU [23]'s",
+    "stray-sample": r"the TASK stack of thread \d+, not on its own IRQ stack",
+    "stray-waker": r"the TASK stack of thread \d+, not on its own TASK stack",
     "deaf-cpu": "it does not answer NMIs either",
     "clock-back": "the TSC runs backwards",
     "clock-behind": "cycles behind what CPU 0 read before",

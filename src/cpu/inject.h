@@ -48,6 +48,8 @@
     I(HUNG_PAIR, "hung-pair", "a CPU and the one after it spin with interrupts off")               \
     I(HUNG_HOLDER, "hung-holder", "a CPU hangs with a lock that the boot CPU needs")               \
     I(SILENT_TARGET, "silent-target", "a benchmark's target spins with interrupts off")            \
+    I(STRAY_SAMPLE, "stray-sample", "an interrupt's sample says the thread's stack")               \
+    I(STRAY_WAKER, "stray-waker", "a wake-up's sample says the waker's stack")                     \
     I(DEAF_CPU, "deaf-cpu", "a CPU spins with interrupts off and NMIs blocked")                    \
     I(CLOCK_BACK, "clock-back", "a CPU's time-stamp counter steps back by 1000 seconds")           \
     I(CLOCK_BEHIND, "clock-behind", "a CPU's time-stamp counter is a second behind the others'")   \

@@ -6,6 +6,7 @@
 ; latency_empty shows, which is subtracted from each difference.
 
 %include "offsets.inc"
+%include "cpu/inject.inc"
 %include "cpu/marks.inc"
 
 %define WAIT_MOST 20000000                      ; rounds for an event that does not come
@@ -223,11 +224,12 @@ latency_fault_hook:
         mov     [marks + MARKS_DONE], rax
         ret
 
-; Of an interrupt: with the EOI, which is part of the service.
+; Of an interrupt: with the EOI, which is part of the service. RDI, its frame, is on the thread's
+; stack.
 global latency_irq:function
 latency_irq:
         STAMP   MARKS_HANDLER
-        mov     [marks + MARKS_RSP], rsp
+        INJECT  INJECT_STRAY_SAMPLE, {mov [marks + MARKS_RSP], rsp}, {mov [marks + MARKS_RSP], rdi}
         END_INTERRUPT
         STAMP   MARKS_SERVICE
         mov     qword [marks + MARKS_DONE], 1

@@ -233,6 +233,7 @@ static void shoot_surrounded(struct shooting *s)
 
     if (s->event->partner && !partner)
         return;
+    s->measure.taker = partner;
     crew_surround(&s->measure);
     crew_do_and_wait(s->measure.from, shooter(s->event), s);
     crew_release();

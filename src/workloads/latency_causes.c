@@ -8,6 +8,7 @@
 #include "cpu/entries.h"
 #include "cpu/gdt.h"
 #include "cpu/hooks.h"
+#include "cpu/inject.h"
 #include "cpu/irq.h"
 #include "cpu/ist.h"
 #include "cpu/marks.h"
@@ -195,6 +196,8 @@ static void shoot_wake(const struct cause *event, const struct measure *m)
         thread_block();
     } while (!marks.done);
     marks.back = read_tsc_in_order();
+    if (inject_planted(INJECT_STRAY_WAKER) && m->to == inject_cpu())
+        marks.rsp = read_rsp();
 }
 
 static void shoot_switch(const struct cause *event, const struct measure *m)

@@ -14,6 +14,7 @@
 #include "lib/histogram.h"
 #include "lib/report.h"
 #include "lib/string.h"
+#include "sched/thread.h"
 #include "workloads/latency_overhead.h"
 #include "workloads/latency_stages.h"
 
@@ -138,14 +139,18 @@ void latency_begin(const struct measure *m)
     latency_look_around(m);
 }
 
-void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack)
+void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack,
+                         const struct thread *thread)
 {
     struct stack_place on = stack_find(marks.rsp);
     struct fault_place place = {cpu, on.kind, on.level, event};
+    bool is_own = on.kind == THREAD_STACK ? thread_of_slot(on.owner) == thread : on.owner == cpu;
 
-    if (on.kind != stack || (on.kind != THREAD_STACK && on.owner != cpu) || on.level != 0)
-        fault_report(CHECK_STACK, &place, "measured on the %s stack of owner %u at level %u",
-                     stack_name(on.kind), on.owner, on.level);
+    if (on.kind != stack || !is_own || on.level != 0)
+        fault_report(CHECK_STACK, &place,
+                     "a sample was on the %s stack of %s %u, not on its own %s stack",
+                     stack_name(on.kind), on.kind == THREAD_STACK ? "thread" : "CPU", on.owner,
+                     stack_name(stack));
 }
 
 static struct stamp_costs costs_of(const struct measure *m)
@@ -289,7 +294,7 @@ bool latency_take(const struct measure *m)
         lost(m);
         return false;
     }
-    latency_check_stack(m->event, m->to, m->stack);
+    latency_check_stack(m->event, m->to, m->stack, m->taker ? m->taker : thread_current());
     stages_compute(m, &marks, &costs, value);
     record(m, value, gap);
     marks.done = 0;

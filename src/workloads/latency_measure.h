@@ -39,6 +39,8 @@ enum pass {
 
 #define FEWEST_SAMPLES 20 /* what a median needs; a time limit waits for them, within reason */
 
+struct thread;
+
 struct measure {
     const char *event;
     enum stack_kind stack; /* that the handler must be on */
@@ -52,6 +54,7 @@ struct measure {
     bool step;                 /* a single step, whose trigger's stamp comes before a POPFQ */
     bool switches;             /* software takes it from the thread's stack to the IRQ stack */
     bool pairs;                /* one of those of all pairs of CPUs */
+    const struct thread *taker; /* a wake-up's or a switch's; NULL: who takes the samples */
     struct clock_offset before, after; /* of two CPUs' clocks; no exchanges: none was needed */
 };
 
@@ -69,8 +72,10 @@ static inline bool latency_target_stamps(const struct measure *m)
     return m->from != m->to && (m->mode != MODE_HALTED || m->stack != THREAD_STACK);
 }
 
-/* Reports a fault unless marks.rsp is on this stack, at its first level. */
-void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack);
+/* Reports a fault unless marks.rsp is on this stack, at its first level; where it is a thread's, on
+ * that of this one. */
+void latency_check_stack(const char *event, uint32_t cpu, enum stack_kind stack,
+                         const struct thread *thread);
 
 /* Writes its records. Main thread. */
 void latency_report(const struct measure *m);

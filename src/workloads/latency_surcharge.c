@@ -16,6 +16,7 @@
 #include "cpu/marks.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
+#include "sched/thread.h"
 #include "workloads/latency_crew.h"
 #include "workloads/latency_measure.h"
 #include "workloads/latency_overhead.h"
@@ -57,7 +58,7 @@ static void take_one(const struct shape *shape, int64_t *entry, int64_t *whole)
     *entry = (int64_t)(marks.entry - marks.trigger);
     *whole = (int64_t)(marks.back - marks.trigger);
     interrupts_restore(flags);
-    latency_check_stack("trap", now.cpu, shape->stack);
+    latency_check_stack("trap", now.cpu, shape->stack, thread_current());
 }
 
 static void take_all(const void *unused)

@@ -296,6 +296,13 @@ def test_what_the_offset_does_not_serve_is_withheld(clocks):
             assert min(before["exchanges"], after["exchanges"]) >= 100
 
 
+def test_sending_to_oneself_is_seen_where_it_ends_first(clocks, bench):
+    """A TSC that counts instructions has a moment for events between any two of them."""
+    for event in ("irq", "irq-softirq", "irq-nested", "nmi"):
+        assert records(clocks, event=event, stage="send", **{"from": 0, "to": 0})
+        assert not records(bench, event=event, stage="send", **{"from": 0, "to": 0})
+
+
 def test_no_load_is_told(clocks, bench):
     """Of two CPUs that both take part, none is left."""
     assert "# mode loaded is left out between CPUs: none of 2 is left to be the load" in clocks.text

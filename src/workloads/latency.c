@@ -340,7 +340,7 @@ static void measure_event(const struct cause *event, uint32_t from, uint32_t to)
     if (!event->ring_3)
         measure_open_loop(event, m);
     m.samples = part_of_samples(OTHER_PART);
-    if (event->command && from != to) {
+    if (event->command) {
         m.pass = PASS_SEND;
         measure(event, m);
     }

@@ -60,6 +60,14 @@ static int64_t compute_way_out(const struct measure *m, const struct marks *s)
     return latency_target_stamps(m) ? between(s->service, s->returned) : REPORT_UNKNOWN;
 }
 
+/* What is sent to oneself may come before the sending is over, and then nobody saw its end. */
+static int64_t compute_send(const struct measure *m, const struct marks *s)
+{
+    bool seen = m->from != m->to || s->sent < s->handler;
+
+    return seen ? between(s->trigger, s->sent) : REPORT_UNKNOWN;
+}
+
 void stages_compute(const struct measure *m, const struct marks *s,
                     const struct stamp_costs *costs, int64_t value[STAGE_COUNT])
 {
@@ -68,7 +76,7 @@ void stages_compute(const struct measure *m, const struct marks *s,
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++)
         value[stage] = REPORT_UNKNOWN;
     if (m->pass == PASS_SEND) {
-        value[STAGE_SEND] = between(s->trigger, s->sent);
+        value[STAGE_SEND] = compute_send(m, s);
     } else if (m->pass == PASS_STUB) {
         value[STAGE_ENTRY] = between(s->trigger, s->entry) - offset;
         compute_way_in(m, s, value);

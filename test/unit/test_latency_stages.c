@@ -77,6 +77,22 @@ static void a_nested_sample_has_no_dispatch(void **state)
     ASSERT_STAGES([STAGE_ENTRY] = 30000);
 }
 
+/* By its own clock; another CPU's handler has another. */
+static void what_comes_before_its_sending_ends_shows_no_end(void **state)
+{
+    struct marks before = stamps;
+    const struct stamp_costs nothing = {&free_of_cost, &free_of_cost, false};
+    struct measure m = {.pass = PASS_SEND};
+
+    (void)state;
+    before.handler = before.sent - 1;
+    stages_compute(&m, &before, &nothing, value);
+    assert_true(value[STAGE_SEND] == REPORT_UNKNOWN);
+    m.to = 1;
+    stages_compute(&m, &before, &nothing, value);
+    assert_int_equal(value[STAGE_SEND], 10000);
+}
+
 /* To when it was seen that it has come, and then from the trigger: between is nobody's time. */
 static void an_open_loop_counts_from_the_intended_time(void **state)
 {
@@ -229,6 +245,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stage_lies_between_its_stamps),
         cmocka_unit_test(a_nested_sample_has_no_dispatch),
+        cmocka_unit_test(what_comes_before_its_sending_ends_shows_no_end),
         cmocka_unit_test(an_open_loop_counts_from_the_intended_time),
         cmocka_unit_test(another_cpus_way_back_is_its_own),
         cmocka_unit_test(the_offset_is_taken_off_the_way_there),

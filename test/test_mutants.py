@@ -32,7 +32,7 @@ def test_a_few_mutants_are_killed():
 
 
 def test_a_survivor_is_told(monkeypatch):
-    harmless = mutants.Mutant("a comment", mutants.ENTRY, "; and again", "; and once more")
+    harmless = mutants.Mutant("a comment", mutants.ENTRY, "; SPDX-License-Identifier", "; Licence")
     monkeypatch.setattr(mutants, "build", lambda tree: None)
     monkeypatch.setattr(mutants, "try_run", lambda tree, run: None)
     monkeypatch.setattr(mutants, "MUTANTS", [harmless])

@@ -133,6 +133,15 @@ def test_pairs_have_the_map_alone():
     assert text.count("from CPU") == 2
 
 
+@pytest.mark.parametrize("low, high, linear, ticks", [
+    (24.6, 27.4, 0, [25, 26, 27]), (-0.2, 6, 1, [0, 1, 2, 5]),
+    (-60, 2000, 10, [-10, 0, 10, 100, 1000]),
+    (90, 40000, 0, [100, 300, 1000, 3000, 10000, 30000])])
+def test_axes_have_round_values(low, high, linear, ticks):
+    """Whole ones: nobody counts half an instruction."""
+    assert iststorm_plots.ticks(low, high, linear) == ticks
+
+
 @pytest.mark.parametrize("values, floor, scale", [
     ([1000, 1040], 1, (1000, 1.04, 2)), ([1000, 2100], 1, (1000, 2.1, 4)),
     ([0, 63], 800, (800, 0.07875, 2)), ([100, 100000], 1, (100, 1000, 16))])

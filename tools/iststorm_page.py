@@ -539,9 +539,9 @@ def worst_cells(made, record, outlier, others=()):
     """Of a measurement's worst sample: what WORST_HEAD says. The others are a click away."""
     series, median = latency.Series(latency.key_of(record)), record.get("p50") or 0
     times = outlier["value"] / median if median > 0 else None
+    loop = {"closed": "", "open-intended": "open, as intended"}.get(series.loop, series.loop)
     words = text(", ".join(filter(None, (
-        series.mode, LOOPS.get(series.loop, series.loop),
-        series.stage if series.stage != WHOLE_WAY else ""))))
+        series.mode, loop, series.stage if series.stage != WHOLE_WAY else ""))))
     lines = "<br>".join(f"{one['value']:,} at {at_ms(one)} ms: {text(cause_of(one))}"
                         f"{text(', in ' + one['part']) if 'part' in one else ''}"
                         for one in others)

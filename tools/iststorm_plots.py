@@ -170,9 +170,9 @@ def ticks(low, high, linear):
     """Round values: the finer, the less there is between the ends; never more than fit."""
     span = high / max(low, linear or low)
     if span < 4 and not linear:
-        return [place for place in MaxNLocator(MOST_TICKS - 1).tick_values(low, high)
+        return [place for place in MaxNLocator(MOST_TICKS - 1, integer=True).tick_values(low, high)
                 if low <= place <= high]
-    steps = (1,) if span > 1000 or low < 0 else (1, 3) if span > 100 else (1, 2, 5)
+    steps = (1,) if span > 1000 or low < -linear else (1, 3) if span > 100 else (1, 2, 5)
     places = {sign * step * 10 ** power for power in range(19) for step in steps
               for sign in (1, -1)}
     fitting = sorted([0] * bool(linear) + [place for place in places

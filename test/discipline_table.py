@@ -4,14 +4,13 @@
 
 What each does and gives up is told by src/cpu/entries.h; how many boundaries are unsafe, by the
 sweep's runs in test/runs.py; how many instructions an event takes, from its trigger to the
-handler's first and there and back, by the files that test/test_latency.py writes and checks.
+handler's first and there and back, by test/path_lengths.json.
 
 exit status:
   0   the table was printed, or written
 """
 
 import argparse
-import json
 import pathlib
 import re
 import sys
@@ -22,6 +21,7 @@ sys.dont_write_bytecode = True
 
 import generated  # noqa: E402  (found through the path above)
 import iststorm_report  # noqa: E402
+import path_lengths  # noqa: E402
 import runs  # noqa: E402
 from fault_table import row_of  # noqa: E402
 
@@ -52,20 +52,17 @@ def read_disciplines():
              joined(gives_up)) for name, levels, nmi, about, gives_up in rows]
 
 
-def path_lengths():
+def measured():
     """(discipline, event) -> [there, there and back, back]."""
-    default, others = (json.loads((ROOT / "test" / f"path_lengths{part}.json").read_text())
-                       for part in ("", "_entries"))
-    found = {("shift", name.split()[0]): both for name, both in default.items()
-             if name.endswith(" 0-0")}
-    return found | {tuple(name.split()[:2]): both for name, both in others.items()}
+    return {tuple(name.split()[:2]): ways for name, ways in path_lengths.read()["measured"].items()
+            if name.endswith(" 0-0")}
 
 
 def make_table():
-    lengths = path_lengths()
+    ways = measured()
     table = row_of(HEAD) + row_of(["---"] * len(HEAD))
     for name, levels, nmi, about, gives_up in read_disciplines():
-        both = ["{} / {}".format(*lengths[name, event][:2]) for event in EVENTS.values()]
+        both = ["{} / {}".format(*ways[name, event][:2]) for event in EVENTS.values()]
         unsafe = [str(runs.SWEPT_UNSAFE[name].get(where, 0)) for where in UNSAFE.values()]
         table += row_of([f"`{name}`", about, levels, nmi, " / ".join(unsafe), *both, gives_up])
     return table

@@ -2,27 +2,22 @@
 """What a bench reports: every event, stage and mode, samples that add up, and break=; and the
 performance gate: how many instructions each way into and out of a handler takes.
 
-Under icount a bench counts them exactly. What path_lengths.json says, from the trigger to the
-handler's first, to the first one back, and of that from the handler's last, is what they are: a
-path that grew fails, and so does one that shrank, until the file says so too (PATH_LENGTHS=write
-writes it). A sender that waits for another CPU has a turn of its loop and the target's in its way
-back: a change there shows here, too."""
+Under icount a bench counts them exactly; they are those of path_lengths.json (path_lengths.py). A
+sender that waits for another CPU has a turn of its loop and the target's in its way back: a change
+there shows here, too."""
 
-import json
-import os
 import subprocess
 import threading
 
 import iststorm_latency
 import iststorm_report
+import path_lengths
 import pytest
 from conftest import ROOT
 from monitor import Monitor
 from runs import DISCIPLINES, Run
 
-TABLE = ROOT / "test" / "path_lengths.json"
 QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
-TABLE_OF_ENTRIES = ROOT / "test" / "path_lengths_entries.json"
 
 EVENTS = {"trap": "TASK", "user": "TASK", "syscall": "TASK", "wake": "TASK", "switch": "TASK",
           "irq": "IRQ", "irq-nested": "IRQ", "softirq": "IRQ", "irq-softirq": "IRQ",
@@ -46,10 +41,11 @@ OF_ENTRIES = ("nmi", "db", "bp", "mc", "ss", "df")
 # interrupt that raises a softirq has that one's limit; where another CPU sent it, the sender looks
 # once whether it has come before it lets the other one run: three instructions.
 LIMITS = {
-    "bp 0-0": (45, 90), "db 0-0": (45, 90), "nmi 0-0": (45, 90), "irq 0-0": (45, 90),
-    "softirq 0-0": (60, 120), "irq-softirq 0-0": (60, 120),
-    "irq 0-1": (60, 110), "nmi 0-1": (60, 110), "irq-softirq 0-1": (63, 120),
-    "wake 0-0": (400, 800), "wake 0-1": (400, 800),
+    "shift bp 0-0": (45, 90), "shift db 0-0": (45, 90), "shift nmi 0-0": (45, 90),
+    "shift irq 0-0": (45, 90),
+    "shift softirq 0-0": (60, 120), "shift irq-softirq 0-0": (60, 120),
+    "shift irq 0-1": (60, 110), "shift nmi 0-1": (60, 110), "shift irq-softirq 0-1": (63, 120),
+    "shift wake 0-0": (400, 800), "shift wake 0-1": (400, 800),
     "none bp 0-0": (45, 90), "none db 0-0": (45, 90), "none nmi 0-0": (45, 90),
 }
 
@@ -424,31 +420,14 @@ def measured(report):
             for name, stages in found.items()}
 
 
-def is_longer(ways, others):
-    return any(way > other for way, other in zip(ways, others, strict=True))
-
-
-def write_table(path, lengths):
-    lines = (f'    "{name}": {json.dumps(ways)}' for name, ways in sorted(lengths.items()))
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-
-
-def check_lengths(path, lengths):
-    """Against those of the file, or into it."""
-    if os.environ.get("PATH_LENGTHS") == "write":
-        write_table(path, lengths)
-    expected = json.loads(path.read_text())
-    grown = [f"{name}: {lengths.get(name)} instructions, not {ways}"
-             for name, ways in expected.items()
-             if name not in lengths or is_longer(lengths[name], ways)]
-    shrunk = [f"{name}: {ways} instructions, not {expected.get(name)}: write it down with "
-              "PATH_LENGTHS=write" for name, ways in lengths.items()
-              if name not in expected or is_longer(expected[name], ways)]
-    assert not grown and not shrunk, "\n".join(["grown:", *grown, "shrunk or new:", *shrunk])
+def check_lengths(disciplines, lengths):
+    wrong = path_lengths.differences("measured", disciplines, lengths)
+    assert not wrong, "\n".join(wrong)
 
 
 def test_no_path_has_grown(bench):
-    check_lengths(TABLE, measured(bench.report))
+    check_lengths(["shift"], {f"shift {name}": ways for name, ways
+                              in measured(bench.report).items()})
 
 
 def test_no_path_of_another_discipline_has_grown(launch):
@@ -460,13 +439,19 @@ def test_no_path_of_another_discipline_has_grown(launch):
         assert result.status == 0, result.explain()
         lengths |= {f"{name} {event}": ways for event, ways in measured(result.report).items()
                     if event.split()[0] in OF_ENTRIES}
-    check_lengths(TABLE_OF_ENTRIES, lengths)
+    check_lengths(DISCIPLINES, lengths)
+
+
+def test_no_code_has_grown(iso):
+    """Of an entry path, whether a run takes it or not."""
+    wrong = path_lengths.differences("code", ["all", *path_lengths.disciplines_of_image()],
+                                     path_lengths.code_lengths())
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_path_is_short(name):
-    lengths = json.loads(TABLE.read_text()) | json.loads(TABLE_OF_ENTRIES.read_text())
-    there, back, _ = lengths[name]
+    there, back, _ = path_lengths.read()["measured"][name]
     assert there <= LIMITS[name][0] and back <= LIMITS[name][1]
 
 

@@ -116,6 +116,7 @@ sweep_after_%1:
 global sweep_causes:data
 sweep_causes:
 CAUSE trap, int VECTOR_SWEEP
+CAUSE overflow, int VECTOR_OF                   ; as any exception, which no fault's RF comes with
 CAUSE breakpoint, int3
 CAUSE machine_check, int VECTOR_MC
 CAUSE irq, int VECTOR_SWEEP_IRQ
@@ -138,11 +139,20 @@ user_sweep:
         je      .trap
         cmp     eax, SWEEP_DO_CALL
         je      .call
+        cmp     eax, SWEEP_DO_OVERFLOW
+        je      .overflow
+        cmp     eax, SWEEP_DO_STEP
+        je      .step
         cmp     eax, SWEEP_DO_BREAKPOINT
         jne     .again
         int3
         jmp     .again
 .trap:  int     VECTOR_SWEEP
+        jmp     .again
+.overflow:
+        int     VECTOR_OF
+        jmp     .again
+.step:  STEP_ONCE
         jmp     .again
 .call:  mov     eax, SWEEP_CALLS
         syscall

@@ -63,12 +63,20 @@ enum sweep_start {
     START_SYSCALL
 };
 
+/* What NMIs are while a path is under way. */
+enum sweep_nmis {
+    NMIS_OPEN,
+    NMIS_BLOCKED,           /* from its first instruction on */
+    IN_NMI,                 /* likewise, in an NMI's handler; where another event of it may nest */
+    NMIS_REPEAT             /* entry=repeat: another is let in; its boundaries are only listed */
+};
+
 struct sweep_path {
     const char *name;
     enum sweep_start start;
     unsigned vector;
     const void *function;           /* START_CALL's */
-    bool nmis_blocked;              /* from its first instruction on */
+    enum sweep_nmis nmis;
     void (*cause)(void);            /* once, interrupts off */
     uint32_t ring3_does;            /* SWEEP_DO_..., where cause gives ring 3 a turn; else 0 */
 };

@@ -22,6 +22,7 @@ void sweep_registers_came(const uint64_t *registers);   /* called by sweep.asm a
 
 /* sweep.asm */
 void sweep_cause_trap(void);
+void sweep_cause_overflow(void);
 void sweep_cause_breakpoint(void);
 void sweep_cause_machine_check(void);
 void sweep_cause_irq(void);
@@ -47,6 +48,14 @@ static void cause_nmi(void)
 {
     sweep_latch_nmi();
     sweep_cause_nmi();
+}
+
+/* An NMI, whose handler causes the path's event. */
+static void cause_in_nmi(void)
+{
+    apic_send_nmi_to_self();
+    while (!sweep_trial.outer)
+        cpu_relax();
 }
 
 static void cause_double_fault(void)
@@ -96,23 +105,30 @@ struct thread *sweep_ring3_create(void)
 }
 
 const struct sweep_path sweep_paths[] = {
-    {"nmi", START_GATE, VECTOR_NMI, NULL, true, cause_nmi, 0},
-    {"db", START_HANDED_ON, VECTOR_DB, NULL, false, sweep_cause_debug, 0},
-    {"bp", START_GATE, VECTOR_BP, NULL, false, sweep_cause_breakpoint, 0},
-    {"mc", START_GATE, VECTOR_MC, NULL, false, sweep_cause_machine_check, 0},
-    {"ss", START_GATE, VECTOR_SS, NULL, false, sweep_cause_stack_fault, 0},
-    {"df", START_GATE, VECTOR_DF, NULL, false, cause_double_fault, 0},
-    {"trap", START_GATE, VECTOR_SWEEP, NULL, false, sweep_cause_trap, 0},
-    {"irq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq, 0},
-    {"irq-nested", START_GATE, VECTOR_SWEEP_INNER, NULL, false, sweep_cause_irq, 0},
-    {"irq-softirq", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, sweep_cause_irq, 0},
-    {"softirq", START_CALL, 0, softirq_run_pending, false, cause_softirq, 0},
-    {"switch", START_CALL, 0, switch_to, false, cause_switch, 0},
-    {"nmi-user", START_GATE, VECTOR_NMI, NULL, true, cause_in_ring3, SWEEP_DO_NOTHING},
-    {"bp-user", START_GATE, VECTOR_BP, NULL, false, cause_in_ring3, SWEEP_DO_BREAKPOINT},
-    {"trap-user", START_GATE, VECTOR_SWEEP, NULL, false, cause_in_ring3, SWEEP_DO_TRAP},
-    {"irq-user", START_GATE, VECTOR_SWEEP_IRQ, NULL, false, cause_in_ring3, SWEEP_DO_NOTHING},
-    {"syscall", START_SYSCALL, 0, NULL, false, cause_in_ring3, SWEEP_DO_CALL},
+    {"nmi", START_GATE, VECTOR_NMI, NULL, NMIS_BLOCKED, cause_nmi, 0},
+    {"db", START_HANDED_ON, VECTOR_DB, NULL, NMIS_OPEN, sweep_cause_debug, 0},
+    {"bp", START_GATE, VECTOR_BP, NULL, NMIS_OPEN, sweep_cause_breakpoint, 0},
+    {"mc", START_GATE, VECTOR_MC, NULL, NMIS_OPEN, sweep_cause_machine_check, 0},
+    {"ss", START_GATE, VECTOR_SS, NULL, NMIS_OPEN, sweep_cause_stack_fault, 0},
+    {"df", START_GATE, VECTOR_DF, NULL, NMIS_OPEN, cause_double_fault, 0},
+    {"trap", START_GATE, VECTOR_SWEEP, NULL, NMIS_OPEN, sweep_cause_trap, 0},
+    {"of", START_GATE, VECTOR_OF, NULL, NMIS_OPEN, sweep_cause_overflow, 0},
+    {"irq", START_GATE, VECTOR_SWEEP_IRQ, NULL, NMIS_OPEN, sweep_cause_irq, 0},
+    {"irq-nested", START_GATE, VECTOR_SWEEP_INNER, NULL, NMIS_OPEN, sweep_cause_irq, 0},
+    {"irq-softirq", START_GATE, VECTOR_SWEEP_IRQ, NULL, NMIS_OPEN, sweep_cause_irq, 0},
+    {"softirq", START_CALL, 0, softirq_run_pending, NMIS_OPEN, cause_softirq, 0},
+    {"switch", START_CALL, 0, switch_to, NMIS_OPEN, cause_switch, 0},
+    {"nmi-user", START_GATE, VECTOR_NMI, NULL, NMIS_BLOCKED, cause_in_ring3, SWEEP_DO_NOTHING},
+    {"bp-user", START_GATE, VECTOR_BP, NULL, NMIS_OPEN, cause_in_ring3, SWEEP_DO_BREAKPOINT},
+    {"db-user", START_HANDED_ON, VECTOR_DB, NULL, NMIS_OPEN, cause_in_ring3, SWEEP_DO_STEP},
+    {"of-user", START_GATE, VECTOR_OF, NULL, NMIS_OPEN, cause_in_ring3, SWEEP_DO_OVERFLOW},
+    {"trap-user", START_GATE, VECTOR_SWEEP, NULL, NMIS_OPEN, cause_in_ring3, SWEEP_DO_TRAP},
+    {"irq-user", START_GATE, VECTOR_SWEEP_IRQ, NULL, NMIS_OPEN, cause_in_ring3, SWEEP_DO_NOTHING},
+    {"syscall", START_SYSCALL, 0, NULL, NMIS_OPEN, cause_in_ring3, SWEEP_DO_CALL},
+    {"nmi-again", START_GATE, VECTOR_NMI, NULL, NMIS_REPEAT, cause_nmi, 0},
+    {"bp-in-nmi", START_GATE, VECTOR_BP, NULL, IN_NMI, cause_in_nmi, 0},
+    {"mc-in-nmi", START_GATE, VECTOR_MC, NULL, IN_NMI, cause_in_nmi, 0},
+    {"of-in-nmi", START_GATE, VECTOR_OF, NULL, IN_NMI, cause_in_nmi, 0},
 };
 const unsigned sweep_path_count = sizeof(sweep_paths) / sizeof(sweep_paths[0]);
 
@@ -175,6 +191,22 @@ static bool take_debug(struct trap_frame *frame)
     return true;
 }
 
+static void cause_by_int(unsigned vector)
+{
+    switch (vector) {
+    case VECTOR_BP: __asm__ volatile("int3" : : : "memory"); break;
+    case VECTOR_MC: __asm__ volatile("int %0" : : "i"(VECTOR_MC) : "memory"); break;
+    default: __asm__ volatile("int %0" : : "i"(VECTOR_OF) : "memory"); break;
+    }
+}
+
+/* By the IRET of a #BP. */
+static void let_another_in(void)
+{
+    apic_send_nmi_to_self();
+    cause_by_int(VECTOR_BP);
+}
+
 /* One that is neither the path's own nor comes at the boundary was held back until the path was
  * over. */
 static void take_nmi(struct trap_frame *frame)
@@ -183,10 +215,14 @@ static void take_nmi(struct trap_frame *frame)
 
     if (t->phase == PHASE_OFF) {
         nmis_unexplained[cpu_index()]++;
+    } else if (t->phase == PHASE_START) {
+        cause_by_int(t->path->vector);
     } else if (sweep_is_inner(frame)) {
         t->nmis++;
-    } else if (t->path->nmis_blocked && !t->outer) {
+    } else if (t->path->nmis && !t->outer) {
         t->outer++;
+        if (is_path("nmi-again"))
+            let_another_in();
     } else {
         t->nmis++;
         t->held = true;
@@ -249,7 +285,7 @@ static void give_ring3_its_turn(struct trap_frame *frame)
     frame->rax = asked_of_ring3;
     if (asked_of_ring3 != SWEEP_DO_NOTHING)
         return;
-    if (sweep_trial.path->nmis_blocked)
+    if (sweep_trial.path->nmis)
         sweep_latch_nmi();
     else
         apic_send_ipi(this_cpu->apic_id, VECTOR_SWEEP_IRQ);
@@ -268,6 +304,7 @@ void sweep_take_over(void)
     syscall_hook = take_syscall;
     hook_add(VECTOR_DB, take_debug);
     hook_add(VECTOR_BP, take_own);
+    hook_add(VECTOR_OF, take_own);
     hook_add(VECTOR_MC, take_own);
     hook_add(VECTOR_SS, take_stack_fault);
     hook_add(VECTOR_DF, take_double_fault);

@@ -195,7 +195,9 @@ static void hand_on(struct trap_frame *frame)
 
     memcpy(pushed, &frame->rip, 5 * sizeof(*pushed));
     frame->rip = gate_address(gate);
+    frame->cs = KERNEL_CS;
     frame->rsp = (uintptr_t)pushed;
+    frame->ss = KERNEL_DS;
     frame->rflags &= ~(uint64_t)(RFLAGS_TF | RFLAGS_IF | RFLAGS_RF | RFLAGS_NT);
 }
 
@@ -237,7 +239,15 @@ static bool is_area_live(const struct trap_frame *frame)
                               frame->rip < (uint64_t)nmi_repeat_run);
 }
 
-/* Live are, of each stack that the path has stood on so far, the words from its last RSP up. */
+static bool is_ist_stack(uint64_t rsp)
+{
+    enum stack_kind kind = stack_of_rsp(rsp).kind;
+
+    return kind < CPU_STACK_KINDS && stack_shapes[kind].ist;
+}
+
+/* Live are, of each stack that the path has stood on so far, the words from its last RSP up; but of
+ * an IST event's none when it has left it, as the event in an NMI does before its RET. */
 static void note_live_stack(uint64_t rsp)
 {
     struct stack_place place = stack_of_rsp(rsp);
@@ -248,6 +258,8 @@ static void note_live_stack(uint64_t rsp)
     while (i < before.live_count && (before.live[i].low < place.low ||
                                      before.live[i].low > place.high))
         i++;
+    if (i > 0 && i == before.live_count && is_ist_stack(before.live[i - 1].low))
+        i = --before.live_count;
     if (i == LIVE_STACKS) {
         before.cut = true;
         return;
@@ -395,11 +407,11 @@ static bool visit(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_hi
     frame->rflags &= ~(uint64_t)(RFLAGS_RF | RFLAGS_TF);
     copy_what_is_needed(t, frame, gs_high);
     aim_breakpoints(t->at->rip, NULL);
-    if (t->path->nmis_blocked && unblocked)
+    if (t->path->nmis && unblocked)
         block_nmis();
-    if (t->event != SWEEP_NMI || !t->path->nmis_blocked)
+    if (t->event != SWEEP_NMI || !t->path->nmis)
         bring_levels_in_line(t);
-    if (t->event == SWEEP_NMI && !t->path->nmis_blocked)
+    if (t->event == SWEEP_NMI && !t->path->nmis)
         sweep_latch_nmi();
     else if (t->event == SWEEP_NMI)
         apic_send_nmi_to_self();
@@ -408,7 +420,7 @@ static bool visit(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_hi
     else
         let_debug_in(t, frame);
     settle();
-    return t->path->nmis_blocked;
+    return t->path->nmis;
 }
 
 static bool has_come(const struct sweep_trial *t)
@@ -445,7 +457,7 @@ static bool is_untouched(const struct trap_frame *frame)
 static bool is_own_passage(const struct sweep_trial *t, const struct trap_frame *frame)
 {
     bool debugs = t->path->start == START_HANDED_ON && t->event != SWEEP_NMI;
-    bool nmis = t->path->nmis_blocked && t->event == SWEEP_DB_NMI && !nmi_under_way;
+    bool nmis = t->path->vector == VECTOR_NMI && t->event == SWEEP_DB_NMI && !nmi_under_way;
     bool twice = t->at - sweep_boundaries >= behind_handler && !is_swapgs(t->at->rip) &&
                  (nmis || t->event == SWEEP_DB);
 
@@ -457,7 +469,7 @@ static bool is_own_passage(const struct sweep_trial *t, const struct trap_frame 
 /* And for the second: the event has come and gone, or stays latched. */
 static bool come_back(struct sweep_trial *t, struct trap_frame *frame, int32_t gs_high)
 {
-    bool held = t->path->nmis_blocked && !t->nmis && t->event != SWEEP_DB;
+    bool held = t->path->nmis && !t->nmis && t->event != SWEEP_DB;
 
     if (frame->rip != t->at->rip) {
         sweep_add_lost(t, "the way back");
@@ -619,7 +631,7 @@ void sweep_inner_debug(struct trap_frame *frame)
         sweep_trial.phase = PHASE_LATCH;
         return;
     }
-    if (sweep_trial.path->nmis_blocked)
+    if (sweep_trial.path->nmis)
         apic_send_nmi_to_self();
     else
         sweep_latch_nmi();

@@ -14,6 +14,8 @@
 #define SWEEP_DO_TRAP 1
 #define SWEEP_DO_CALL 2
 #define SWEEP_DO_BREAKPOINT 3
-#define SWEEP_DO_NOTHING 4          /* the path's event comes behind the SYSCALL */
+#define SWEEP_DO_OVERFLOW 4
+#define SWEEP_DO_STEP 5
+#define SWEEP_DO_NOTHING 6          /* the path's event comes behind the SYSCALL */
 
 #endif

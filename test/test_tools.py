@@ -248,6 +248,18 @@ def test_hgrm(bench, tmp_path):
     assert any(line.startswith("#[Max") and str(record[0]["max"]) in line for line in lines)
 
 
+def test_hgrm_has_a_file_a_record(tmp_path):
+    """What is of all pairs is no part of the measurement between the same two CPUs."""
+    text = synthetic.stream([synthetic.record([5] * 1000), synthetic.record([9] * 100),
+                             synthetic.record([7] * 100, **{"pass": "pairs"})])
+    done = tool("convert", "hgrm", "-", "-o", tmp_path, text=text)
+    totals = {path.name: re.search("Total count *= *([0-9]+)", path.read_text())[1]
+              for path in tmp_path.iterdir()}
+    assert done.returncode == 0 and totals == {
+        "NMI-nmi-entry-warm-closed-all-cycles-cpu0-cpu0.hgrm": "1100",
+        "NMI-nmi-entry-warm-closed-all-cycles-pairs-cpu0-cpu0.hgrm": "100"}
+
+
 def test_wrong_usage(bench, log):
     path = log(bench)
     for arguments in (["pdf", path], ["hgrm", path], ["html"], ["html", path, "--type", "cpu"],

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from conftest import ROOT
-from runs import Run, apic_ids, cpus
+from runs import Run, apic_ids, cpus, watched_alone
 
 QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
 NOWHERE = "http://127.0.0.1:9/debian"
@@ -95,6 +95,8 @@ def measured_cold(report):
 
 @pytest.mark.parametrize("run", [
     Run("bochs", "quick", words=("time=200ms",), checks=(emulated, cpus(2))),
+    Run("bochs smp 1", "quick", smp="1", words=("run=nmi,debug", "time=200ms"),
+        checks=(watched_alone(False),)),
     Run("bochs smp 8", "slow", smp="8", words=("time=100ms",), checks=(cpus(8),)),
     Run("bochs x2APIC", "quick", words=("apic=x2apic", "run=nmi,irq", "time=100ms"),
         checks=(x2apic, cpus(2))),

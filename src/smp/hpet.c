@@ -113,6 +113,11 @@ void hpet_arm(uint32_t ms)
     write(HPET_CONFIG, config | CONFIG_ENABLE);
 }
 
+void hpet_stop(void)
+{
+    write(HPET_CONFIG, read(HPET_CONFIG) & ~CONFIG_ENABLE);
+}
+
 bool hpet_is_over(void)
 {
     return read(HPET_COUNTER) >= comparator;

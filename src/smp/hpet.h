@@ -18,6 +18,9 @@ const char *hpet_start(const struct acpi_header *table, const struct machine_top
  * context. */
 void hpet_arm(uint32_t ms);
 
+/* Never mind: it counts no longer. Any context. */
+void hpet_stop(void);
+
 /* Whether that time is over. Any context. */
 bool hpet_is_over(void);
 

@@ -70,7 +70,7 @@ void watch_alone_tick(void)
     wind_up(ASK_AFTER_MS);
 }
 
-/* What comes of it is seen, not believed. Whether it came or not, from here on it may. */
+/* What comes of it is seen, not believed. */
 static bool try_once(void)
 {
     uint64_t end = clock_ms() + TRY_PATIENCE_MS;
@@ -82,15 +82,25 @@ static bool try_once(void)
     return alone.asked_at != NOT_ASKED;
 }
 
+/* Where the HPET's does not come its time is over all the same, and the workloads' NMIs would be
+ * taken for it. */
+static bool take_over_nmis(void)
+{
+    alone.hook = nmi_hook;
+    nmi_hook = take_nmi;
+    if (try_once())
+        return true;
+    hpet_stop();
+    nmi_hook = alone.hook;
+    return false;
+}
+
 void watch_alone(const struct acpi_header *hpet, const struct machine_topology *topology)
 {
     const char *wrong = hpet_start(hpet, topology);
 
-    if (!wrong) {
-        alone.hook = nmi_hook;
-        nmi_hook = take_nmi;
-        alone.on = try_once();
-    }
+    if (!wrong)
+        alone.on = take_over_nmis();
     if (!alone.on)
         report_note("nobody sees it if the only CPU hangs: %s",
                     wrong ? wrong : "the HPET sends no NMI");

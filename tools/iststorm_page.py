@@ -499,8 +499,8 @@ def write_outliers(made):
         rows.append([f"<td>{text(label)}</td>", *worst_cells(made, record, samples[0])])
         folded.append(fold(f"{text(label)}<span>: {text(causes_told(measurements))}</span>",
                            [outlier_table(made, measurements)]))
-    host = " Of what the host does meanwhile, an emulated or virtual machine sees nothing." \
-        if made.result.domain != "metal" else ""
+    host = " An emulated or virtual machine does not see what its host does meanwhile: that is a " \
+        "stall." if made.result.domain != "metal" else ""
     made.section("Outliers", "<p>The worst sample of each event in any of its measurements, and "
                  f"what is known to have happened meanwhile.{host}</p>",
                  table(["event", *WORST_HEAD], rows, "causes"),

@@ -167,6 +167,33 @@ def test_cold_data_is_flushed_whole(bench, elf_symbols):
         assert prepare[record["batch"]] > 2 * lines
 
 
+def test_cold_tlb_costs_its_flush(bench):
+    """Instructions, that is, before each sample; test_stamps.py looks for them."""
+    prepare = {record["batch"]: record["prepare_cycles"] for record in
+               bench.report.of_type("batch")}
+    for event, to in (("trap", 0), ("irq", 0), ("nmi", 1)):
+        cold, warm = (prepare[records(bench, event=event, mode=mode, stage="one-way", to=to,
+                                      loop="closed", **{"from": 0})[0]["batch"]]
+                      for mode in ("cold-tlb", "warm"))
+        assert cold > warm
+
+
+def test_a_load_interrupts(bench):
+    """CPU 2 is measured in pairs alone, which bring as many NMIs as interrupts."""
+    counts = bench.report.of_type("cpu")[2]
+    assert counts["irqs"] > 4 * (counts["nmis"] + counts["ticks"] + counts["ipis"])
+
+
+def test_an_open_loop_is_random(bench):
+    """Around its mean, by half of that up and down, none of which so many samples leave out."""
+    batches = {record["batch"]: record for record in bench.report.of_type("batch")}
+    is_open = {record["batch"]: record["loop"] != "closed" for record in records(bench)}
+    assert set(is_open.values()) == {True, False}
+    for number, is_so in is_open.items():
+        least, most = (batches[number].get(f"{name}_interval_cycles") for name in ("least", "most"))
+        assert 2 * least < most < 3 * least + 3 if is_so else least is None and most is None
+
+
 def test_every_pair_is_measured(bench):
     for event in ("irq", "nmi"):
         assert {(record["from"], record["to"]) for record in records(bench, event=event)

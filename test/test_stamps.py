@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The order of what the benchmark's stamps stand between, in the image's code as it was linked: no
-run shows it, since an emulator does one instruction after the other."""
+"""What no run under an emulator shows of the benchmark, in the image's code as it was linked: that
+its stamps are in order, where one instruction comes after the other anyway, and that it flushes the
+TLB."""
 
 import re
 import subprocess
@@ -10,6 +11,8 @@ from conftest import ROOT
 
 STAMPS = {"TRIGGER", "SENT", "BACK", "ENTRY", "SWITCHED", "HANDLER", "SERVICE", "RETURNED"}
 RING_3 = {"latency_user", "latency_user_syscall"}   # whose two stamps stay in registers
+HANDLERS = {"latency_hook", "latency_fault_hook", "latency_irq", "latency_softirq_handler",
+            "be_woken", "be_switched_to"}
 SENDERS = {"latency_send.x2apic", "latency_send_stamped.x2apic"}
 NEAR = 10   # instructions, at most, between a fence and what it is for; and from RDTSC to its mark
 
@@ -33,12 +36,12 @@ def code(iso):
 
 @pytest.fixture(scope="module")
 def marks(iso):
-    """Where each stamp is kept -> its name."""
+    """Where each mark is kept -> its name."""
     start = int(re.search(r"^([0-9a-f]+) \w marks$", output_of(
         "nm", iso.parent / "iststorm.elf"), re.MULTILINE)[1], 16)
     offsets = re.findall(r"%define MARKS_(\w+) (\d+)",
                          (ROOT / "build" / "obj" / "offsets.inc").read_text())
-    return {start + int(offset): name for name, offset in offsets if name in STAMPS}
+    return {start + int(offset): name for name, offset in offsets}
 
 
 def mark_of(code, place, marks):
@@ -58,6 +61,24 @@ def test_each_stamp_waits_for_what_is_before_it(code, marks):
     assert {mark_of(code, place, marks) for _, place in stamps} == STAMPS | {None}
     assert len([symbol for symbol, _ in stamps if symbol in RING_3]) == 4
     assert not [symbol for symbol, place in stamps if code[place - 1][1] != "lfence"]
+
+
+def test_done_comes_last(code, marks):
+    """Who sees it takes the other marks for those of its event."""
+    written = {}
+    for symbol, instruction in code:
+        match = re.fullmatch(r"movq? +\S+,(?:.*# )?(?:0x)?([0-9a-f]+)(?: <.*>)?", instruction)
+        if match and int(match[1], 16) in marks and symbol in HANDLERS:
+            written.setdefault(symbol, []).append(marks[int(match[1], 16)])
+    assert set(written) == HANDLERS
+    for symbol, names in written.items():
+        assert names == ["HANDLER", "RSP", "SERVICE", "DONE"], symbol
+
+
+def test_cold_tlb_is_a_load_of_cr3(code):
+    """By the CPU that sends, and by its target."""
+    loads = {symbol for symbol, instruction in code if re.fullmatch(r"mov +%\w+,%cr3", instruction)}
+    assert {"crew_prepare_sample", "be_target"} <= loads
 
 
 def test_an_x2apic_command_waits_for_what_was_stored(code):

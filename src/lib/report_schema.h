@@ -210,7 +210,9 @@
     FIELD(signed, thermal, "IA32_THERM_STATUS; left out where CPUID has no thermal sensor") \
     FIELD(number, prepare_cycles, "mean that preparing a sample took: flushing, settling, waits") \
     FIELD(number, gaps, "times that the CPU stood still between two samples") \
-    FIELD(number, longest_gap_cycles, "the longest of these")
+    FIELD(number, longest_gap_cycles, "the longest of these") \
+    FIELD(signed, least_interval_cycles, "open loop: between two intended times; random") \
+    FIELD(signed, most_interval_cycles, "likewise, the longest")
 
 #define REPORT_FIELDS_trace_event(FIELD) \
     FIELD(number, cpu, "index of the CPU that took it") \

@@ -74,7 +74,9 @@ static void wait_for_intended(const struct measure *m)
     uint64_t mean = m->interval_cycles;
 
     latency_look_around(m); /* what makes it late counts */
-    marks.intended += mean / 2 + random_next(&dice) % mean;
+    uint64_t interval = mean / 2 + random_next(&dice) % mean;
+    marks.intended += interval;
+    latency_intended(interval);
     while (read_tsc() + NEAR_CYCLES < marks.intended)
         cpu_relax_rarely();
     while ((marks.due = read_tsc()) < marks.intended)

@@ -15,6 +15,7 @@
 #include "lib/report.h"
 #include "lib/string.h"
 #include "sched/thread.h"
+#include "workloads/latency_batch.h"
 #include "workloads/latency_overhead.h"
 #include "workloads/latency_stages.h"
 
@@ -43,24 +44,10 @@ static const char *const mode_names[MODE_COUNT] = {
 #undef MODE_NAME
 };
 
-/* Of the CPU that takes the samples. */
-struct clocks {
-    uint32_t cpu;
-    bool has_ratio;
-    uint64_t aperf, mperf;
-    int64_t thermal;
-};
-
 static struct {
     struct samples samples;
-    uint64_t start_tsc, end_tsc, last_back;
-    uint64_t gaps, longest_gap;
-    uint64_t preparing, prepared; /* cycles: in all, and for the next sample */
-    bool has_smi;
-    uint64_t smi_at_start, smi_now;
-    struct clocks at_start, at_end;
+    struct batch batch;
     struct taken before; /* right before the event */
-    uint32_t batch;
 } now;
 static uint32_t last_id;
 static uint64_t samples_taken; /* ever */
@@ -127,15 +114,15 @@ static struct clocks read_clocks(void)
 
 void latency_begin(const struct measure *m)
 {
-    uint32_t batch = now.batch;
+    uint32_t number = now.batch.number;
 
     memset(&now, 0, sizeof(now));
-    now.batch = batch + 1;
+    now.batch.number = number + 1;
     samples_reset(&now.samples, m->warm_up);
-    now.has_smi = smi_read(&now.smi_at_start);
-    now.smi_now = now.smi_at_start;
-    now.at_start = read_clocks();
-    now.start_tsc = read_tsc();
+    now.batch.has_smi = smi_read(&now.batch.smi_at_start);
+    now.batch.smi_now = now.batch.smi_at_start;
+    now.batch.at_start = read_clocks();
+    now.batch.start_tsc = read_tsc();
     latency_look_around(m);
 }
 
@@ -178,11 +165,11 @@ static void keep_worst(const struct measure *m, const int64_t value[STAGE_COUNT]
 
 static void end_round(void)
 {
-    uint64_t before = now.smi_now;
+    uint64_t before = now.batch.smi_now;
 
-    if (now.has_smi)
-        smi_read(&now.smi_now);
-    samples_end_round(&now.samples, now.smi_now != before);
+    if (now.batch.has_smi)
+        smi_read(&now.batch.smi_now);
+    samples_end_round(&now.samples, now.batch.smi_now != before);
 }
 
 uint64_t latency_samples_taken(void)
@@ -192,21 +179,12 @@ uint64_t latency_samples_taken(void)
 
 void latency_prepared(uint64_t cycles)
 {
-    now.prepared = cycles;
-    now.preparing += cycles;
+    batch_note_preparing(&now.batch, cycles);
 }
 
-/* From one kept sample to the next. */
-static bool note_gap(void)
+void latency_intended(uint64_t cycles)
 {
-    uint64_t gap = samples_kept(&now.samples) ? marks.trigger - now.last_back - now.prepared : 0;
-    bool is_gap = gap > cycles_of_gap();
-
-    now.last_back = marks.back;
-    now.gaps += is_gap;
-    if (gap > now.longest_gap)
-        now.longest_gap = gap;
-    return is_gap;
+    batch_note_interval(&now.batch, cycles);
 }
 
 static void lost(const struct measure *m)
@@ -272,7 +250,7 @@ static void record(const struct measure *m, const int64_t value[STAGE_COUNT], bo
 
 static bool is_over(const struct measure *m)
 {
-    uint64_t taken = read_tsc() - now.start_tsc, limit = clock_tsc_hz / 1000 * m->limit_ms;
+    uint64_t taken = read_tsc() - now.batch.start_tsc, limit = clock_tsc_hz / 1000 * m->limit_ms;
     uint32_t kept = samples_kept(&now.samples);
 
     if (taken > limit)
@@ -288,7 +266,8 @@ bool latency_take(const struct measure *m)
     uint64_t start = read_tsc();
     struct stamp_costs costs = costs_of(m);
     int64_t value[STAGE_COUNT];
-    bool gap = note_gap();
+    bool gap = batch_note_sample(&now.batch, !samples_kept(&now.samples), marks.trigger,
+                                 marks.back, cycles_of_gap());
 
     if (!marks.done || !marks.back) {
         lost(m);
@@ -309,33 +288,17 @@ bool latency_take(const struct measure *m)
 void latency_end(void)
 {
     end_round();
-    now.end_tsc = read_tsc();
-    now.at_end = read_clocks();
-}
-
-static int64_t mean_mhz(const struct clocks *start, const struct clocks *end)
-{
-    if (!start->has_ratio || !end->has_ratio || end->cpu != start->cpu ||
-        end->mperf == start->mperf)
-        return REPORT_UNKNOWN;
-    return (int64_t)(clock_tsc_hz / 1000000 * (end->aperf - start->aperf) /
-                     (end->mperf - start->mperf));
+    now.batch.end_tsc = read_tsc();
+    now.batch.at_end = read_clocks();
 }
 
 static void report_the_batch(void)
 {
-    report_batch(&(struct report_batch){
-        .batch = now.batch,
-        .cpu = now.at_end.cpu,
-        .time_us = clock_tsc_to_ns(now.start_tsc - clock_epoch) / 1000,
-        .samples = samples_kept(&now.samples),
-        .smis = now.has_smi ? (int64_t)(now.smi_now - now.smi_at_start) : REPORT_UNKNOWN,
-        .mhz = mean_mhz(&now.at_start, &now.at_end),
-        .thermal = now.at_end.thermal,
-        .prepare_cycles = now.samples.taken ? now.preparing / now.samples.taken : 0,
-        .gaps = now.gaps,
-        .longest_gap_cycles = now.longest_gap,
-    });
+    struct report_batch r = batch_record(&now.batch, clock_tsc_hz, now.samples.taken);
+
+    r.time_us = clock_tsc_to_ns(now.batch.start_tsc - clock_epoch) / 1000;
+    r.samples = samples_kept(&now.samples);
+    report_batch(&r);
 }
 
 static int64_t percentile(const struct histogram *h, uint64_t parts_of_1000)
@@ -371,7 +334,7 @@ static uint32_t report_histogram(const struct measure *m, enum stage stage,
     histogram_text(h, &index, text, sizeof(text));
     report_latency(&(struct report_latency){
         .id = ++last_id,
-        .batch = now.batch,
+        .batch = now.batch.number,
         .event = m->event,
         .stage = stage_names[stage],
         .mode = mode_names[m->mode],
@@ -445,7 +408,7 @@ static void report_the_offset(const struct measure *m, const char *when,
     report_offset(&(struct report_offset){
         .from = m->from,
         .to = m->to,
-        .batch = now.batch,
+        .batch = now.batch.number,
         .when = when,
         .exchanges = o->exchanges,
         .offset_cycles = o->cycles,
@@ -491,5 +454,5 @@ void latency_report(const struct measure *m)
 
 uint64_t latency_period(void)
 {
-    return now.samples.taken ? (now.end_tsc - now.start_tsc) / now.samples.taken : 1;
+    return now.samples.taken ? (now.batch.end_tsc - now.batch.start_tsc) / now.samples.taken : 1;
 }

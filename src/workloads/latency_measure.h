@@ -86,6 +86,9 @@ uint64_t latency_samples_taken(void);
 /* So many cycles since the last sample prepared the next one, and are no gap. On `from`. */
 void latency_prepared(uint64_t cycles);
 
+/* Open loop: from the last intended time to the next. On `from`. */
+void latency_intended(uint64_t cycles);
+
 /* Mean time from one of its samples to the next, in cycles. */
 uint64_t latency_period(void);
 

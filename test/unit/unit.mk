@@ -26,6 +26,7 @@ UNIT_test_acpi := src/smp/acpi.c src/lib/format.c
 UNIT_test_madt := src/smp/madt.c src/lib/format.c
 UNIT_test_bars := src/workloads/bars.c
 UNIT_test_spcr := src/smp/spcr.c src/lib/format.c
+UNIT_test_latency_batch := src/workloads/latency_batch.c
 UNIT_test_latency_offset := src/workloads/latency_offset.c
 UNIT_test_latency_stages := src/workloads/latency_stages.c src/workloads/latency_offset.c
 UNIT_test_latency_samples := src/workloads/latency_samples.c src/lib/histogram.c src/lib/format.c \

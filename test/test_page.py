@@ -294,14 +294,6 @@ def test_damage_stands_on_the_page(page):
     assert "truncated or damaged" in page_of(text[:-20])
 
 
-def test_domains_are_not_plotted_together():
-    text = synthetic.stream([synthetic.record([5] * 100)])
-    mixed = text.replace('"emulated"', '"virtual"', 1)
-    done = subprocess.run([ROOT / "tools" / "convert", "html", "-"], input=mixed, text=True,
-                          capture_output=True, check=False)
-    assert done.returncode == 2 and done.stdout == "" and "emulated, virtual" in done.stderr
-
-
 # In a browser. The page has no script and forbids any; these are added to a copy.
 LOOK = """
 <script>

@@ -260,6 +260,30 @@ def test_hgrm_has_a_file_a_record(tmp_path):
         "NMI-nmi-entry-warm-closed-all-cycles-pairs-cpu0-cpu0.hgrm": "100"}
 
 
+@pytest.mark.parametrize("kind", ["hgrm", "html"])
+def test_domains_are_not_converted_together(kind, tmp_path):
+    """Neither those of two runs in a row, nor those within one."""
+    emulated, metal = (synthetic.stream([synthetic.record([value] * 1000)], domain=domain)
+                       for value, domain in ((5, "emulated"), (50000, "metal")))
+    for text in (emulated + metal, emulated.replace('"emulated"', '"metal"', 1)):
+        done = tool("convert", kind, "-", "-o", tmp_path / "out", text=text)
+        assert done.returncode == DOMAINS and "(emulated, metal)" in done.stderr
+        assert not (tmp_path / "out").exists()
+
+
+def test_units_are_not_converted_together(tmp_path):
+    """Cycles and instructions of two runs in a row have files, and plots, of their own."""
+    text = "".join(synthetic.stream([synthetic.record([value] * 1000, unit=unit)])
+                   for value, unit in ((5, "cycles"), (50, "instructions")))
+    assert tool("convert", "hgrm", "-", "-o", tmp_path, text=text).returncode == 0
+    for value, unit in ((5, "cycles"), (50, "instructions")):
+        lines = (tmp_path / f"NMI-nmi-entry-warm-closed-all-{unit}-cpu0-cpu0.hgrm").read_text()
+        assert f"[Max     = {value:12.3f}, Total count    =         1000]" in lines
+        assert f"[unit {unit}, domain emulated]" in lines
+    page = tool("convert", "html", "-", text=text).stdout
+    assert page.count("<figcaption>Tail</figcaption>") == page.count(">1,000</td>") == 2
+
+
 def test_wrong_usage(bench, log):
     path = log(bench)
     for arguments in (["pdf", path], ["hgrm", path], ["html"], ["html", path, "--type", "cpu"],

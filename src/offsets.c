@@ -14,6 +14,7 @@
 #include "cpu/x86.h"
 #include "smp/apic.h"
 #include "workloads/conform/sandbox.h"
+#include "workloads/latency_overhead.h"
 #include "workloads/sweep_words.h"
 #include "workloads/user_words.h"
 #include "workloads/victim_block.h"
@@ -95,6 +96,7 @@ void offsets(void)
     DEFINE(MARKS_HANDLER, offsetof(struct marks, handler));
     DEFINE(MARKS_SERVICE, offsetof(struct marks, service));
     DEFINE(MARKS_RETURNED, offsetof(struct marks, returned));
+    DEFINE(COUNTED_INSTRUCTIONS, COUNTED_INSTRUCTIONS);
     DEFINE(MARKS_RSP, offsetof(struct marks, rsp));
     DEFINE(MARKS_DONE, offsetof(struct marks, done));
     DEFINE(BENCH_IST, BENCH_IST);

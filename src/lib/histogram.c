@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of a histogram when its writer is done: percentiles and text. See histogram.h. */
+/* A histogram's update, and what is asked of it when its writer is done: percentiles and text. See
+ * histogram.h. */
 #include "lib/histogram.h"
 
 #include "lib/format.h"
@@ -13,6 +14,29 @@ void histogram_reset(struct histogram *h)
     memset(h, 0, sizeof(*h));
     h->min = INT64_MAX;
     h->max = INT64_MIN;
+}
+
+static __attribute__((cold, noinline)) void record_unusual(struct histogram *h, int64_t value)
+{
+    h->count++;
+    h->buckets[HISTOGRAM_LAST + histogram_index(value)]++;
+    if (value < h->min)
+        h->min = value;
+    if (value > h->max)
+        h->max = value;
+    h->usual = h->max < 0 ? 0 : (uint64_t)h->max + 1;
+}
+
+/* What is negative is, without a sign, beyond all that is usual: so two comparisons are enough to
+ * find it, a new minimum and a new maximum. */
+void histogram_record(struct histogram *h, int64_t value)
+{
+    if (__builtin_expect((uint64_t)value >= h->usual || value < h->min, 0)) {
+        record_unusual(h, value);
+        return;
+    }
+    h->count++;
+    h->buckets[HISTOGRAM_LAST + histogram_index_of((uint64_t)value)]++;
 }
 
 static uint64_t least_magnitude(unsigned index)

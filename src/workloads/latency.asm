@@ -81,11 +81,11 @@ latency_empty_step:
         STAMP   MARKS_BACK
         ret
 
-; Whether the TSC counts instructions: 1,000 of them between two stamps.
-global latency_thousand:function
-latency_thousand:
+; Whether the TSC counts instructions: so many of them between two stamps.
+global latency_counted:function
+latency_counted:
         STAMP   MARKS_TRIGGER
-        times 1000 nop
+        times COUNTED_INSTRUCTIONS nop
         STAMP   MARKS_BACK
         ret
 

@@ -11,14 +11,14 @@
 #define EMPTY_PAIRS 20000
 #define PAUSE_PART 20 /* of them: to an emulator a PAUSE is a long way round */
 #define COUNTING_TRIES 5
-#define THOUSAND 1000
+#define USUAL 1000 /* what is recorded: a value that shares its bucket */
 
 /* latency.asm */
 void latency_empty(void);
 void latency_empty_stub(void);
 void latency_empty_step(void);
 void latency_empty_pause(void);
-void latency_thousand(void);
+void latency_counted(void);
 
 static struct overhead overheads[MAX_CPUS];
 static bool counts_instructions;
@@ -30,26 +30,25 @@ void overhead_keep_least(int64_t *least, uint64_t from, uint64_t to)
 }
 
 /* The least between the first and the second stamp, and that between the second and the third,
- * between which there is an update. These stamps are C's, and have a pair of their own. */
-static void keep_least_update(int64_t *pair, int64_t *update, int64_t value)
+ * between which there is an update: a pair of its own, since C may put more between its stamps. */
+static void keep_least_update(int64_t *pair, int64_t *update)
 {
-    static struct histogram histogram; /* all zeros: 0 is its least and its greatest so far */
+    static struct histogram histogram; /* all zeros: only the first update finds a new maximum */
     uint64_t first = read_tsc_in_order(), second = read_tsc_in_order();
 
-    histogram_record(&histogram, value + THOUSAND);
-    __asm__ volatile("" : : : "memory");
+    histogram_record(&histogram, USUAL);
     uint64_t third = read_tsc_in_order();
     overhead_keep_least(pair, first, second);
     overhead_keep_least(update, second, third);
 }
 
-/* Under an emulator that counts instructions, a thousand of them take exactly a thousand more than
- * none, each time; nothing else has that. */
-static bool thousand_is_exact(int64_t pair)
+/* Under an emulator that counts instructions, so many of them take exactly so much more than none,
+ * each time; nothing else has that. */
+static bool count_is_exact(int64_t pair)
 {
     for (unsigned i = 0; i < COUNTING_TRIES; i++) {
-        latency_thousand();
-        if ((int64_t)(marks.back - marks.trigger) != pair + THOUSAND)
+        latency_counted();
+        if ((int64_t)(marks.back - marks.trigger) != pair + COUNTED_INSTRUCTIONS)
             return false;
     }
     return true;
@@ -64,7 +63,7 @@ static void measure_pair(struct overhead *o, int64_t *pair_in_c)
     overhead_keep_least(&o->dispatch, marks.entry, marks.handler);
     latency_empty_step();
     overhead_keep_least(&o->step, marks.trigger, marks.back);
-    keep_least_update(pair_in_c, &o->histogram, o->pair);
+    keep_least_update(pair_in_c, &o->histogram);
 }
 
 static void measure_pause(struct overhead *o)
@@ -91,7 +90,7 @@ void overhead_measure(void)
     o->pause -= o->pair;
     o->histogram -= pair_in_c;
     flags = interrupts_save();
-    counts_instructions = thousand_is_exact(o->pair);
+    counts_instructions = count_is_exact(o->pair);
     interrupts_restore(flags);
 }
 

@@ -7,8 +7,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* So many instructions must take as many cycles more than none, for the TSC to count them. A prime,
+ * so that no clock that goes by steps is taken for a count. */
+#define COUNTED_INSTRUCTIONS 997
+
 struct overhead {
-    int64_t pair;      /* of two stamps */
+    int64_t pair;      /* of two stamps, in C (read_tsc_in_order) too: they are the same */
     int64_t entry;     /* of a trigger's stamp and a stamping stub's */
     int64_t dispatch;  /* of a stamping stub's and the next */
     int64_t step;      /* what a POPFQ adds to a pair */

@@ -92,6 +92,24 @@ static void extremes_and_count_are_exact(void **state)
     assert_true(h.count == 5 && h.min == INT64_MIN && h.max == INT64_MAX);
 }
 
+/* Below nothing as above, and what is usual there is told from a new maximum. */
+static void negative_values_alone_have_their_maximum(void **state)
+{
+    static const int64_t values[] = {-5, -10, -3, -4, 0, 0, 7, -3};
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        histogram_record(&h, values[i]);
+        if (i == 3)
+            assert_true(h.min == -10 && h.max == -3);
+        if (i == 5)
+            assert_true(h.min == -10 && h.max == 0);
+    }
+    assert_true(h.count == 8 && h.min == -10 && h.max == 7);
+    assert_int_equal(h.buckets[HISTOGRAM_LAST - 3], 2);
+    assert_int_equal(h.buckets[HISTOGRAM_LAST], 2);
+}
+
 static int compare(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -198,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup(indexes_are_as_promised, reset),
         cmocka_unit_test_setup(buckets_are_narrow_and_without_holes, reset),
         cmocka_unit_test_setup(extremes_and_count_are_exact, reset),
+        cmocka_unit_test_setup(negative_values_alone_have_their_maximum, reset),
         cmocka_unit_test_setup(percentiles_agree_with_sorting, reset),
         cmocka_unit_test_setup(percentile_never_exceeds_the_maximum, reset),
         cmocka_unit_test_setup(percentile_needs_samples_beyond_it, reset),

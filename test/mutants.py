@@ -3,9 +3,10 @@
 """Break the sources in one line, again and again, and show which check sees it.
 
 Each mutant drops one thing that the stacks depend on: an adjustment, a back-link, an EOI, a
-swapgs, a guard page. It is built in a copy of the tree and run, its own runs first and then the
-quick ones, until one of them fails: the mutant is killed. One that no run kills shows what nothing
-checks, and fails this script, as does one whose text the sources no longer have exactly once.
+swapgs, a guard page; or one that the benchmark's numbers do. It is built in a copy of the tree and
+run, its own runs and tests first and then the quick runs, until one of them fails: the mutant is
+killed. One that none kills shows what nothing checks, and fails this script, as does one whose text
+the sources no longer have exactly once.
 
 exit status:
   0   every mutant was killed
@@ -41,8 +42,15 @@ ENTRY_INC = "src/cpu/entry.inc"
 
 
 @dataclasses.dataclass(frozen=True)
+class Test:
+    """A test that needs more than a run, or none: a command that fails in the tree."""
+    name: str
+    command: tuple
+
+
+@dataclasses.dataclass(frozen=True)
 class Mutant:
-    """What `find`, which stands once in the file, becomes. `runs` are tried first."""
+    """What `find`, which stands once in the file, becomes. `runs`, Runs and Tests, come first."""
     name: str
     path: str
     find: str
@@ -58,9 +66,30 @@ def alone(workload, smp="2", **options):
                smp=smp, **options)
 
 
+def unit(name):
+    return Test(f"unit {name}", ("make", "-s", "CI=", f"unit-test_{name}"))
+
+
+def pytest(path, names):
+    """Those of its tests that have one of the names."""
+    return Test(f"{path} {names}", (sys.executable, "-m", "pytest", "-q", "-x", "-p",
+                                    "no:cacheprovider", path, "-k", names))
+
+
+def bench_test(name):
+    return pytest("test/test_latency.py", name)
+
+
 STORM = Run("storm smp 4", "mutant", words=("time=1s",), smp="4")
 BENCH = Run("bench smp 2", "mutant", words=("run=latency", "samples=100"), smp="2", icount=True,
             timeout=240)
+STAGES, SAMPLES, BATCH, HISTOGRAM, OFFSET = (
+    unit(name) for name in ("latency_stages", "latency_samples", "latency_batch", "histogram",
+                            "latency_offset"))
+STAGES_C, SAMPLES_C, BATCH_C = (
+    f"src/workloads/latency_{name}.c" for name in ("stages", "samples", "batch"))
+LATENCY_ASM = "src/workloads/latency.asm"
+STAMPS = pytest("test/test_stamps.py", "test")
 # Without the lengths of its paths, which every line that is dropped changes.
 SWEEP = dataclasses.replace(next(run for run in runs.RUNS if run.name == "run=sweep entry=shift"),
                             checks=(runs.swept("shift"),))
@@ -296,6 +325,69 @@ MUTANTS = [
     Mutant("any thread's stack will do for a sample", "src/workloads/latency_measure.c",
            "thread_of_slot(on.owner) == thread : ", "thread : ",
            (runs.fault_run("stray-waker"),)),
+    Mutant("a sample is never negative", STAGES_C,
+           "            value[stage] -= stage_overhead(m, costs, stage);",
+           "            value[stage] -= value[stage] > stage_overhead(m, costs, stage)\n"
+           "                                ? stage_overhead(m, costs, stage) : value[stage];",
+           (STAGES,)),
+    Mutant("what the stamps cost is not taken off", STAGES_C,
+           "            value[stage] -= stage_overhead(m, costs, stage);",
+           "            value[stage] -= 0 * stage_overhead(m, costs, stage);", (STAGES,)),
+    Mutant("one-way has the offset added", STAGES_C, "s->handler) - offset", "s->handler) + offset",
+           (STAGES,)),
+    Mutant("entry has the offset added", STAGES_C, "s->entry) - offset", "s->entry) + offset",
+           (STAGES,)),
+    Mutant("a target's way back is the sender's", STAGES_C, "between(s->service, s->returned)",
+           "between(s->service, s->back)", (STAGES,)),
+    Mutant("the clocks' offset is measured the wrong way round", "src/workloads/latency_offset.c",
+           "(int64_t)(there - asked - (answered - asked) / 2)",
+           "(int64_t)(asked - there + (answered - asked) / 2)", (OFFSET,)),
+    Mutant("any offset serves", "src/workloads/latency_offset.c",
+           "median > 0 && wrong <= (uint64_t)median / PART_OF_MEDIAN", "median > 0 && wrong",
+           (OFFSET,)),
+    Mutant("the warm-up is kept", SAMPLES_C,
+           "    if (!samples_kept(s))\n        return;\n    record", "    record", (SAMPLES,)),
+    Mutant("the first sample is not the first", SAMPLES_C, "if (s->taken++ == 0)",
+           "if (s->taken++ == 1)", (SAMPLES,)),
+    Mutant("the worst are in no order", SAMPLES_C,
+           "s->worst[place + 1].value < worst.value", "s->worst[place + 1].value > worst.value",
+           (SAMPLES,)),
+    Mutant("a round with an SMI is SMI-free", SAMPLES_C, "i < s->in_round && !smi",
+           "i < s->in_round", (SAMPLES,)),
+    Mutant("a percentile is of the rank below", "src/lib/histogram.c",
+           "(h->count * parts + whole - 1) / whole", "h->count * parts / whole", (HISTOGRAM,)),
+    Mutant("a percentile needs half as many samples", "src/lib/histogram.c",
+           "#define FEWEST_BEYOND 10", "#define FEWEST_BEYOND 5", (HISTOGRAM,)),
+    Mutant("a gap is not counted", BATCH_C, "    b->gaps += gap > still;\n", "", (BATCH,)),
+    Mutant("preparing a sample is a gap", BATCH_C, " - b->prepared;", ";", (BATCH,)),
+    Mutant("the thermal status is not told", BATCH_C, "= end->thermal,", "= REPORT_UNKNOWN,",
+           (BATCH,)),
+    Mutant("a stamp does not wait", "src/cpu/marks.inc", "        lfence\n", "        nop\n",
+           (STAMPS,)),
+    Mutant("C's stamp does not wait", "src/cpu/x86.h", '    __asm__ volatile("lfence"',
+           '    __asm__ volatile(""', (STAMPS,)),
+    Mutant("a command of x2APIC mode does not wait", LATENCY_ASM,
+           "        mfence                                  ; SDM", "        nop ; SDM", (STAMPS,)),
+    Mutant("a handler is done before its last stamp", LATENCY_ASM,
+           "        END_INTERRUPT\n        STAMP   MARKS_SERVICE\n"
+           "        mov     qword [marks + MARKS_DONE], 1\n",
+           "        END_INTERRUPT\n        mov     qword [marks + MARKS_DONE], 1\n"
+           "        STAMP   MARKS_SERVICE\n", (STAMPS,)),
+    Mutant("cold-tlb flushes nothing", "src/workloads/latency_crew.c",
+           "write_cr3(read_cr3());", "(void)read_cr3();", (STAMPS,)),
+    Mutant("the open loop is not random", "src/workloads/latency.c",
+           "random_next(&dice) % mean;", "mean / 2;", (bench_test("open_loop_is_random"),)),
+    Mutant("loaded has no load", "src/workloads/latency_crew.c",
+           "    if (m->mode == MODE_LOADED)\n        load_others(m);\n", "    (void)load_others;\n",
+           (bench_test("load_interrupts"),)),
+    Mutant("a pair is left out", "src/workloads/latency.c", "(i % cpus + i / cpus) % cpus",
+           "(i % cpus + i / cpus / 2) % cpus", (bench_test("every_pair"),)),
+    Mutant("a stage that is withheld is told", "src/workloads/latency_measure.c",
+           "        if (!now.samples.all[stage].count || is_withheld(m, stage))",
+           "        if (!now.samples.all[stage].count)", (bench_test("withheld"),)),
+    Mutant("break= breaks nothing", "src/workloads/latency_measure.c",
+           "value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles", "false",
+           (bench_test("break_shows"),)),
 ]
 
 
@@ -322,8 +414,20 @@ def build(tree):
     return (errors or done.stderr.splitlines() or ["make failed"])[0]
 
 
+def try_test(tree, test):
+    """None, or the line that says what failed."""
+    done = subprocess.run(test.command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)
+    if done.returncode == 0:
+        return None
+    said = (done.stdout + done.stderr).splitlines()
+    return next((line for line in said if "FAILED" in line), f"status {done.returncode}")
+
+
 def try_run(tree, run):
     """None, or what shows that this run is not as it should be."""
+    if isinstance(run, Test):
+        return try_test(tree, run)
     run = dataclasses.replace(run, media="memory", timeout=run.timeout or RUN_LIMIT_S)
     log = tree / "build" / "run.log"
     done = subprocess.run([tree / "tools" / "run", "--quiet", "--log", log, *run.arguments()],

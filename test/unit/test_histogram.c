@@ -138,6 +138,19 @@ static void percentiles_agree_with_sorting(void **state)
     }
 }
 
+/* The least value that at least half of them do not exceed: of an odd count, the middle one. */
+static void the_median_is_the_middle_one(void **state)
+{
+    int64_t value;
+
+    (void)state;
+    for (int count = 1; count < 60; count++) {
+        histogram_record(&h, count);
+        if (histogram_percentile(&h, 500, 1000, &value))
+            assert_int_equal(value, (count + 1) / 2);
+    }
+}
+
 static void percentile_never_exceeds_the_maximum(void **state)
 {
     int64_t value;
@@ -218,6 +231,7 @@ int main(void)
         cmocka_unit_test_setup(extremes_and_count_are_exact, reset),
         cmocka_unit_test_setup(negative_values_alone_have_their_maximum, reset),
         cmocka_unit_test_setup(percentiles_agree_with_sorting, reset),
+        cmocka_unit_test_setup(the_median_is_the_middle_one, reset),
         cmocka_unit_test_setup(percentile_never_exceeds_the_maximum, reset),
         cmocka_unit_test_setup(percentile_needs_samples_beyond_it, reset),
         cmocka_unit_test_setup(text_lists_what_is_not_empty, reset),

@@ -137,6 +137,10 @@ def test_a_target_sleeps_in_mode_halted_alone(bench):
     assert median(there["warm"]) == median(there["cold-data"]) > median(there["halted"])
 
 
+def test_no_target_that_ought_to_sleep_is_awake(bench):
+    assert {record["awake"] for record in bench.report.of_type("batch")} == {0}
+
+
 def test_offset_is_told_where_it_is_used(bench):
     """One counter: its measured offset is not hidden, and nothing is corrected or withheld."""
     for record in records(bench):

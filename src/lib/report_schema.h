@@ -209,6 +209,7 @@
     FIELD(signed, mhz, "mean frequency by APERF/MPERF; left out where these MSRs are not") \
     FIELD(signed, thermal, "IA32_THERM_STATUS; left out where CPUID has no thermal sensor") \
     FIELD(number, prepare_cycles, "mean that preparing a sample took: flushing, settling, waits") \
+    FIELD(number, awake, "events left out: their target was to sleep in HLT, and did not") \
     FIELD(number, gaps, "times that the CPU stood still between two samples") \
     FIELD(number, longest_gap_cycles, "the longest of these") \
     FIELD(signed, least_interval_cycles, "open loop: between two intended times; random") \

@@ -166,28 +166,37 @@ global %1:function
 SEND latency_send, 0
 SEND latency_send_stamped, 1
 
-; void latency_be_busy(const volatile uint32_t *word, uint32_t value, uint64_t service), and
-; latency_be_halted: what another CPU's event interrupts, until *word is no longer value. The mark
-; `service` is no longer what it was when a handler has been there: then this is the first look
-; behind it, and the time of the first instruction back. Waiting is what an interrupt finds it at,
-; and the look is what it comes back to. Under an emulator that runs one CPU at a time, these two
-; instructions and the stamp are in the sender's round trip, too.
-%macro TARGET 2                                 ; name, the instruction that waits
-global %1:function
-%1:
-        mov     rcx, rdx
-%%wait: cmp     [rdi], esi
-        jne     %%over
-        %2
-        cmp     [marks + MARKS_SERVICE], rcx
-        je      %%wait
+; void latency_be_busy(const volatile uint32_t *word, uint32_t value, uint64_t service): what
+; another CPU's event interrupts, until *word is no longer value. The mark `service` is no longer
+; what it was when a handler has been there: then this is the first look behind it, and the time of
+; the first instruction back. Waiting is what an interrupt finds it at, and the look is what it
+; comes back to. Under an emulator that runs one CPU at a time, these two instructions and the stamp
+; are in the sender's round trip, too.
+global latency_be_busy:function
+latency_be_busy:
+.wait:  cmp     [rdi], esi
+        jne     .over
+        pause
+        cmp     [marks + MARKS_SERVICE], rdx
+        je      .wait
         STAMP   MARKS_RETURNED
-        mov     rcx, [marks + MARKS_SERVICE]
-        jmp     %%wait
-%%over: ret
-%endmacro
-TARGET latency_be_busy, pause
-TARGET latency_be_halted, hlt
+        mov     rdx, [marks + MARKS_SERVICE]    ; STAMP has used it up
+        jmp     .wait
+.over:  ret
+
+; latency_be_halted, likewise: it returns behind the event, too. Without a stamp where that came
+; before the HLT.
+global latency_be_halted:function
+latency_be_halted:
+        cmp     [rdi], esi
+        jne     .over
+        cmp     [marks + MARKS_SERVICE], rdx
+        jne     .over
+        hlt
+        cmp     [marks + MARKS_SERVICE], rdx
+        je      latency_be_halted
+        STAMP   MARKS_RETURNED
+.over:  ret
 
 ; void latency_softirq(void): raised and run from a thread.
 global latency_softirq:function

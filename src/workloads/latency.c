@@ -134,10 +134,11 @@ static void shoot_all(const void *argument)
         if (!m->interval_cycles)
             latency_look_around(m);
         s->event->shoot(s->event, m);
-        crew_await_return(m);
+        bool as_meant = crew_await_return(m);
         tallies[m->from].sent++;
         tallies[m->to].received += marks.done;
-        more = latency_take(m); /* before another interrupt leaves its stub's stamp */
+        /* Before another interrupt leaves its stub's stamp. */
+        more = as_meant ? latency_take(m) : latency_leave_out(m);
         interrupts_restore(flags);
     } while (more);
     latency_end();

@@ -53,6 +53,7 @@ struct report_batch batch_record(const struct batch *b, uint64_t tsc_hz, uint32_
         .mhz = mean_mhz(start, end, tsc_hz),
         .thermal = end->thermal,
         .prepare_cycles = taken ? b->preparing / taken : 0,
+        .awake = b->awake,
         .gaps = b->gaps,
         .longest_gap_cycles = b->longest_gap,
         .least_interval_cycles = open ? (int64_t)b->least_interval : REPORT_UNKNOWN,

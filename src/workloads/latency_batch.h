@@ -27,6 +27,7 @@ struct batch {
     uint64_t smi_at_start, smi_now;
     uint64_t last_back;
     uint64_t gaps, longest_gap;
+    uint64_t awake; /* samples that found a target so that ought to have slept */
     uint64_t preparing, prepared; /* cycles: in all, and for the next sample */
     uint64_t least_interval, most_interval; /* 0: none, the loop is closed */
 };

@@ -27,6 +27,7 @@
 #define ANSWER_MS 10000    /* of silence, before a target is given up */
 #define ROUNDS_A_LOOK 65536
 #define CACHE_LINE 64
+#define OPCODE_HLT 0xf4
 #define TOP_BYTES 1024     /* of each stack: what an event writes */
 #define SETTLE_PER_S 50000 /* a target gets this part of a second to halt */
 #define LOAD_BYTES (4 << 20) /* more than a core's own caches hold */
@@ -49,7 +50,9 @@ static struct {
     volatile uint32_t answered;
     volatile uint64_t tsc;
     uint32_t cpu;
-    uint64_t unused3[5];
+    volatile bool slept;         /* in HLT, when the event came whose mark `service` this is: */
+    volatile uint64_t looked_at;
+    uint64_t unused3[4];
 } with_target __attribute__((aligned(64)));
 
 static void work(void *argument)
@@ -200,6 +203,33 @@ static void go_cold(enum mode mode)
 void latency_be_busy(const volatile uint32_t *word, uint32_t value, uint64_t service);
 void latency_be_halted(const volatile uint32_t *word, uint32_t value, uint64_t service);
 
+/* What this CPU's last event on that stack interrupted: the RIP that the processor pushed is behind
+ * the instruction that waited. */
+static bool has_interrupted_hlt(enum stack_kind stack)
+{
+    uintptr_t top = stack_top(cpu_index(), stack, 0);
+    const struct trap_frame *pushed = (const struct trap_frame *)top - 1;
+
+    if (stack == IRQ_STACK)
+        pushed = *((const struct trap_frame **)top - 1); /* the back-link */
+    return *(const uint8_t *)(pushed->rip - 1) == OPCODE_HLT;
+}
+
+/* Where an event came: whether it found this CPU asleep, which no mark of its handler says, or its
+ * way would be longer than that of others. */
+static void look_back(const struct measure *m)
+{
+    uint64_t service = marks.service;
+    bool stamped = marks.returned > service;
+
+    if (service == with_target.looked_at)
+        return;
+    if (!stamped)
+        marks.returned = read_tsc_in_order();
+    with_target.slept = stamped && has_interrupted_hlt(m->stack);
+    with_target.looked_at = service;
+}
+
 /* The target of another CPU's events: awake or halted, and cold when it is asked to be. An event
  * can come as soon as it has answered. */
 static void be_target(const void *argument)
@@ -216,10 +246,12 @@ static void be_target(const void *argument)
         go_cold(m->mode);
         with_target.tsc = read_tsc_in_order();
         with_target.answered = asked;
-        if (m->mode == MODE_HALTED)
-            latency_be_halted(&with_target.asked, asked, service);
-        else
+        if (m->mode == MODE_HALTED) {
+            latency_be_halted(&with_target.asked, asked, with_target.looked_at);
+            look_back(m);
+        } else {
             latency_be_busy(&with_target.asked, asked, service);
+        }
     }
 }
 
@@ -265,6 +297,7 @@ void crew_surround(const struct measure *m)
     with_target.stop = false;
     with_target.cpu = m->to;
     with_target.asked = with_target.answered = 0;
+    with_target.looked_at = marks.service;
     if (latency_target_stamps(m))
         surround_with(m->to, be_target, m);
     if (m->mode == MODE_LOADED)
@@ -298,6 +331,11 @@ static bool has_answered(void)
 static bool has_returned(void)
 {
     return marks.returned > marks.service;
+}
+
+static bool has_looked_back(void)
+{
+    return with_target.looked_at == marks.service;
 }
 
 /* Interrupts may be off, and then this CPU does not tick. Who still does names the target, not this
@@ -343,10 +381,15 @@ void crew_prepare_sample(const struct measure *m)
     go_cold(m->mode);
 }
 
-void crew_await_return(const struct measure *m)
+bool crew_await_return(const struct measure *m)
 {
-    if (latency_target_stamps(m) && marks.done)
-        wait_until(has_returned);
+    if (!latency_target_stamps(m) || !marks.done)
+        return true;
+    wait_until(has_returned);
+    if (m->mode != MODE_HALTED)
+        return true;
+    wait_until(has_looked_back);
+    return with_target.slept;
 }
 
 static struct clock_offset measured;

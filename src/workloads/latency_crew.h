@@ -28,10 +28,11 @@ void crew_release(void);
 
 /* On the CPU `from`. Before the first sample: until the target waits for it, where a thread does.
  * Before each sample, interrupts on: makes the mode true there and on `to`. After each: until the
- * target is back at what the event interrupted, and has left its mark. */
+ * target is back at what the event interrupted, and has left its mark. False: the event came to who
+ * ought to have slept, and was awake. */
 void crew_await_target(const struct measure *m);
 void crew_prepare_sample(const struct measure *m);
-void crew_await_return(const struct measure *m);
+bool crew_await_return(const struct measure *m);
 
 /* The TSC of `to` less that of `from`. Main thread. */
 struct clock_offset crew_measure_offset(uint32_t from, uint32_t to);

@@ -285,6 +285,13 @@ bool latency_take(const struct measure *m)
     return !is_over(m) && fault_count() == 0;
 }
 
+bool latency_leave_out(const struct measure *m)
+{
+    marks.done = 0;
+    marks.back = marks.switched = 0;
+    return ++now.batch.awake < m->samples && fault_count() == 0;
+}
+
 void latency_end(void)
 {
     end_round();

@@ -63,6 +63,7 @@ struct measure {
 void latency_begin(const struct measure *m);
 void latency_look_around(const struct measure *m);
 bool latency_take(const struct measure *m);
+bool latency_leave_out(const struct measure *m); /* instead: its target was awake */
 void latency_end(void);
 
 /* Whether another CPU's event interrupts a thread that stamps when it is back: but for the wake-up

@@ -65,6 +65,7 @@ static void counters_are_told(void **state)
                                    .thermal = 0x11},
                       .at_end = {.cpu = 3, .has_ratio = true, .aperf = 4000, .mperf = 7000,
                                  .thermal = 0x88320002},
+                      .awake = 5,
                       .has_smi = true,
                       .smi_at_start = 40,
                       .smi_now = 42};
@@ -76,6 +77,7 @@ static void counters_are_told(void **state)
     assert_int_equal(record.mhz, 3000);
     assert_int_equal(record.thermal, 0x88320002);
     assert_int_equal(record.smis, 2);
+    assert_int_equal(record.awake, 5);
 }
 
 /* Not as nothing: not at all. */

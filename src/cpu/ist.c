@@ -193,14 +193,25 @@ INLINE void take_nmi(const enum adjustment how, struct trap_frame *frame)
     ist_leave(NMI_STACK);
 }
 
-/* The entries call with the frame right above the return address, where a handler finds it again
- * without having kept it. */
-#define FRAME_OF_HANDLER() ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
+static bool end_thread(struct trap_frame *frame)
+{
+    return ist_end_thread && ist_end_thread(frame);
+}
 
 static __attribute__((noinline)) void ask_other_hooks(struct trap_frame *frame)
 {
     if (hooks_take_rest(frame))
         return;
+    if (frame->vector == VECTOR_SS) {
+        if (fixup_apply(frame) || end_thread(frame))
+            return;
+        oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
+    }
+    if (frame->vector == VECTOR_DF) {
+        if (end_thread(frame))
+            return;
+        oops(frame, "#DF, CR2 0x%lx (%s)", read_cr2(), stack_describe(read_cr2()));
+    }
     if (frame->vector == VECTOR_BP)
         oops(frame, "#BP that nobody asked for");
     if (frame->vector == VECTOR_MC)
@@ -244,10 +255,9 @@ INLINE void take_machine_check(const enum adjustment how, struct trap_frame *fra
 INLINE void take_stack_fault(const enum adjustment how, struct trap_frame *frame)
 {
     ist_enter(how, STACKFAULT_STACK, frame, "#SS");
+    if (!hooks[VECTOR_SS][0](frame))
+        ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_STACK_FAULT);
-    if (!hooks_take(VECTOR_SS, frame) && !fixup_apply(frame) &&
-        !(ist_end_thread && ist_end_thread(frame)))
-        oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
     ist_leave(STACKFAULT_STACK);
 }
 
@@ -256,9 +266,9 @@ INLINE void take_stack_fault(const enum adjustment how, struct trap_frame *frame
 INLINE void take_double_fault(const enum adjustment how, struct trap_frame *frame)
 {
     ist_enter(how, DOUBLEFAULT_STACK, frame, "#DF");
+    if (!hooks[VECTOR_DF][0](frame))
+        ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_DOUBLE_FAULT);
-    if (!hooks_take(VECTOR_DF, frame) && !(ist_end_thread && ist_end_thread(frame)))
-        oops(frame, "#DF, CR2 0x%lx (%s)", read_cr2(), stack_describe(read_cr2()));
     ist_leave(DOUBLEFAULT_STACK);
 }
 
@@ -316,9 +326,11 @@ void ist_set_dr7(uint64_t dr7)
 void breakpoint_handler_repeat(struct trap_frame *frame);
 void breakpoint_handler_repeat(struct trap_frame *frame)
 {
-    if (frame_from_user(frame))
+    if (frame_from_user(frame)) {
         trap_check_user_entry(frame);
-    if (!hooks_take(VECTOR_BP, frame))
-        oops(frame, "#BP that nobody asked for");
+        frame = FRAME_OF_HANDLER();
+    }
+    if (!hooks[VECTOR_BP][0](frame))
+        ask_other_hooks(FRAME_OF_HANDLER());
     count_event(EVENT_BREAKPOINT);
 }

@@ -15,7 +15,12 @@
 extern char syscall_entry[];
 void syscall_handler(struct trap_frame *frame);     /* called by entry.asm alone */
 
-void (*syscall_hook)(struct trap_frame *frame);
+static void unexpected(struct trap_frame *frame)
+{
+    oops(frame, "SYSCALL that nobody asked for");
+}
+
+void (*syscall_hook)(struct trap_frame *frame) = unexpected;
 
 /* The flags that must be clear in the entry: no interrupt or trap before there is a stack, and what
  * the C ABI and the checks expect. */
@@ -30,7 +35,5 @@ void syscall_enable(void)
 void syscall_handler(struct trap_frame *frame)
 {
     trap_check_user_entry(frame);
-    if (!syscall_hook)
-        oops(frame, "SYSCALL that nobody asked for");
-    syscall_hook(frame);
+    syscall_hook(FRAME_OF_HANDLER());
 }

@@ -16,7 +16,9 @@
 void trap_handler(struct trap_frame *frame); /* called by entry.asm alone */
 
 void (*trap_user_fault)(struct trap_frame *frame);
-static void (*software_handlers[VECTOR_COUNT - HOOK_VECTORS])(struct trap_frame *frame);
+static _Noreturn void unexpected(struct trap_frame *frame);
+static void (*software_handlers[])(struct trap_frame *frame) = {
+    [0 ... VECTOR_COUNT - HOOK_VECTORS - 1] = unexpected};
 
 static const char *const names[VECTOR_COUNT] = {
 #define VECTOR_NAME(number, symbol, name, entry, ist, dpl) [number] = name,
@@ -122,19 +124,34 @@ static _Noreturn void unexpected(struct trap_frame *frame)
          vector_name(frame->vector), frame->vector, frame->error_code);
 }
 
+static __attribute__((cold, noinline)) void ask_others(struct trap_frame *frame)
+{
+    if (hooks_take_rest(frame) || fixup_apply(frame))
+        return;
+    if (!frame_from_user(frame) || !trap_user_fault)
+        unexpected(frame);
+    trap_user_fault(frame);
+}
+
+static __attribute__((cold, noinline)) void take_page_fault(struct trap_frame *frame)
+{
+    if (is_exhaustion(frame))
+        unexpected(frame);
+    if (!hooks[VECTOR_PF][0](frame))
+        ask_others(frame);
+}
+
+/* What is rare is called last, so that nothing must be kept across a call. */
 void trap_handler(struct trap_frame *frame)
 {
-    if (frame_from_user(frame))
+    if (frame_from_user(frame)) {
         trap_check_user_entry(frame);
-    if (frame->vector >= HOOK_VECTORS) {
-        if (!software_handlers[frame->vector - HOOK_VECTORS])
-            unexpected(frame);
-        software_handlers[frame->vector - HOOK_VECTORS](frame);
-    } else if (is_exhaustion(frame)) {
-        unexpected(frame);
-    } else if (!hooks_take(frame->vector, frame) && !fixup_apply(frame)) {
-        if (!frame_from_user(frame) || !trap_user_fault)
-            unexpected(frame);
-        trap_user_fault(frame);
+        frame = FRAME_OF_HANDLER();
     }
+    if (frame->vector >= HOOK_VECTORS)
+        software_handlers[frame->vector - HOOK_VECTORS](frame);
+    else if (__builtin_expect(frame->vector == VECTOR_PF, 0))
+        take_page_fault(frame);
+    else if (!hooks[frame->vector][0](frame))
+        ask_others(FRAME_OF_HANDLER());
 }

@@ -9,6 +9,10 @@
 
 #include "cpu/frame.h"
 
+/* For a handler that an entry calls: its frame is right above the return address, where it is found
+ * again without having been kept. */
+#define FRAME_OF_HANDLER() ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
+
 /* For a software interrupt: a vector above the exceptions whose entry is TRAP in vectors.h. Set
  * once, before it can come. */
 void trap_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));

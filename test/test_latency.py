@@ -182,6 +182,11 @@ def test_cold_tlb_costs_its_flush(bench):
         assert cold > warm
 
 
+def test_gaps_are_looked_for(bench):
+    """From sample to sample it takes time."""
+    assert all(record["longest_gap_cycles"] > 0 for record in bench.report.of_type("batch"))
+
+
 def test_a_load_interrupts(bench):
     """CPU 2 is measured in pairs alone, which bring as many NMIs as interrupts."""
     counts = bench.report.of_type("cpu")[2]

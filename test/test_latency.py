@@ -6,6 +6,7 @@ Under icount a bench counts them exactly; they are those of path_lengths.json (p
 sender that waits for another CPU has a turn of its loop and the target's in its way back: a change
 there shows here, too."""
 
+import re
 import subprocess
 import threading
 
@@ -483,6 +484,17 @@ def test_no_code_has_grown(iso):
     wrong = path_lengths.differences("code", ["all", *path_lengths.disciplines_of_image()],
                                      path_lengths.code_lengths())
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name, told", [
+    ("bp", r"each of a #BP's (\d+) instr"), ("trap", r"software trap is (\d+) instr"),
+    ("of", r"exception is (\d+):"), ("irq", r"each of the (\d+) instr"),
+    ("irq-nested", r"nested one is (\d+):"), ("syscall", r"Of (\d+) instructions these"),
+    ("softirq", r"Of (\d+) instructions three")])
+def test_the_source_accounts_for_each_instruction(name, told):
+    """Of what the sweep steps through: the sums that entry.asm tells."""
+    text = (ROOT / "src" / "cpu" / "entry.asm").read_text(encoding="ascii").replace("\n; ", " ")
+    assert int(re.search(told, text)[1]) == path_lengths.read()["swept"][f"shift {name}"]
 
 
 @pytest.mark.parametrize("name", LIMITS)

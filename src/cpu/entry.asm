@@ -8,6 +8,19 @@
 ;   - see to the stack: the adjustment of an IST entry, or the nest counter of the IRQ stack;
 ;   - clear DF for the C ABI, and mark the frame for the backtrace: an odd RBP points at a frame,
 ;     not at a caller.
+;
+; WHAT EACH INSTRUCTION BUYS, over a gate and an IRET alone. The sums are those of
+; test/path_lengths.json, as the sweep steps through them: from the stub's first to the IRET,
+; without the workload's own handler, whose RET is its own. Common to all that come by a gate is the
+; frame:
+;    3  the stub: one frame for all vectors, with its number; and the jump. Two, where the processor
+;       pushes an error code
+;   30  15 pushes and 15 pops: the registers, which C, the oops and whoever looks at the frame need
+;    3  CLD, the odd RBP, the handler's argument
+;    2  CALL, and RET or the jump to the exit
+;    2  ADD, vector and error code off the stack; IRETQ
+;    3  in C: PUSH, MOV and POP of RBP, which a backtrace needs
+; These are 43. What each path has besides is told where it stands.
 
 %include "cpu/entry.inc"
 %include "cpu/marks.inc"
@@ -30,7 +43,14 @@ extern thread_exit
 
 section .text
 
-; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3.
+; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3. A software trap
+; is 54 instructions: the frame's 43; TEST and JZ twice, whose GS base it is, by CS, since IF is
+; clear wherever CS and GS disagree; and in trap.c two for whether it comes from ring 3, three for
+; whether it is an exception, two for the handler. An exception is 59: a #PF is told apart by two,
+; its hook is found and called by two, TEST and JE ask whether that expected it, and RET and the
+; jump are both there. From ring 3 it is 31 more: SWAPGS twice; CLAC; the check's call, LEA and JMP
+; behind it; three for the empty stack, two for the nest counter, 19 for the levels of six stacks,
+; its RET.
 TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL & ~UNDER(RET), leave_frame
 
 ; Rounds of softirqs: what is pending in EBX, more than nothing. Interrupts off before and after, on
@@ -64,12 +84,14 @@ TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL & ~UNDER(RET), leave_f
 ; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only
 ; an NMI, #DB or #MC can see the two disagree, and those decide by RSP.
 ;
-; What each instruction buys: stub and registers as for an IST entry, below. TEST and JZ, twice: the
-; GS base, by CS, since IF is clear wherever CS and GS disagree. INC and JNZ: the counter, and whose
-; stack it says that this is. MOV: to the IRQ stack. Two pushes: the back-link and the way back. In
-; irq.c, eight: RSP, back-link and counter say the same; two more, its frame for the backtrace; the
-; dispatch and the count, three. MOV, TEST and JG: softirqs. POP and DEC: off the stack again. CMP
-; and JE: whether another thread is due.
+; What each of the 70 instructions buys: the frame's 43. TEST and JZ, twice: the GS base, as for a
+; trap. INC and JNZ: the counter, and whose stack it says that this is. MOV: to the IRQ stack. Two
+; pushes: the back-link and the way back. In irq.c, eight: RSP, back-link and counter say the same;
+; the dispatch and the count, three. MOV, TEST and JG: softirqs. POP and DEC: off the stack again.
+; CMP and JE: whether another thread is due. A nested one is 60: without the stack's four, the
+; softirqs' three and the thread's two, and its check is seven. A softirq in it is 14 more: seven up
+; to its call; TEST and JNZ, for others that were pending; CLI; MOV, TEST and JLE, for those that
+; were raised meanwhile; the jump back.
 ;
 ; IRQ_ENTRY name, what comes first on the IRQ stack
 %macro IRQ_ENTRY 2
@@ -140,6 +162,11 @@ leave_swapped:
 ; SYSCALL leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in R11. Until RSP is ours
 ; only an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is
 ; pushed here, so that everybody sees the same frame; the way back is an IRET.
+;
+; Of 81 instructions these are the frame's 43, but for the stub's jump; SWAPGS, twice; two to keep
+; RSP and to load ours; five, what an interrupt would have pushed; TEST and JZ: the exit is the
+; others', too. In syscall.c 26 for the check of what comes from ring 3, as for a trap, and two: the
+; frame is found again, and handed to the hook. There is no CLAC: the flags' mask has AC.
 global syscall_entry:function
 global syscall_swapped:function
 global syscall_switched:function
@@ -185,17 +212,16 @@ frame_resume:
 ; loaded. That is found out from the base itself (ours lie in the upper half, ring 3's never do): CS
 ; cannot tell, since we may have interrupted an entry before its SWAPGS or an exit after it.
 ;
-; What each instruction buys, over a gate and an IRET alone. The stub's three: one frame for all
-; vectors, with its number. 15 pushes and 15 pops: the registers, which C, the oops and whoever
-; looks at the frame need; one of the pushes is before the rest, to have RAX for the window. Three
-; on entry, three on exit: the level, so that an event of the same code does not overwrite the
-; frame. CLD and the odd RBP: the ABI, and a backtrace through the frame. MOV RDI: the handler's
-; argument. Five on entry, two on exit: whose GS base it is, which nothing but the base can say.
-; Then, in ist.c, two for C's own frame, which a backtrace needs; seven: the frame lies where this
-; CPU's stack, kind and level say, and TSS.ist[] was lowered; for a #DB four more: DR6 kept and
-; cleared; for an NMI two: whether another CPU asks something by it; for a #MC seven: whether it is
-; one, or INT 18. On the way out two, not for an NMI: whether it was expected; one: the count; five:
-; the deepest level there was, and this one given back.
+; What each of a #BP's 72 instructions buys: the frame's 43; one of the pushes is before the rest,
+; to have RAX for the window. Three on entry, three on exit: the level, so that an event of the same
+; code does not overwrite the frame. Five on entry, two on exit: whose GS base it is, which nothing
+; but the base can say. Then, in ist.c, seven: the frame lies where this CPU's stack, kind and level
+; say, and TSS.ist[] was lowered; one: the hook's call. On the way out two: whether it was expected;
+; one: the count; five: the deepest level there was, and this one given back. A #DB has four more:
+; DR6 kept and cleared; a #MC seven: whether it is one, or INT 18. An NMI has none of the two, but
+; two for whether another CPU asks something by it. From ring 3 there are three more: SWAPGS twice,
+; and CLAC.
+;
 ; IST_ENTRY name, stack, handler, vector, disciplines
 %macro IST_ENTRY 5
 global %{1}_entry:function
@@ -217,6 +243,10 @@ IST_ENTRY machine_check, MCE_STACK, machine_check_handler, VECTOR_MC, UNDER(SHIF
 
 ; void softirq_run_pending(void): from a thread's stack, to the IRQ stack through the same counter
 ; and with the same back-link as an interrupt. Interrupts off on entry and on return.
+;
+; Of 32 instructions three ask what is pending, and one keeps it; three are the frame's of a
+; backtrace and four keep what the rounds use; RSP is kept by one; two are the counter's, two take
+; RSP there and back, two push; 13 are one softirq's; and RET.
 global softirq_run_pending:function
 softirq_run_pending:
         mov     ecx, [gs:PERCPU_SOFTIRQ_PENDING]

@@ -453,6 +453,26 @@ def test_every_tool_tells_of_damage_by_its_status(damage, log, tmp_path):
         assert done.returncode == DAMAGED and "Traceback" not in done.stderr, (name, done.stderr)
 
 
+@pytest.mark.parametrize("first, second, complaint", [
+    ('"id":2', '"id":3', "latency records are out of order: 2"),
+    ('"id":1', '"id":4', "latency records are out of order: 1-3"),
+    ('"type":"batch","batch":1', '"type":"batch","batch":2', "measurements are out of order: 1")])
+def test_records_that_were_swapped_are_told(first, second, complaint, log):
+    """Their number and the sum of their checksums stay as they were."""
+    records = [record for batch, event in enumerate(("nmi", "bp", "db", "mc"), 1) for record in (
+        {"v": 1, "type": "batch", "batch": batch, "cpu": 0},
+        synthetic.record([5, 6, 7] * 50, event=event, batch=batch))]
+    lines = synthetic.stream(records).split("\n")
+    assert result_of("\n".join(lines)).problems == []
+    one, other = (next(place for place, line in enumerate(lines) if part in line)
+                  for part in (first, second))
+    lines[one], lines[other] = lines[other], lines[one]
+    path = log("\n".join(lines))
+    for name, *arguments in (("fleet", path), ("compare", path, path), ("convert", "csv", path)):
+        done = tool(name, *arguments)
+        assert done.returncode == DAMAGED and complaint in done.stdout + done.stderr, name
+
+
 def test_whoever_reads_no_further_is_not_complained_to(bench, log):
     path = log(bench)
     for name, *arguments in (("iststorm_report.py", path), ("fleet", path), ("conform", "--docs"),

@@ -222,6 +222,7 @@ def result_of(name, report):
     problems += [f"{record['lost_lines']} lines of the report found no room on their way out"
                  for record in report.of_type("verdict") if record.get("lost_lines")]
     problems += wrong_ids(report.of_type("latency"))
+    problems += out_of_order(report.records)
     records, more = [], {}
     for record in report.of_type("buckets"):
         more.setdefault(record.get("id"), []).append(str(record.get("buckets")))
@@ -246,6 +247,17 @@ def wrong_ids(records):
         yield f"latency records are there twice: {spans(twice)}"
     if wrong := sorted(number for number in ids if not 0 < number <= MOST_RECORDS):
         yield f"latency records have impossible ids: {spans(wrong)}"
+
+
+def out_of_order(records):
+    """Measurements and latency records come as they are numbered: which stand behind later ones."""
+    for what, numbers in (
+            ("latency records", [record["id"] for record in records
+                                 if record["type"] == "latency" and "id" in record]),
+            ("measurements", [record["batch"] for record in records if "batch" in record])):
+        if late := {number for number, greatest in zip(numbers, itertools.accumulate(numbers, max))
+                    if number < greatest}:
+            yield f"{what} are out of order: {spans(sorted(late))}"
 
 
 def spans(numbers):

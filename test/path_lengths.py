@@ -102,7 +102,7 @@ def entry_paths():
 
 def instructions():
     """The address of each instruction that the list can be of."""
-    listing = output_of("objdump", "-d", "-j", ".text", "-j", ".idt_stubs", ELF)
+    listing = output_of("objdump", "-dw", "-j", ".text", "-j", ".idt_stubs", ELF)
     return [int(address, 16) for address in re.findall(r"^ *([0-9a-f]+):\t", listing, re.MULTILINE)]
 
 

@@ -232,6 +232,38 @@ def test_the_worst_of_each_event_stands_first():
     assert folded.count("800 at 1.500 ms: unknown, in exit<") == 1
 
 
+def test_what_was_withheld_is_told():
+    """Where a stage has no numbers since the clocks' offset does not serve it."""
+    records = [synthetic.record([900] * 200, event="irq", stage=stage, mode=mode, batch=batch,
+                                **{"to": 1})
+               for batch, mode in ((1, "warm"), (2, "cold-tlb"))
+               for stage in ("exit", "round-trip")]
+    records.insert(0, synthetic.record([5] * 200, stage="one-way"))
+    records += [{"v": 1, "type": "offset", "batch": batch, "when": when, "bound_cycles": bound,
+                 "one_way": "withheld", "withheld": stage}
+                for batch, stage in ((1, "entry one-way"), (2, "one-way"))
+                for when, bound in (("before", 70), ("after", 1234))]
+    text = page_of(synthetic.stream(records))
+    rows = re.findall(r"</i>([a-z-]+)</td><td class=\"withheld\".*?>(.*?)</td>", text)
+    assert [stage for stage, _ in rows] == ["entry", "one-way", "one-way"]
+    assert all(words.endswith("but to 1,234 cycles") for _, words in rows)
+    assert text.count("tenth of the median: irq, cross-CPU (NMI).</p>") == 1
+    assert text.count('<td class="soft">withheld</td>') == 1
+
+
+def test_what_else_happened_is_told_by_measurement():
+    """With whatever its record says; and of all together."""
+    text = page_of(synthetic.stream([
+        {"v": 1, "type": "batch", "batch": 1, "cpu": 0, "smis": 1200, "gaps": 2, "tides": 77777},
+        synthetic.record([5] * 200, batch=1, mode="cold-tlb", loop="open-intended", **{"to": 3}),
+        {"v": 1, "type": "batch", "batch": 2, "cpu": 0, "smis": 34, "longest_gap_cycles": 20000}]))
+    part = text[text.index("What else happened"):]
+    assert "<span>: 1,234 SMIs, 2 gaps, the longest of 20,000 cycles (10 \u00b5s)</span>" in part
+    assert "".join(f"<td>{cell}</td>" for cell in (
+        1, "nmi", "cold-tlb", "open", 0, 3, "1,200", 2, "77,777")) in part
+    assert "<th>longest gap cycles</th>" in part
+
+
 def test_the_page_needs_nothing_from_elsewhere(page):
     elements = Elements(page)
     assert not {"script", "link", "iframe", "img"} & set(elements.tags)

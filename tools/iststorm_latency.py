@@ -316,6 +316,22 @@ def gather(records, group=lambda record: (*key_of(record), is_cross(record))):
     return series
 
 
+def withheld(result):
+    """{as gather() has it: to how many cycles the clocks' offset was known}, of the stages between
+    two CPUs that were measured and are told of none."""
+    offsets = collections.defaultdict(list)
+    for record in result.report.of_type("offset"):
+        offsets[record.get("batch")].append(record)
+    there, found = gather(result.records), {}
+    for record, _ in result.records:
+        for offset in offsets.get(record.get("batch"), ()):
+            for stage in offset.get("withheld", "").split():
+                key = *key_of({**record, "stage": stage}), is_cross(record)
+                if key not in there and record.get("loop") != "open-intended":
+                    found[key] = max(offset.get("bound_cycles", 0), found.get(key, 0))
+    return found
+
+
 def select(records, conditions):
     """The records with these values, of conditions like mode=warm."""
     wanted = [condition.partition("=")[::2] for condition in conditions]

@@ -45,7 +45,8 @@ STAGES = {
 }
 MODES = {
     "warm": "code, data and TLB were used just before",
-    "cold-data": "data caches emptied before each sample",
+    "cold-data": "what the way in and out touches is flushed from the caches before each sample: "
+                 "the kernel's data, per-CPU areas, stacks and IDTs",
     "cold-tlb": "TLB flushed before each sample",
     "loaded": "all other CPUs write to one area of 4 MiB meanwhile, and interrupt each other",
     "halted": "the target slept in HLT",
@@ -74,6 +75,8 @@ class Page:
         self.parts = []
         self.figures = itertools.count(1)
         self.series = [one for one in latency.gather(result.records).values() if one.count]
+        self.withheld = [(latency.Series(key, [(0, int(far))]), bound)
+                         for (*key, far), bound in latency.withheld(result).items()]
 
     def section(self, title, *parts, below=()):
         name = f"s{len(self.sections) + 1}"
@@ -274,11 +277,21 @@ def write_overview(made):
                 svg = plots.dumbbells(rows, made.result.tsc_hz,
                                       text(f"{stage} of every event"), made.prefix())
                 (charts if stage in MAIN_STAGES else more).append(
-                    figure(f"{stage}{explained(STAGES, stage)}", svg))
+                    figure(f"{stage}{explained(STAGES, stage)}",
+                           svg + withheld_note(made, mode, unit, stage)))
     made.section("At a glance", f"<p>Mode {text(mode)}{text(explained(MODES, mode))}. The dot is "
                  "the median, the diamond p99; the line reaches from minimum to maximum.</p>",
                  *charts, fold("More stages", more) if more else "",
                  fold("The same in numbers", list(overview_tables(made, mode))))
+
+
+def withheld_note(made, mode, unit, stage):
+    """Which events have no row in a stage's chart although they were measured."""
+    names = [f"{event_label(one)} ({one.stack})" for one, _ in made.withheld
+             if (one.mode, one.unit, one.stage, one.loop, one.samples)
+             == (mode, unit, stage, "closed", "all")]
+    return (f'<p class="soft">Withheld, since the two clocks\' offset drifted or is not known to a '
+            f"tenth of the median: {text(', '.join(names))}.</p>") if names else ""
 
 
 def overview_tables(made, mode):
@@ -287,12 +300,16 @@ def overview_tables(made, mode):
         found = {(series.event, cross(series), series.stage): series for series in made.series
                  if (series.mode, series.unit, series.loop, series.samples)
                  == (mode, unit, "closed", "all") and series.event != "null"}
+        unknown = {(one.event, cross(one)) for one, _ in made.withheld
+                   if (one.mode, one.unit, one.loop, one.samples, one.stage)
+                   == (mode, unit, "closed", "all", "one-way")}
         rows = []
         for (event, far, stage), both in found.items():
             if stage == "round-trip":
                 there = found.get((event, far, "one-way"))
                 rows.append([f"<td>{text(event_label(both))} ({text(both.stack)})</td>",
                              f"<td>{both.count:,}</td>",
+                             '<td class="soft">withheld</td>' if (event, far) in unknown else
                              made.value(there.percentile("p50") if there else None, unit),
                              *(made.value(value, unit) for value in (
                                  both.min, *map(both.percentile, PERCENTILE_NAMES), both.max))])
@@ -385,19 +402,38 @@ def colour_of(series):
     return place + plots.SERIES_COLOURS * series.loop.endswith("intended")
 
 
+FIRST = '<span title="before the warm-up; of several CPUs the largest">first</span>'
+
+
 def series_table(made, named):
-    """The numbers, which is also the plots' legend."""
-    head = [f"{text(named[0][1].unit)}", "samples", "first", "min",
+    """The numbers, which is also the plots' legend; and what was withheld."""
+    head = [f"{text(named[0][1].unit)}", "samples", FIRST, "min",
             *(latency.TITLES[name] for name in PERCENTILE_NAMES), "max"]
-    rows = []
-    for index, one in named:
-        colour = f"var(--series-{index % plots.SERIES_COLOURS})"
-        rows.append([f'<td title="{text(STAGES.get(one.stage, ""))}"><i class="swatch" '
-                     f'style="border-color:{colour}"></i>{text(row_label(one))}</td>',
-                     f"<td>{one.count:,}</td>",
-                     *(made.value(value, one.unit) for value in (
-                         one.first, one.min, *map(one.percentile, PERCENTILE_NAMES), one.max))])
-    return table(head, rows)
+    rows = [(one.stage, [stage_cell(index, one), f"<td>{one.count:,}</td>", *(
+        made.value(value, one.unit) for value in (
+            one.first, one.min, *map(one.percentile, PERCENTILE_NAMES), one.max))])
+            for index, one in named]
+    rows += [(one.stage, [stage_cell(colour_of(one), one),
+                          f'<td class="withheld" colspan="{len(head) - 1}">withheld: the two '
+                          "clocks' offset drifted, or is not known to a tenth of the median, but "
+                          f"to {bound:,} cycles</td>"])
+             for one, bound in made.withheld if same_table(one, named[0][1])]
+    stages = ordered((stage for stage, _ in rows), STAGES)
+    return table(head, [row for _, row in sorted(rows, key=lambda row: stages.index(row[0]))])
+
+
+def stage_cell(index, series):
+    colour = f"var(--series-{index % plots.SERIES_COLOURS})"
+    return (f'<td title="{text(STAGES.get(series.stage, ""))}"><i class="swatch" '
+            f'style="border-color:{colour}"></i>{text(row_label(series))}</td>')
+
+
+def same_table(one, other):
+    """Whether two are of one table: they differ in their stage, or in what a loop counts from."""
+    def kind(series):
+        return (series.stack, series.event, series.mode, series.loop.partition("-")[0],
+                series.samples, series.unit, cross(series))
+    return kind(one) == kind(other)
 
 
 def between(cells):
@@ -570,24 +606,57 @@ def write_environment(made):
              "<p>The report has no machine record.</p>"]
     for type_name, title in (("overhead", "Cost of reading the clock, per CPU"),
                              ("offset", "What one CPU's TSC shows beyond another's"),
-                             ("topology", "Where the CPUs sit"),
-                             ("batch", "What else happened during each measurement")):
+                             ("topology", "Where the CPUs sit")):
         if records := made.result.report.of_type(type_name):
             parts.append(fold(title, [record_table(records)]))
+    if records := made.result.report.of_type("batch"):
+        parts.append(fold("What else happened during each measurement<span>: "
+                          f"{text(batches_told(made, records))}</span>",
+                          [record_table(named_batches(made.result, records))]))
     if notes := made.result.report.notes:
         items = "".join(f"<li>{text(note)}</li>" for note in notes[:MOST_ROWS])
         parts.append(fold("Notes of the run", [f"<ul>{items}</ul>"]))
     made.section("Environment", *parts)
 
 
+def batches_told(made, records):
+    """Of all measurements together; nothing of what no record knows."""
+    words = [f"{sum(known):,} {what}" for name, what in (("smis", "SMIs"), ("gaps", "gaps"))
+             if (known := [record[name] for record in records if name in record])]
+    longest = max((record.get("longest_gap_cycles", 0) for record in records), default=0)
+    ns = made.result.ns(longest, made.series[0].unit if made.series else "")
+    return ", ".join(words) + (f", the longest of {longest:,} cycles" if longest else "") + (
+        f" ({plots.time(ns)})" if longest and ns is not None else "")
+
+
+def named_batches(result, records):
+    """Which measurement each was, and all that its record says."""
+    of_batch = {}
+    for record, _ in result.records + result.paired:
+        of_batch.setdefault(record.get("batch"), record)
+    for record in records:
+        which = of_batch.get(record.get("batch"), {})
+        loop = which.get("loop", "").partition("-")[0]
+        yield {"batch": record.get("batch"), "event": which.get("event", ""),
+               "mode": which.get("mode", ""), "loop": which.get("pass", loop),
+               "from": which.get("from", ""), "to": which.get("to", ""),
+               **{name: value for name, value in record.items() if name != "cpu"}}
+
+
 def record_table(records):
     """Any records, a row each."""
+    records = list(records)
     keys = [key for key in dict.fromkeys(key for record in records for key in record)
             if key not in ("v", "type", "domain")]
     rest = f"<p>{len(records) - MOST_ROWS} more are in the report.</p>" * (
         len(records) > MOST_ROWS)
-    return table(map(text, keys), [[f"<td>{text(record.get(key, ''))}</td>" for key in keys]
-                                   for record in records[:MOST_ROWS]]) + rest
+    return table((text(key.replace("_", " ")) for key in keys),
+                 [[f"<td>{number_text(record.get(key, ''))}</td>" for key in keys]
+                  for record in records[:MOST_ROWS]]) + rest
+
+
+def number_text(value):
+    return f"{value:,}" if isinstance(value, int) else text(value)
 
 
 def write_tests(made):
@@ -607,7 +676,8 @@ the right looks at a tenth of the samples. The line is thin where fewer than
 <p><b>Percentiles</b> stand here only with at least {latency.SAMPLES_BEYOND}&thinsp;/&thinsp;(1 - p)
 samples. Minimum, maximum and count are exact; percentiles come from histograms whose buckets are
 at most 3&nbsp;% wide. The cost of reading the clock is subtracted, never clamped, so that small
-values can be negative. The first sample stands apart and is not among the others.</p>
+values can be negative. The first sample stands apart and is not among the others; of several CPUs
+it is the largest of their first ones.</p>
 <p><b>Loops</b>: in a closed loop the next event waits for the last one, so a slow one hides those
 that would have come meanwhile (coordinated omission). In an open loop events are due at times of
 their own; from the intended time counts what a late one kept waiting.</p>

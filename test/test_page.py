@@ -5,6 +5,7 @@ import base64
 import html.parser
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -140,6 +141,22 @@ def test_pairs_have_the_map_alone():
 def test_axes_have_round_values(low, high, linear, ticks):
     """Whole ones: nobody counts half an instruction."""
     assert iststorm_plots.ticks(low, high, linear) == ticks
+
+
+def test_labels_of_an_axis_keep_apart(monkeypatch):
+    """Where values go from 0 far up, there is little room between 0 and what comes next."""
+    assert iststorm_plots.apart([-1, 0, 1, 10, 100], lambda place: math.copysign(
+        math.log10(1 + abs(place)), place), 0.5) == [0, 10, 100]
+    seen = []
+    monkeypatch.setattr(iststorm_plots, "ticks", lambda *ends: seen.append(ends) or range(200))
+    series = latency.Series(())
+    for record in [synthetic.record([0, 1, 199])]:
+        series.add(record, latency.parse_buckets(record["buckets"]))
+    for draw, most in ((iststorm_plots.tail, 16), (iststorm_plots.ridges, 9)):
+        series.key = tuple({"unit": "cycles"}.get(name, "") for name in latency.KEY)
+        plot = draw([(0, series)], 2_000_000_000, "a plot", "f")
+        assert 4 < plot.count(" ns") <= most
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("values, floor, scale", [

@@ -35,6 +35,7 @@ STYLE = {
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 PANEL = (5.5, 3.8)
 MOST_TICKS = 7
+LABEL_INCHES = {"x": 0.47, "y": 0.2}  # that a tick's label needs
 NEAR_TENTHS = 6  # of a point
 HEAT = "viridis"
 # How many times the fastest pair's time the brightest colour of a map is, and what stands beside
@@ -157,7 +158,7 @@ def scale(axis, series, tsc_hz):
         margin = (greatest / least) ** 0.05 * 1.05
         low, high = least / margin, greatest * margin
     getattr(axes, f"set_{name}lim")(low, high)
-    places = ticks(low, high, linear)
+    places = apart(ticks(low, high, linear), inches_along(axis, low, high), LABEL_INCHES[name])
     both = "{} ({})" if name == "y" else "{}\n{}"
     axis.set_ticks(places, [
         both.format(short(place), time(place * 1e9 / tsc_hz))
@@ -178,6 +179,24 @@ def ticks(low, high, linear):
     fitting = sorted([0] * bool(linear) + [place for place in places
                                            if low <= place <= high and abs(place) >= linear])
     return fitting[::1 + (len(fitting) - 1) // MOST_TICKS]
+
+
+def inches_along(axis, low, high):
+    """A function that tells how far along the axis, which has these ends, a value stands."""
+    along = "xy".index(axis.axis_name)
+    length = axis.axes.figure.get_size_inches()[along] * axis.axes.get_position().size[along]
+    start, end = axis.get_transform().transform([low, high])
+    return lambda value: length / (end - start) * (
+        axis.get_transform().transform([value])[0] - start)
+
+
+def apart(places, position, least):
+    """Those whose labels do not run into each other: first those next to 0, which stays."""
+    kept = []
+    for place in sorted(places, key=abs):
+        if all(abs(position(place) - position(other)) >= least for other in kept):
+            kept.append(place)
+    return sorted(kept)
 
 
 def middle(series):

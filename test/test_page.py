@@ -205,6 +205,7 @@ def test_what_differs_little_looks_alike():
 def test_a_map_says_what_was_not_measured():
     part, _ = map_of({"round-trip": {(0, 1): 70000, (1, 0): 1000, (2, 1): 1000}})
     assert part.count(">\u2013</text>") == 6 and "(16\u00d7 or more)" in part
+    assert "A dash: not measured, or withheld." in part
 
 
 def test_small_parts_of_the_way_have_no_colours():

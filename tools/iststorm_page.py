@@ -464,7 +464,8 @@ def write_pairs(made):
         made.section("CPU to CPU", "<p>Rows send, columns take; CPUs stand by package, core and "
                      "thread. The colour says how many times the fastest pair's median it is, by "
                      "the logarithm and to twice at least; what is less than a sixteenth of the "
-                     f"fastest way there and back counts as that. {text(pairs_told(made))}</p>",
+                     "fastest way there and back counts as that. A dash: not measured, or withheld."
+                     f" {text(pairs_told(made))}</p>",
                      "<p>An emulated machine's CPUs share the host's: a pair whose median is far "
                      "from the others' waited for the host's scheduler.</p>"
                      if made.result.domain == "emulated" and series.unit == "cycles" else "",
@@ -678,6 +679,8 @@ samples. Minimum, maximum and count are exact; percentiles come from histograms 
 at most 3&nbsp;% wide. The cost of reading the clock is subtracted, never clamped, so that small
 values can be negative. The first sample stands apart and is not among the others; of several CPUs
 it is the largest of their first ones.</p>
+<p><b>Withheld</b> is what lies between two CPUs' clocks (entry, one-way) where their offset drifted
+meanwhile, or is not known to a tenth of the median. Ways there and back need one clock alone.</p>
 <p><b>Loops</b>: in a closed loop the next event waits for the last one, so a slow one hides those
 that would have come meanwhile (coordinated omission). In an open loop events are due at times of
 their own; from the intended time counts what a late one kept waiting.</p>

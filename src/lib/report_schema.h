@@ -208,6 +208,7 @@
     FIELD(signed, smis, "system management interrupts meanwhile; left out where MSR 0x34 is not") \
     FIELD(signed, mhz, "mean frequency by APERF/MPERF; left out where these MSRs are not") \
     FIELD(signed, thermal, "IA32_THERM_STATUS; left out where CPUID has no thermal sensor") \
+    FIELD(signed, throttles, "by both CPUs meanwhile; left out where they do not tell") \
     FIELD(number, prepare_cycles, "mean that preparing a sample took: flushing, settling, waits") \
     FIELD(number, awake, "events left out: their target was to sleep in HLT, and did not") \
     FIELD(number, gaps, "times that the CPU stood still between two samples") \

@@ -174,13 +174,14 @@ SEND latency_send_stamped, 1
 ; are in the sender's round trip, too.
 global latency_be_busy:function
 latency_be_busy:
+        mov     rcx, rdx
 .wait:  cmp     [rdi], esi
         jne     .over
         pause
-        cmp     [marks + MARKS_SERVICE], rdx
+        cmp     [marks + MARKS_SERVICE], rcx
         je      .wait
+        mov     rcx, [marks + MARKS_SERVICE]    ; first: the next event may come behind the stamp
         STAMP   MARKS_RETURNED
-        mov     rdx, [marks + MARKS_SERVICE]    ; STAMP has used it up
         jmp     .wait
 .over:  ret
 

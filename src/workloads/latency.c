@@ -42,6 +42,8 @@
 #define LIMIT_PAIR_MS 100
 #define DEADLINE_MS 40000    /* from then on a measurement has no more than: */
 #define LIMIT_LATE_MS 50
+#define OPEN_SPAN_MS 100     /* of the open loop's intended times, at least */
+#define OPEN_LEAST 80000     /* cycles from one to the next, in the mean */
 #define FEWEST_SELF 2        /* CPUs on which events to oneself are measured, likewise */
 #define MOST_SELF 4          /* where each instruction counts, the fewest: they are alike */
 #define EXTRAS_MS 30000      /* after that much, no further one */
@@ -81,6 +83,8 @@ static void wait_for_intended(const struct measure *m)
         cpu_relax_rarely();
     while ((marks.due = read_tsc()) < marks.intended)
         cpu_relax();
+    if (marks.due - marks.intended < NEAR_CYCLES)
+        latency_look_again(m); /* nothing did */
 }
 
 /* What comes before each sample, and is no part of it. */
@@ -141,7 +145,7 @@ static void shoot_all(const void *argument)
         more = as_meant ? latency_take(m) : latency_leave_out(m);
         interrupts_restore(flags);
     } while (more);
-    latency_end();
+    latency_end(m);
 }
 
 static void load_idt(const void *table)
@@ -172,7 +176,7 @@ static void shoot_from_ring_3(const void *argument)
     marks.done = marks.back = 0;
     thread_wake(thread);
     thread_join(thread, generation);
-    latency_end();
+    latency_end(&s->measure);
 }
 
 /* A pair of stamps with nothing between them. */
@@ -190,7 +194,7 @@ static void shoot_nothing(const void *argument)
         interrupts_restore(flags);
         marks.done = 1;
     } while (latency_take(m));
-    latency_end();
+    latency_end(m);
 }
 
 static void (*shooter(const struct cause *event))(const void *argument)
@@ -308,11 +312,20 @@ static void measure(const struct cause *event, struct measure m)
     workload_breathe();
 }
 
+static uint64_t at_least(uint64_t value, uint64_t least)
+{
+    return value > least ? value : least;
+}
+
 /* After the closed loop: events at times that do not depend on each other's end, half as often as
- * the closed loop had them. */
+ * the closed loop had them at most. Seldom enough that what the books take now and then (a round's
+ * end) makes none late; and, where there is a time, over some ticks, or whether one is late would
+ * be chance. */
 static void measure_open_loop(const struct cause *event, struct measure m)
 {
-    m.interval_cycles = 2 * latency_period();
+    uint64_t span = overhead_counts_instructions() ? 0 : clock_tsc_hz / 1000 * OPEN_SPAN_MS;
+
+    m.interval_cycles = at_least(at_least(2 * latency_period(), OPEN_LEAST), span / m.samples);
     measure(event, m);
 }
 

@@ -52,6 +52,8 @@ struct report_batch batch_record(const struct batch *b, uint64_t tsc_hz, uint32_
         .smis = b->has_smi ? (int64_t)(b->smi_now - b->smi_at_start) : REPORT_UNKNOWN,
         .mhz = mean_mhz(start, end, tsc_hz),
         .thermal = end->thermal,
+        .throttles =
+            end->throttles == REPORT_UNKNOWN ? REPORT_UNKNOWN : end->throttles - start->throttles,
         .prepare_cycles = taken ? b->preparing / taken : 0,
         .awake = b->awake,
         .gaps = b->gaps,

@@ -16,7 +16,8 @@ struct clocks {
     uint32_t cpu;
     bool has_ratio;
     uint64_t aperf, mperf;
-    int64_t thermal; /* IA32_THERM_STATUS, or REPORT_UNKNOWN */
+    int64_t thermal;   /* IA32_THERM_STATUS, or REPORT_UNKNOWN */
+    int64_t throttles; /* of both CPUs so far, or REPORT_UNKNOWN */
 };
 
 struct batch {

@@ -29,6 +29,7 @@
 #define CACHE_LINE 64
 #define OPCODE_HLT 0xf4
 #define TOP_BYTES 1024     /* of each stack: what an event writes */
+#define BOTTOM_BYTES 128   /* of a thread's stack: thread_info and the end magic */
 #define SETTLE_PER_S 50000 /* a target gets this part of a second to halt */
 #define LOAD_BYTES (4 << 20) /* more than a core's own caches hold */
 #define LOAD_LINES 256       /* written to, between two interrupts */
@@ -145,7 +146,7 @@ void crew_do_and_wait(uint32_t cpu, void (*job)(const void *argument), const voi
 
 static void flush(uintptr_t low, uintptr_t high)
 {
-    for (; low < high; low += CACHE_LINE)
+    for (low &= -(uintptr_t)CACHE_LINE; low < high; low += CACHE_LINE)
         flush_line((const void *)low);
 }
 
@@ -176,26 +177,38 @@ static uintptr_t at_most(uintptr_t address, uintptr_t limit)
     return address < limit ? address : limit;
 }
 
-/* What an event on this CPU reads and writes, but for code: the marks are among it. */
-static void flush_data(void)
+/* What a switch to a thread, or from it, reads and writes: itself, both ends of its stack that are
+ * in use. */
+static void flush_thread(const struct thread *thread, uintptr_t rsp)
 {
-    uintptr_t cpu = (uintptr_t)cpu_at(cpu_index()), self = (uintptr_t)thread_current();
-    uintptr_t here = read_rsp() & -(uintptr_t)CACHE_LINE;
+    uintptr_t stack = thread_stack(thread);
+
+    flush((uintptr_t)thread, (uintptr_t)(thread + 1));
+    flush(stack, stack + BOTTOM_BYTES);
+    flush(rsp, at_most(rsp + TOP_BYTES / 4, stack + THREAD_SIZE));
+}
+
+/* What an event on this CPU reads and writes, but for code: the marks are among it. `taker`: the
+ * thread that it wakes or switches to, or NULL. */
+static void flush_data(const struct thread *taker)
+{
+    uintptr_t cpu = (uintptr_t)cpu_at(cpu_index());
 
     flush_shared_data();
     flush(cpu, cpu + PERCPU_SIZE);
     for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
         flush(stack_top(cpu_index(), kind, 0) - TOP_BYTES, stack_top(cpu_index(), kind, 0));
-    flush(self, self + sizeof(struct thread));
-    flush(here, at_most(here + TOP_BYTES / 4, thread_stack(thread_current()) + THREAD_SIZE));
+    flush_thread(thread_current(), read_rsp());
+    if (taker)
+        flush_thread(taker, taker->rsp);
     __asm__ volatile("mfence" : : : "memory");
 }
 
-static void go_cold(enum mode mode)
+static void go_cold(const struct measure *m)
 {
-    if (mode == MODE_COLD_DATA)
-        flush_data();
-    else if (mode == MODE_COLD_TLB)
+    if (m->mode == MODE_COLD_DATA)
+        flush_data(m->taker);
+    else if (m->mode == MODE_COLD_TLB)
         write_cr3(read_cr3()); /* no page is global */
 }
 
@@ -243,7 +256,7 @@ static void be_target(const void *argument)
             interrupts_off();
             cpu_relax();
         }
-        go_cold(m->mode);
+        go_cold(m);
         with_target.tsc = read_tsc_in_order();
         with_target.answered = asked;
         if (m->mode == MODE_HALTED) {
@@ -378,7 +391,7 @@ void crew_prepare_sample(const struct measure *m)
     } else if (m->mode == MODE_COLD_DATA || m->mode == MODE_COLD_TLB) {
         crew_await_target(m);
     }
-    go_cold(m->mode);
+    go_cold(m);
 }
 
 bool crew_await_return(const struct measure *m)

@@ -7,6 +7,7 @@
 #include "cpu/features.h"
 #include "cpu/marks.h"
 #include "cpu/smi.h"
+#include "cpu/thermal.h"
 #include "cpu/trap.h"
 #include "cpu/x86.h"
 #include "lib/format.h"
@@ -100,9 +101,25 @@ void latency_look_around(const struct measure *m)
         flush_counts(m->to);
 }
 
-static struct clocks read_clocks(void)
+/* Of both, as far as they have noticed: the one that this runs on looks now. */
+static int64_t count_throttles(const struct measure *m)
 {
-    struct clocks c = {.cpu = cpu_index(), .thermal = REPORT_UNKNOWN};
+    if (!thermal_is_there())
+        return REPORT_UNKNOWN;
+    thermal_poll();
+    return (int64_t)(thermal_throttles(m->from) +
+                     (m->from == m->to ? 0 : thermal_throttles(m->to)));
+}
+
+void latency_look_again(const struct measure *m)
+{
+    now.before = look(m);
+}
+
+static struct clocks read_clocks(const struct measure *m)
+{
+    struct clocks c = {
+        .cpu = cpu_index(), .thermal = REPORT_UNKNOWN, .throttles = count_throttles(m)};
     uint64_t thermal;
 
     c.has_ratio = cpu_features.effective_frequency && msr_try_read(MSR_APERF, &c.aperf) &&
@@ -121,7 +138,7 @@ void latency_begin(const struct measure *m)
     samples_reset(&now.samples, m->warm_up);
     now.batch.has_smi = smi_read(&now.batch.smi_at_start);
     now.batch.smi_now = now.batch.smi_at_start;
-    now.batch.at_start = read_clocks();
+    now.batch.at_start = read_clocks(m);
     now.batch.start_tsc = read_tsc();
     latency_look_around(m);
 }
@@ -218,12 +235,17 @@ static void report_traces(void)
         report_trace(cpu);
 }
 
+static const char *unit_name(void)
+{
+    return overhead_counts_instructions() ? "instructions" : "cycles";
+}
+
 static void break_off(const struct measure *m, int64_t value)
 {
     struct fault_place place = {m->to, m->stack, 0, m->event};
 
-    fault_report(CHECK_ALIVE, &place, "%ld cycles from CPU %u and back, more than break=%lu", value,
-                 m->from, latency_break_cycles);
+    fault_report(CHECK_ALIVE, &place, "%ld %s from CPU %u and back, more than break=%lu", value,
+                 unit_name(), m->from, latency_break_cycles);
     fault_last_words = report_traces;
     fault_fatal();
 }
@@ -259,11 +281,8 @@ static bool is_over(const struct measure *m)
            (taken > LIMITS_MOST * limit && kept);
 }
 
-/* The intended times stand still meanwhile, or the time that it takes to keep a sample would look
- * like an event's lateness. */
 bool latency_take(const struct measure *m)
 {
-    uint64_t start = read_tsc();
     struct stamp_costs costs = costs_of(m);
     int64_t value[STAGE_COUNT];
     bool gap = batch_note_sample(&now.batch, !samples_kept(&now.samples), marks.trigger,
@@ -279,7 +298,6 @@ bool latency_take(const struct measure *m)
     marks.done = 0;
     marks.back = marks.switched = 0;
     __atomic_store_n(&samples_taken, samples_taken + 1, __ATOMIC_RELAXED);
-    marks.intended += read_tsc() - start;
     if (!samples_kept(&now.samples))
         marks.intended = read_tsc(); /* what the warm-up was late by is thrown away with it */
     return !is_over(m) && fault_count() == 0;
@@ -292,11 +310,11 @@ bool latency_leave_out(const struct measure *m)
     return ++now.batch.awake < m->samples && fault_count() == 0;
 }
 
-void latency_end(void)
+void latency_end(const struct measure *m)
 {
     end_round();
     now.batch.end_tsc = read_tsc();
-    now.batch.at_end = read_clocks();
+    now.batch.at_end = read_clocks(m);
 }
 
 static void report_the_batch(void)
@@ -348,7 +366,7 @@ static uint32_t report_histogram(const struct measure *m, enum stage stage,
         .loop = loop_name(m, stage),
         .samples = samples,
         .pass = m->pairs ? "pairs" : NULL,
-        .unit = overhead_counts_instructions() ? "instructions" : "cycles",
+        .unit = unit_name(),
         .stack = stack_name(m->stack),
         .from = m->from,
         .to = m->to,

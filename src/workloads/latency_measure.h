@@ -58,13 +58,14 @@ struct measure {
     struct clock_offset before, after; /* of two CPUs' clocks; no exchanges: none was needed */
 };
 
-/* On the CPU `from`, around the samples; look_around right before each one's event. take: false
- * when it is over. */
+/* On the CPU `from`, around the samples; look_around right before each one's event, and look_again
+ * where time has passed since then. take: false when it is over. */
 void latency_begin(const struct measure *m);
 void latency_look_around(const struct measure *m);
+void latency_look_again(const struct measure *m);
 bool latency_take(const struct measure *m);
 bool latency_leave_out(const struct measure *m); /* instead: its target was awake */
-void latency_end(void);
+void latency_end(const struct measure *m);
 
 /* Whether another CPU's event interrupts a thread that stamps when it is back: but for the wake-up
  * of a halted CPU, which finds no thread there but the idle one. */

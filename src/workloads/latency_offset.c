@@ -37,11 +37,19 @@ bool offset_holds(const struct clock_offset *before, const struct clock_offset *
            distance(before->cycles, after->cycles) <= before->bound_cycles + after->bound_cycles;
 }
 
+/* What was found at this look may differ by so much from what was corrected. */
+static uint64_t most_wrong(const struct clock_offset *before, const struct clock_offset *look)
+{
+    return look->bound_cycles + distance(look->cycles, offset_correction(before));
+}
+
 bool offset_serves(const struct clock_offset *before, const struct clock_offset *after,
                    int64_t median)
 {
-    uint64_t wrong = before->bound_cycles + distance(before->cycles, offset_correction(before));
+    uint64_t wrong = most_wrong(before, before), wrong_after = most_wrong(before, after);
 
+    if (wrong_after > wrong)
+        wrong = wrong_after;
     return offset_holds(before, after) && median > 0 && wrong <= (uint64_t)median / PART_OF_MEDIAN;
 }
 

@@ -62,9 +62,9 @@ static void counters_are_told(void **state)
 {
     struct batch b = {.number = 7,
                       .at_start = {.cpu = 3, .has_ratio = true, .aperf = 1000, .mperf = 5000,
-                                   .thermal = 0x11},
+                                   .thermal = 0x11, .throttles = 20},
                       .at_end = {.cpu = 3, .has_ratio = true, .aperf = 4000, .mperf = 7000,
-                                 .thermal = 0x88320002},
+                                 .thermal = 0x88320002, .throttles = 23},
                       .awake = 5,
                       .has_smi = true,
                       .smi_at_start = 40,
@@ -76,6 +76,7 @@ static void counters_are_told(void **state)
     assert_int_equal(record.cpu, 3);
     assert_int_equal(record.mhz, 3000);
     assert_int_equal(record.thermal, 0x88320002);
+    assert_int_equal(record.throttles, 3);
     assert_int_equal(record.smis, 2);
     assert_int_equal(record.awake, 5);
 }
@@ -83,13 +84,14 @@ static void counters_are_told(void **state)
 /* Not as nothing: not at all. */
 static void what_a_cpu_does_not_have_is_unknown(void **state)
 {
-    struct batch b = {.at_start = {.thermal = REPORT_UNKNOWN},
-                      .at_end = {.thermal = REPORT_UNKNOWN}};
+    const struct clocks none = {.thermal = REPORT_UNKNOWN, .throttles = REPORT_UNKNOWN};
+    struct batch b = {.at_start = none, .at_end = none};
     struct report_batch record = batch_record(&b, HZ, 1);
 
     (void)state;
     assert_true(record.mhz == REPORT_UNKNOWN);
     assert_true(record.thermal == REPORT_UNKNOWN);
+    assert_true(record.throttles == REPORT_UNKNOWN);
     assert_true(record.smis == REPORT_UNKNOWN);
     b.at_start.has_ratio = b.at_end.has_ratio = true;
     assert_true(batch_record(&b, HZ, 1).mhz == REPORT_UNKNOWN); /* it did not count */

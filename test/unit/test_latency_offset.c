@@ -69,6 +69,18 @@ static void a_stage_is_served_within_a_tenth(void **state)
     assert_false(offset_serves(&none, &none, INT64_MIN));
 }
 
+/* The second look says, too, how wrong what was corrected at the first may be. */
+static void both_looks_must_serve(void **state)
+{
+    struct clock_offset sharp = offset(0, 1), vague = offset(0, 100), far = offset(1900, 1900);
+
+    (void)state;
+    assert_true(offset_serves(&sharp, &vague, 1000));
+    assert_false(offset_serves(&sharp, &vague, 999));
+    assert_true(offset_serves(&sharp, &far, 38000));
+    assert_false(offset_serves(&sharp, &far, 37999));
+}
+
 static void few_exchanges_serve_nobody(void **state)
 {
     struct clock_offset enough = offset(0, 1), few = {0, 1, ENOUGH - 1};
@@ -96,6 +108,7 @@ int main(void)
         cmocka_unit_test(an_offset_within_its_bound_is_kept_and_not_corrected),
         cmocka_unit_test(clocks_that_drift_do_not_hold),
         cmocka_unit_test(a_stage_is_served_within_a_tenth),
+        cmocka_unit_test(both_looks_must_serve),
         cmocka_unit_test(few_exchanges_serve_nobody),
         cmocka_unit_test(one_clock_has_no_offset),
     };

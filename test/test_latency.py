@@ -307,6 +307,11 @@ def test_an_update_costs_cycles(clocks):
         assert -record["overhead_cycles"] - 100 <= record["histogram_cycles"] < 100000
 
 
+def typical(record):
+    """The median, or the least sample where a busy host left too few."""
+    return record.get("p50", record["min"])
+
+
 def test_what_the_offset_does_not_serve_is_withheld(clocks):
     """A stage has a record exactly where the offset, as printed, is known to a tenth of it."""
     offsets, stages = {}, {}
@@ -324,7 +329,7 @@ def test_what_the_offset_does_not_serve_is_withheld(clocks):
         used = NEED_OFFSET & set(stages[batch])
         assert not withheld & used and withheld | used
         assert (before["one_way"] == "withheld") == bool(withheld)
-        assert all(10 * wrong <= stages[batch][stage]["p50"] for stage in used)
+        assert all(10 * wrong <= typical(stages[batch][stage]) for stage in used)
         if used:
             assert drift <= before["bound_cycles"] + after["bound_cycles"]
             assert min(before["exchanges"], after["exchanges"]) >= 100

@@ -180,8 +180,9 @@ latency_be_busy:
         pause
         cmp     [marks + MARKS_SERVICE], rcx
         je      .wait
-        mov     rcx, [marks + MARKS_SERVICE]    ; first: the next event may come behind the stamp
-        STAMP   MARKS_RETURNED
+        TIME
+        mov     rcx, [marks + MARKS_SERVICE]    ; behind the stamp it may be the next event's
+        mov     [marks + MARKS_RETURNED], rax
         jmp     .wait
 .over:  ret
 
@@ -265,10 +266,7 @@ latency_softirq_handler:
 ; The times of both sides lie in R8 and R9 when VECTOR_BENCH_USER asks the kernel to look at them.
 ; No memory is touched.
 %macro TIME_INTO 1
-        lfence
-        rdtsc
-        shl     rdx, 32
-        or      rax, rdx
+        TIME
         mov     %1, rax
 %endmacro
 %macro RING_3 2+

@@ -255,9 +255,9 @@ INLINE void take_machine_check(const enum adjustment how, struct trap_frame *fra
 INLINE void take_stack_fault(const enum adjustment how, struct trap_frame *frame)
 {
     ist_enter(how, STACKFAULT_STACK, frame, "#SS");
-    if (!hooks[VECTOR_SS][0](frame))
+    count_event(EVENT_STACK_FAULT); /* first: what dies of it tells how many there were */
+    if (!hooks[VECTOR_SS][0](FRAME_OF_HANDLER()))
         ask_other_hooks(FRAME_OF_HANDLER());
-    count_event(EVENT_STACK_FAULT);
     ist_leave(STACKFAULT_STACK);
 }
 
@@ -266,9 +266,9 @@ INLINE void take_stack_fault(const enum adjustment how, struct trap_frame *frame
 INLINE void take_double_fault(const enum adjustment how, struct trap_frame *frame)
 {
     ist_enter(how, DOUBLEFAULT_STACK, frame, "#DF");
-    if (!hooks[VECTOR_DF][0](frame))
+    count_event(EVENT_DOUBLE_FAULT); /* first: what dies of it tells how many there were */
+    if (!hooks[VECTOR_DF][0](FRAME_OF_HANDLER()))
         ask_other_hooks(FRAME_OF_HANDLER());
-    count_event(EVENT_DOUBLE_FAULT);
     ist_leave(DOUBLEFAULT_STACK);
 }
 

@@ -10,8 +10,18 @@
 #include "cpu/frame.h"
 
 /* For a handler that an entry calls: its frame is right above the return address, where it is found
- * again without having been kept. */
-#define FRAME_OF_HANDLER() ((struct trap_frame *)((uintptr_t *)__builtin_frame_address(0) + 2))
+ * again without having been kept: anew each time, since the compiler would keep what it found. */
+#define FRAME_OF_HANDLER() frame_above(__builtin_frame_address(0))
+
+static inline struct trap_frame *frame_above(const void *frame_pointer)
+{
+    struct trap_frame *frame;
+
+    __asm__ volatile("lea %c2(%1), %0"
+                     : "=r"(frame)
+                     : "r"(frame_pointer), "i"(2 * sizeof(uintptr_t)));
+    return frame;
+}
 
 /* For a software interrupt: a vector above the exceptions whose entry is TRAP in vectors.h. Set
  * once, before it can come. */

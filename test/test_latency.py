@@ -77,6 +77,11 @@ def records(bench, **values):
             if all(record[key] == value for key, value in values.items())]
 
 
+def of_batches(report, key):
+    """What each measurement's batch says: number -> value."""
+    return {record["batch"]: record[key] for record in report.of_type("batch")}
+
+
 def test_bench_passes(bench):
     assert bench.status == 0, bench.explain()
     assert not bench.report.problems
@@ -153,7 +158,7 @@ def test_offset_is_told_where_it_is_used(bench):
 
 
 def test_counters_are_those_of_the_cpu_that_measures(bench):
-    cpus = {record["batch"]: record["cpu"] for record in bench.report.of_type("batch")}
+    cpus = of_batches(bench.report, "cpu")
     assert {cpus[record["batch"]] for record in records(bench)} == {0, 1, 2, 3}
     assert all(cpus[record["batch"]] == record["from"] for record in records(bench))
 
@@ -166,16 +171,14 @@ def test_cold_data_is_flushed_whole(bench, elf_symbols):
                    for part in ("data", "entry_rodata", "entry_bss")), name
     lines = sum(elf_symbols[f"{part}_end"] - elf_symbols[f"{part}_start"]
                 for part in ("data", "entry_rodata", "entry_bss")) // CACHE_LINE
-    prepare = {record["batch"]: record["prepare_cycles"] for record in
-               bench.report.of_type("batch")}
+    prepare = of_batches(bench.report, "prepare_cycles")
     for record in records(bench, mode="cold-data"):
         assert prepare[record["batch"]] > 2 * lines
 
 
 def test_cold_tlb_costs_its_flush(bench):
     """Instructions, that is, before each sample; test_stamps.py looks for them."""
-    prepare = {record["batch"]: record["prepare_cycles"] for record in
-               bench.report.of_type("batch")}
+    prepare = of_batches(bench.report, "prepare_cycles")
     for event, to in (("trap", 0), ("irq", 0), ("nmi", 1)):
         cold, warm = (prepare[records(bench, event=event, mode=mode, stage="one-way", to=to,
                                       loop="closed", **{"from": 0})[0]["batch"]]
@@ -401,7 +404,7 @@ def test_smis_are_counted_and_their_rounds_told_apart(with_smis):
     """The machine may have ended before it answered to the last one sent."""
     report, sent = with_smis
     assert report.verdict == "PASS", report.reason
-    smis = {record["batch"]: record["smis"] for record in report.of_type("batch")}
+    smis = of_batches(report, "smis")
     assert 0 < sum(smis.values()) <= report.of_type("cpu")[0]["smis"] <= sent + 1
     latencies = {record["id"]: record for record in report.of_type("latency")}
     free = [record for record in latencies.values() if record["samples"] == "smi-free"]

@@ -129,7 +129,6 @@ static void shoot_all(const void *argument)
     bool more;
 
     latency_begin(m);
-    marks.done = marks.back = marks.switched = 0;
     crew_await_target(m);
     marks.intended = read_tsc();
     do {
@@ -173,7 +172,6 @@ static void shoot_from_ring_3(const void *argument)
     user_shooting = s;
     user_code = s->event->ring_3;
     latency_begin(&s->measure);
-    marks.done = marks.back = 0;
     thread_wake(thread);
     thread_join(thread, generation);
     latency_end(&s->measure);

@@ -101,6 +101,11 @@ void latency_look_around(const struct measure *m)
         flush_counts(m->to);
 }
 
+void latency_look_again(const struct measure *m)
+{
+    now.before = look(m);
+}
+
 /* Of both, as far as they have noticed: the one that this runs on looks now. */
 static int64_t count_throttles(const struct measure *m)
 {
@@ -109,11 +114,6 @@ static int64_t count_throttles(const struct measure *m)
     thermal_poll();
     return (int64_t)(thermal_throttles(m->from) +
                      (m->from == m->to ? 0 : thermal_throttles(m->to)));
-}
-
-void latency_look_again(const struct measure *m)
-{
-    now.before = look(m);
 }
 
 static struct clocks read_clocks(const struct measure *m)
@@ -129,6 +129,13 @@ static struct clocks read_clocks(const struct measure *m)
     return c;
 }
 
+/* The marks of the next sample are those that it leaves. */
+static void forget_sample(void)
+{
+    marks.done = 0;
+    marks.back = marks.switched = 0;
+}
+
 void latency_begin(const struct measure *m)
 {
     uint32_t number = now.batch.number;
@@ -136,6 +143,7 @@ void latency_begin(const struct measure *m)
     memset(&now, 0, sizeof(now));
     now.batch.number = number + 1;
     samples_reset(&now.samples, m->warm_up);
+    forget_sample();
     now.batch.has_smi = smi_read(&now.batch.smi_at_start);
     now.batch.smi_now = now.batch.smi_at_start;
     now.batch.at_start = read_clocks(m);
@@ -295,8 +303,7 @@ bool latency_take(const struct measure *m)
     latency_check_stack(m->event, m->to, m->stack, m->taker ? m->taker : thread_current());
     stages_compute(m, &marks, &costs, value);
     record(m, value, gap);
-    marks.done = 0;
-    marks.back = marks.switched = 0;
+    forget_sample();
     __atomic_store_n(&samples_taken, samples_taken + 1, __ATOMIC_RELAXED);
     if (!samples_kept(&now.samples))
         marks.intended = read_tsc(); /* what the warm-up was late by is thrown away with it */
@@ -305,8 +312,7 @@ bool latency_take(const struct measure *m)
 
 bool latency_leave_out(const struct measure *m)
 {
-    marks.done = 0;
-    marks.back = marks.switched = 0;
+    forget_sample();
     return ++now.batch.awake < m->samples && fault_count() == 0;
 }
 

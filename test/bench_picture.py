@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Make the picture of the latency page, README's, from the log of a `make bench`.
+"""Make docs/latency.md's picture of the latency page from the log of a `make bench`.
 
 exit status:
   0   the picture was written

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Plant every fault of src/cpu/inject.h, and print the table of who caught it: README's.
+"""Plant every fault that the image knows, and print the table of the checks that caught
+them: docs/planted-faults.md's.
 
 exit status:
   0   each fault was caught by the check that test/runs.py names
@@ -9,7 +10,6 @@ exit status:
 
 import argparse
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,14 +18,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
-import generated  # noqa: E402  (found through the path above)
+import built  # noqa: E402  (found through the path above)
+import generated  # noqa: E402
 import iststorm_report  # noqa: E402
+import iststorm_tool  # noqa: E402
 import runs  # noqa: E402
 
 EXIT_NOT_CAUGHT = 1
 HEAD = ("inject=", "with", "what it breaks", "check", "CPU", "stack", "level", "event",
         "the verdict's reason")
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "planted-faults.md"
 
 
 class NotCaught(Exception):
@@ -33,13 +35,12 @@ class NotCaught(Exception):
 
 
 def read_faults():
-    """Name -> what it breaks, in the order of inject.h."""
-    text = (ROOT / "src" / "cpu" / "inject.h").read_text(encoding="ascii")
-    return dict(re.findall(r'^    I\(\w+, "([^"]+)",\s+(?:\\\s+)?"([^"]+)"\)', text, re.MULTILINE))
+    """Name -> what it breaks, in the image's order."""
+    return {name: fault["about"] for name, fault in built.listed("planted-fault").items()}
 
 
 def words_beside(name):
-    """What its run needs besides, as the command line and QEMU have it."""
+    """The other words of its run, as the command line and QEMU have them."""
     words = [*runs.FAULT_WORDS.get(name, ()), *runs.FAULT_RUNS.get(name, {}).get("options", ())]
     if extra := runs.FAULT_RUNS.get(name, {}).get("extra"):
         words += ["--", *extra]
@@ -81,16 +82,16 @@ def make_table(say):
 
 
 def main(argv):
-    parser = iststorm_report.Parser(prog="test/fault_table.py", description=__doc__,
-                                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="put it into README.md")
+    parser = iststorm_tool.Parser(prog="test/fault_table.py", description=__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put it into docs/planted-faults.md")
     options = parser.parse_args(argv)
     try:
         table = make_table(lambda text: print(text, file=sys.stderr, flush=True))
     except NotCaught as error:
         print(f"fault_table: {error}", file=sys.stderr)
         return EXIT_NOT_CAUGHT
-    generated.put(README, "faults", table, options.write)
+    generated.put(PAGE, "faults", table, options.write)
     return 0
 
 

@@ -17,8 +17,10 @@ exit status:
 import argparse
 import concurrent.futures
 import dataclasses
+import os
 import pathlib
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
-import iststorm_report  # noqa: E402  (found through the path above)
+import iststorm_tool  # noqa: E402  (found through the path above)
 import runs  # noqa: E402
 from runs import Run  # noqa: E402
 
@@ -39,6 +41,7 @@ BUILD_LIMIT_S = 300
 RUN_LIMIT_S = 60  # of the host's clock; a mutant may well hang
 ENTRY = "src/cpu/entry.asm"
 ENTRY_INC = "src/cpu/entry.inc"
+IRQ_ENTRY = "src/cpu/irq_entry.inc"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +49,12 @@ class Test:
     """A test that needs more than a run, or none: a command that fails in the tree."""
     name: str
     command: tuple
+    limit: int = 0      # seconds of the host's clock; 0 is no limit
 
 
 @dataclasses.dataclass(frozen=True)
 class Mutant:
-    """What `find`, which stands once in the file, becomes. `runs`, Runs and Tests, come first."""
+    """`find`, which stands once in the file, is replaced. `runs`, Runs and Tests, come first."""
     name: str
     path: str
     find: str
@@ -76,6 +80,19 @@ def pytest(path, names):
                                     "no:cacheprovider", path, "-k", names))
 
 
+def node(*names):
+    """The tests of these ids, until one fails."""
+    return (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *names)
+
+
+def in_tree(run):
+    """A row. Where a check of it compares the report with the tree's own image or list, it is the
+    mutated tree's test: what ROOT has need not be equal."""
+    if any(re.search("swept_lengths|lists_all", check.__qualname__) for check in run.checks):
+        return Test(run.name, node(f"test/test_runs.py::test_run[{run.name}]"))
+    return run
+
+
 def bench_test(name):
     return pytest("test/test_latency.py", name)
 
@@ -87,14 +104,14 @@ STAGES, SAMPLES, BATCH, HISTOGRAM, OFFSET = (
     unit(name) for name in ("latency_stages", "latency_samples", "latency_batch", "histogram",
                             "latency_offset"))
 STAGES_C, SAMPLES_C, BATCH_C = (
-    f"src/workloads/latency_{name}.c" for name in ("stages", "samples", "batch"))
-LATENCY_ASM = "src/workloads/latency.asm"
+    f"src/workloads/latency/{name}.c" for name in ("stages", "samples", "batch"))
+LATENCY_ASM = "src/workloads/latency/latency.asm"
 STAMPS = pytest("test/test_stamps.py", "test")
 # Without the lengths of its paths, which every line that is dropped changes.
 SWEEP = dataclasses.replace(next(run for run in runs.RUNS if run.name == "run=sweep entry=shift"),
                             checks=(runs.swept("shift"),))
-DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS = (
-    alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs"))
+DEBUG, NMI, IRQ, SOFTIRQ, USER, FAULT, PAIRS, WINDOWS = (
+    alone(name) for name in ("debug", "nmi", "irq", "softirq", "user", "fault", "pairs", "windows"))
 ENTRIES = {run.name.removeprefix("entry="): run for run in runs.RUNS
            if run.name.startswith("entry=")}
 NONE, NONE_NESTED = ENTRIES["none"], ENTRIES["none nested"]
@@ -106,6 +123,7 @@ HOLDER, HOLDER_ON_2, HUNG_PAIR, SHUTDOWN, ALONE, CLOCK_BACK_ON_1 = (
         "inject=hung-holder", "hung-holder on 2", "inject=hung-pair", "shutdown and reset",
         "hung-cpu alone", "clock-back on 1"))
 
+SYSCALL_CLEARS = ("IF", "TF", "NT", "AC")   # and DF, which the entry clears, too
 MUTANTS = [
     # The IST entries.
     Mutant("IST value not lowered on entry", ENTRY_INC,
@@ -133,49 +151,55 @@ MUTANTS = [
            "        mov     rdi, rsp\n        mov     ecx", (NMI,)),
     Mutant("IST entry keeps ring 3's AC", ENTRY_INC, "        CLEAR_AC\n%%kernel_gs:\n",
            "%%kernel_gs:\n", (NMI,)),
-    Mutant("events on an IST stack not counted down", "src/cpu/ist.c",
-           "    this_cpu->ist_next[kind] = below + level_sizes[kind];\n", "", (NMI,)),
-    Mutant("DR6 not cleared", "src/cpu/ist.c", "    write_dr6(DR6_IDLE);\n", "", (DEBUG,)),
-    Mutant("RF not set after an execution breakpoint", "src/workloads/debug.c",
+    Mutant("events on an IST stack not counted down", "src/cpu/ist_handlers.h",
+           "    this_cpu->ist_next[kind] = below + ist_level_sizes[kind];\n", "", (NMI,)),
+    Mutant("DR6 not cleared", "src/cpu/ist_handlers.h", "    write_dr6(DR6_IDLE);\n", "",
+           (DEBUG,)),
+    Mutant("RF not set after an execution breakpoint", "src/workloads/storm/debug.c",
            "        frame->rflags |= RFLAGS_RF;", "        ;", (DEBUG,)),
-    Mutant("TF not cleared by the step's end", "src/workloads/debug.asm",
+    Mutant("TF not cleared by the step's end", "src/workloads/run/known.asm",
            "        and     qword [rsp], ~RFLAGS_TF\n", "", (DEBUG,)),
 
     # The entry disciplines.
     Mutant("entry= is read and not obeyed", "src/boot/main.c",
-           "    entry_chosen = &entries[options.entry];\n", "", (NONE,)),
-    Mutant("entry=none: the second event's frame is not looked at", "src/cpu/ist.c",
+           "    discipline_choose(options.entry);\n",
+           "    discipline_choose(DISCIPLINE_SHIFT);\n", (NONE,)),
+    Mutant("entry=none: the second event's frame is not looked at",
+           "src/cpu/ist_handlers.h",
            "    if (__builtin_expect(end != this_cpu->ist_next[kind], 0) ||\n"
            "        __builtin_expect", "    if (__builtin_expect", (NONE_NESTED,)),
-    Mutant("entry=none: breakpoints nest all the same", "src/workloads/debug.c",
-           "return entry_chosen->breakpoint_ist ? entry_chosen->levels - 1 : ",
+    Mutant("entry=none: breakpoints nest all the same", "src/workloads/storm/debug.c",
+           "return discipline->breakpoint_has_ist ? discipline->levels - 1 : ",
            "return ", (NONE,)),
 
-    Mutant("entry=repeat: a nested NMI is not told by the count", "src/cpu/entry_repeat.asm",
+    Mutant("entry=repeat: a nested NMI is not told by the count", "src/cpu/disciplines/repeat.asm",
            "        jne     nmi_repeat_nested\n", "", (REPEAT_PAIRS,)),
-    Mutant("entry=repeat: a nested NMI is not told by its RIP", "src/cpu/entry_repeat.asm",
+    Mutant("entry=repeat: a nested NMI is not told by its RIP", "src/cpu/disciplines/repeat.asm",
            "        jz      nmi_repeat_nested\n", "", (REPEAT,)),
-    Mutant("entry=repeat: the IRET itself is not in the window", "src/cpu/entry_repeat.asm",
+    Mutant("entry=repeat: the IRET itself is not in the window", "src/cpu/disciplines/repeat.asm",
            "        ja      nmi_repeat_first\n", "        jae     nmi_repeat_first\n", (REPEAT,)),
-    Mutant("entry=repeat: a nested NMI is not owed", "src/cpu/entry_repeat.asm",
+    Mutant("entry=repeat: a nested NMI is not owed", "src/cpu/disciplines/repeat.asm",
            "        inc     qword [PUSHED(OWED)]\n", "", (REPEAT,)),
-    Mutant("entry=repeat: the outer NMI is not sent back", "src/cpu/entry_repeat.asm",
+    Mutant("entry=repeat: the outer NMI is not sent back", "src/cpu/disciplines/repeat.asm",
            "        mov     qword [rax], nmi_repeat_again\n", "", (REPEAT,)),
-    Mutant("entry=repeat: an NMI's handler meets breakpoints", "src/cpu/ist.c",
+    Mutant("entry=repeat: an NMI's handler meets breakpoints",
+           "src/cpu/disciplines/repeat.c",
            "    this_cpu->dr7_in_nmi = read_dr7();\n    write_dr7(DR7_IDLE);\n",
            "    this_cpu->dr7_in_nmi = read_dr7();\n", (REPEAT,)),
-    Mutant("entry=repeat: runs stay owed to who blocks NMIs", "src/cpu/ist.c",
-           "    entry_prepare(cpu_index());\n", "", (REPEAT,)),
-    Mutant("entry=ret: at the NMI's first instructions it is not asked", "src/cpu/entry_ret.asm",
+    Mutant("entry=repeat: runs stay owed to who blocks NMIs",
+           "src/cpu/disciplines/repeat.c", "    prepare(cpu_index());\n", "", (REPEAT,)),
+    Mutant("entry=ret: at the NMI's first instructions it is not asked",
+           "src/cpu/disciplines/ret.asm",
            "        jae     %%iret\n", "        jmp     %%iret\n", (RET,)),
-    Mutant("entry=ret: the NMI's level is not asked", "src/cpu/entry_ret.asm",
+    Mutant("entry=ret: the NMI's level is not asked", "src/cpu/disciplines/ret.asm",
            "        jne     %%in_nmi\n", "", (RET,)),
-    Mutant("entry=ret: RF is lost", "src/cpu/entry_ret.asm",
+    Mutant("entry=ret: RF is lost", "src/cpu/disciplines/ret.asm",
            "%define CANNOT_BE_POPPED RFLAGS_RF | ", "%define CANNOT_BE_POPPED ", (RET,)),
-    Mutant("entry=ret: exceptions without an IST code return by IRET", "src/cpu/entry_ret.asm",
+    Mutant("entry=ret: exceptions without an IST code return by IRET",
+           "src/cpu/disciplines/ret.asm",
            "        JUMP_TO_RET .by_ret\n        jmp     leave_frame\n",
            "        jmp     leave_frame\n", (RET_PAIRS,)),
-    Mutant("entry=ret: the flags are not restored", "src/cpu/entry_ret.asm",
+    Mutant("entry=ret: the flags are not restored", "src/cpu/disciplines/ret.asm",
            "        popfq\n", "        lea     rsp, [rsp + 8]\n", (RET_PAIRS,)),
 
     # Exceptions and returns.
@@ -195,40 +219,41 @@ MUTANTS = [
            "syscall_entry:\n", (USER,)),
     Mutant("SYSCALL stays on ring 3's stack", ENTRY, "        mov     rsp, [gs:TSS_RSP0]\n", "",
            (USER,)),
-    Mutant("a ring 3 thread ends without swapgs", ENTRY,
+    *(Mutant(f"SYSCALL leaves {flag} set", "src/cpu/syscall.c",
+             f"RFLAGS_{flag}", "0", (USER,)) for flag in SYSCALL_CLEARS),
+    Mutant("a ring 3 thread ends without swapgs", "src/sched/switch.asm",
            "        swapgs\n        jmp     thread_exit\n", "        jmp     thread_exit\n",
            (USER,)),
-    Mutant("NMIs have the debug stack's IST code", "src/cpu/vectors.h",
-           'V(2, NMI, "NMI", IST_NMI, 3, 0)', 'V(2, NMI, "NMI", IST_NMI, 4, 0)', (NMI,)),
-    Mutant("#SS has no IST code", "src/cpu/vectors.h",
-           'V(12, SS, "#SS", IST_STACKFAULT, 1, 0)', 'V(12, SS, "#SS", IST_STACKFAULT, 0, 0)',
-           (FAULT,)),
+    Mutant("NMIs have the debug stack's IST code", "src/cpu/idt.c", "return none ? 0 : ",
+           "return vector == VECTOR_NMI ? DEBUG_STACK_IST : none ? 0 : ", (NMI,)),
+    Mutant("#SS has no IST code", "src/cpu/idt.c", "return none ? 0 : ",
+           "return none || vector == VECTOR_SS ? 0 : ", (FAULT,)),
     Mutant("RSP0 not set at a switch", "src/sched/schedule.c",
            "    this_cpu->tss.rsp[0] = thread_stack(next) + THREAD_SIZE;\n", "", (STORM,)),
-    Mutant("gates let interrupts in", "src/cpu/idt.asm",
-           "        db      0x8e | dpl << 5 ", "        db      0x8f | dpl << 5 ", (IRQ,)),
+    Mutant("gates let interrupts in", "src/cpu/idt.h",
+           "(GATE_PRESENT | 0x0e | ", "(GATE_PRESENT | 0x0f | ", (IRQ,)),
 
     # The IRQ stack and softirqs.
-    Mutant("interrupt entry without swapgs", ENTRY,
+    Mutant("interrupt entry without swapgs", IRQ_ENTRY,
            "        swapgs\n        CLEAR_AC\nglobal %{1}_swapped",
            "        CLEAR_AC\nglobal %{1}_swapped", (IRQ,)),
-    Mutant("interrupt entry keeps ring 3's AC", ENTRY, "        CLEAR_AC\nglobal %{1}_swapped",
+    Mutant("interrupt entry keeps ring 3's AC", IRQ_ENTRY, "        CLEAR_AC\nglobal %{1}_swapped",
            "global %{1}_swapped", (IRQ,)),
-    Mutant("interrupt entry without cld", ENTRY,
+    Mutant("interrupt entry without cld", IRQ_ENTRY,
            "        cld\n        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        inc ", "        lea     rbp, [rsp + 1]\n        mov     rdi, rsp\n"
            "        inc ", (IRQ,)),
-    Mutant("nest counter not raised by an interrupt", ENTRY,
+    Mutant("nest counter not raised by an interrupt", IRQ_ENTRY,
            "        inc     dword [gs:PERCPU_IRQ_NEST]\nglobal %{1}_counted",
            "global %{1}_counted", (IRQ,)),
-    Mutant("nested interrupts start the IRQ stack anew", ENTRY,
+    Mutant("nested interrupts start the IRQ stack anew", IRQ_ENTRY,
            "        jnz     irq_nested ", "        nop ", (IRQ,)),
     Mutant("nest counter not lowered by a nested interrupt", ENTRY,
            "        call    irq_nested_handler\n        dec     dword [gs:PERCPU_IRQ_NEST]\n",
            "        call    irq_nested_handler\n", (IRQ,)),
-    Mutant("no back-link from the IRQ stack", ENTRY,
+    Mutant("no back-link from the IRQ stack", IRQ_ENTRY,
            "INJECT_BACK_LINK, {push rdi}", "INJECT_BACK_LINK, {push rsi}", (IRQ,)),
-    Mutant("nest counter not lowered by an interrupt", ENTRY,
+    Mutant("nest counter not lowered by an interrupt", IRQ_ENTRY,
            "        INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \\\n",
            "        INJECT  INJECT_NEST_COUNTER, {test dword [gs:PERCPU_IRQ_NEST], eax}, \\\n",
            (IRQ,)),
@@ -241,21 +266,21 @@ MUTANTS = [
     Mutant("nest counter not lowered after a thread's softirqs", ENTRY,
            "        pop     rsp\n        dec     dword [gs:PERCPU_IRQ_NEST]\n",
            "        pop     rsp\n", (SOFTIRQ,)),
-    Mutant("softirqs with interrupts off", ENTRY, "        sti\n%%next:\n", "%%next:\n",
+    Mutant("softirqs with interrupts off", IRQ_ENTRY, "        sti\n%%next:\n", "%%next:\n",
            (SOFTIRQ,)),
-    Mutant("interrupts stay on after softirqs", ENTRY,
+    Mutant("interrupts stay on after softirqs", IRQ_ENTRY,
            "        jnz     %%next\n        cli\n", "        jnz     %%next\n", (SOFTIRQ,)),
     Mutant("softirqs at every depth", ENTRY, "        call    irq_nested_handler\n",
            "        call    irq_nested_handler\n        mov     ebx, [gs:PERCPU_SOFTIRQ_PENDING]\n"
            "        test    ebx, ebx\n        jle     .none\n        SOFTIRQ_ROUNDS\n.none:\n",
            (STORM,)),
-    Mutant("no restart limit for softirqs", ENTRY,
+    Mutant("no restart limit for softirqs", IRQ_ENTRY,
            "        dec     r12d\n        jnz     %%round\n", "        jmp     %%round\n",
            (SOFTIRQ,)),
     Mutant("a handed over softirq is run by interrupts too", "src/cpu/softirq.c",
            "    this_cpu->softirq_pending |= SOFTIRQ_DEFERRED;\n", "", (SOFTIRQ,)),
-    Mutant("interrupt without EOI", "src/workloads/irq.c",
-           "        return;\n    apic_eoi();\n", "        return;\n", (IRQ,)),
+    Mutant("interrupt without EOI", "src/workloads/storm/irq.c",
+           "__ATOMIC_RELEASE);\n    apic_eoi();\n", "__ATOMIC_RELEASE);\n", (IRQ,)),
     Mutant("tick without EOI", "src/sched/schedule.c",
            "this_cpu->current->name);\n    apic_eoi();\n", "this_cpu->current->name);\n",
            (THREAD,)),
@@ -280,49 +305,96 @@ MUTANTS = [
     Mutant("a zombie's stack stays mapped", "src/sched/thread.c",
            "    paging_hide(low, low + THREAD_SIZE);\n", "", (THREAD,)),
 
-    # What is checked.
+    # Places that no interrupt may separate.
+    Mutant("interrupts between the halves of the ICR", "src/smp/apic.c",
+           "    uint64_t flags = interrupts_save();\n    if (__builtin",
+           "    uint64_t flags = read_flags();\n    if (__builtin", (WINDOWS,)),
+    Mutant("interrupts while ring 3's memory is copied", "src/sched/user.c",
+           "    uint64_t flags = interrupts_save();\n", "    uint64_t flags = read_flags();\n",
+           (WINDOWS,)),
+    Mutant("interrupts while a lock is held", "src/cpu/spinlock.h",
+           "    uint64_t flags = interrupts_save();\n", "    uint64_t flags = read_flags();\n",
+           (WINDOWS,)),
+    Mutant("a wake-up between the look and the block", "src/sched/schedule.c",
+           "    if (self->wake_pending) {\n        self->wake_pending = false;\n",
+           "    bool pending = self->wake_pending;\n    self->wake_pending = false;\n"
+           "    spinlock_release(&queue->lock, locked);\n    interrupts_restore(flags);\n"
+           "    flags = interrupts_save();\n    locked = spinlock_take(&queue->lock);\n"
+           "    if (pending) {\n", (WINDOWS,)),
+    Mutant("interrupts while pending softirqs are taken", "src/cpu/softirq.c",
+           "{\n    interrupts_off();\n    softirq_run_pending();",
+           "{\n    softirq_run_pending();", (WINDOWS,)),
+
+    # The checks.
     Mutant("a CPU stack's guard page is mapped", "src/cpu/percpu.c",
            "(high - shape->level_size * shape->levels, high,",
            "(high - shape->level_size * shape->levels - PAGE_SIZE, high,",
            (STORM,)),
-    Mutant("a level's end magic is not looked at", "src/workloads/check.c",
+    Mutant("a level's end magic is not looked at", "src/workloads/run/check.c",
            "        check_magics();\n", "", (runs.fault_run("stack-fill"),)),
-    Mutant("stacks come too near their end", "src/workloads/check.c",
+    Mutant("stacks come too near their end", "src/workloads/run/check.c",
            "    if (size - used < STACK_MARGIN)", "    if (size < used)",
            (runs.fault_run("deep-stack"),)),
+    Mutant("a mapped guard page is not looked for", "src/workloads/run/check.c",
+           "            check_guard(cpu, kind);\n", "", (runs.fault_run("mapped-guard"),)),
+    Mutant("a level that was never entered is not looked at", "src/workloads/run/check.c",
+           "if (level > deepest && used)", "if (level > shape->levels)",
+           (runs.fault_run("unused-level"),)),
+    Mutant("softirqs that are left are not looked for", "src/workloads/run/check.c",
+           "        look_at_softirqs(cpu);\n", "", (runs.fault_run("late-softirq"),)),
+    Mutant("threads that are left are not counted", "src/workloads/run/check.c",
+           "    if (threads_alive() != threads_before)", "    if (threads_alive() == UINT32_MAX)",
+           (runs.fault_run("lingering-thread"),)),
+    Mutant("a workload may receive nothing", "src/workloads/run/runner.c",
+           "    if (record.received == 0)", "    if (record.received == UINT64_MAX)",
+           (runs.fault_run("idle-workload"),)),
+    Mutant("a chain may end early", "src/workloads/storm/irq.c",
+           "    if (level + 1 < CLASSES)",
+           "    if (level + 2 < CLASSES)", (IRQ,)),
+    Mutant("a chain's interrupts need not nest", "src/workloads/storm/irq.c",
+           "    check_depth(level);\n", "    (void)check_depth;\n",
+           (runs.fault_run("short-chain"),)),
+    Mutant("thread_info may name another CPU", "src/sched/thread.c",
+           " && info_of(thread)->cpu == thread->cpu", "", (runs.fault_run("info-cpu"),)),
+    Mutant("thread_info may name another thread", "src/sched/thread.c",
+           "info_of(thread)->thread == thread && ", "", (runs.fault_run("info-thread"),)),
 
-    # What the hardware says.
-    Mutant("corrected errors never are too many", "src/cpu/mce.c",
+    # The hardware's errors.
+    Mutant("corrected errors never are too many", "src/cpu/hardware/mce.c",
            "error->count, clock_ms()) || told", "error->count, clock_ms()) || true",
            (runs.fault_run("corrected-flood"),)),
-    Mutant("a package's critical temperature is counted alone", "src/lib/heat.c",
-           "? package_status : 0;", "? 0 : 0;", (runs.fault_run("package-too-hot"),)),
+    Mutant("a package's critical temperature is counted alone", "src/cpu/hardware/heat.c",
+           "? package_status : 0;", "? 0 : 0;", (unit("heat"),)),
     Mutant("a stuck serial port is no fault", "src/lib/console.c",
            "        if (!o->serial.stuck && o->lost == 0)", "        if (o->lost < UINT64_MAX)",
            (runs.fault_run("stuck-uart"),)),
 
-    # Who watches.
+    # The watch.
     Mutant("the wait for a lock has no end", "src/cpu/spinlock.c",
            "over |= nobody_tells(wait);", "over |= is_own(wait);", (HOLDER_ON_2,)),
-    Mutant("who waits for a lock is called hung", "src/workloads/watch.c",
-           "return holder ? holder->index : silent;", "return holder ? silent : silent;",
+    Mutant("who waits for a lock is called hung", "src/workloads/run/watch.c",
+           "return holder ? holder->index : cpu;", "return holder ? cpu : cpu;",
            (HOLDER,)),
-    Mutant("whose tick is the oldest is blamed", "src/cpu/lastword.c",
-           "#define TICKS_TO_STAND_OUT 2 ", "#define TICKS_TO_STAND_OUT 0 ", (SHUTDOWN,)),
-    Mutant("the HPET watches for ever", "src/workloads/watch_alone.c",
-           "    if (alone.asked_at == ticks)", "    if (alone.asked_at != ticks && !ticks)",
-           (ALONE,)),
+    Mutant("whose tick is the oldest is blamed", "src/cpu/lastword_report.c",
+           "STAND_OUT_EMULATED 100\n", "STAND_OUT_EMULATED 0\n", (SHUTDOWN,)),
+    Mutant("the record is cleared before the verdict is out", "src/cpu/verdict.c",
+           "    write_out();\n    if (console_is_out())\n        lastword_clear();\n",
+           "    lastword_clear();\n    write_out();\n", (runs.fault_run("dies-telling"),)),
+    Mutant("the HPET watches for ever", "src/workloads/run/watch_all.c",
+           "asked_ms >= HUNG_MS)", "asked_ms > UINT64_MAX / 2)", (ALONE,)),
+    Mutant("only the first CPU is asked by the HPET", "src/workloads/run/watch_all.c",
+           "cpu = next_in_reach(cpu))\n", "cpu = aim)\n", (runs.fault_run("hung-all"),)),
     Mutant("a clock that steps back is not stepped over", "src/cpu/clock.c", "epoch - back, false,",
            "epoch, false,", (CLOCK_BACK_ON_1,)),
-    Mutant("only the next CPU is watched", "src/workloads/watch.c", "#define MOST_WATCHED 8\n",
+    Mutant("only the next CPU is watched", "src/workloads/run/watch.c", "#define MOST_WATCHED 8\n",
            "#define MOST_WATCHED 1\n", (HUNG_PAIR,)),
     # The benchmark.
-    Mutant("a wake-up of another CPU is not sent", "src/workloads/latency_causes.c",
+    Mutant("a wake-up of another CPU is not sent", "src/workloads/latency/causes.c",
            "    thread_wake(partner);\n    for (unsigned i", "    for (unsigned i", (BENCH,)),
-    Mutant("a sample's stack is not looked at", "src/workloads/latency_measure.c",
+    Mutant("a sample's stack is not looked at", "src/workloads/latency/measure.c",
            "    if (on.kind != stack || !is_own || on.level != 0)",
            "    if (on.kind == GUARD_PAGE)", (runs.fault_run("stray-sample"),)),
-    Mutant("any thread's stack will do for a sample", "src/workloads/latency_measure.c",
+    Mutant("any thread's stack will do for a sample", "src/workloads/latency/measure.c",
            "thread_of_slot(on.owner) == thread : ", "thread : ",
            (runs.fault_run("stray-waker"),)),
     Mutant("a sample is never negative", STAGES_C,
@@ -339,10 +411,10 @@ MUTANTS = [
            (STAGES,)),
     Mutant("a target's way back is the sender's", STAGES_C, "between(s->service, s->returned)",
            "between(s->service, s->back)", (STAGES,)),
-    Mutant("the clocks' offset is measured the wrong way round", "src/workloads/latency_offset.c",
+    Mutant("the clocks' offset is measured the wrong way round", "src/workloads/latency/offset.c",
            "(int64_t)(there - asked - (answered - asked) / 2)",
            "(int64_t)(asked - there + (answered - asked) / 2)", (OFFSET,)),
-    Mutant("any offset serves", "src/workloads/latency_offset.c",
+    Mutant("any offset serves", "src/workloads/latency/offset.c",
            "median > 0 && wrong <= (uint64_t)median / PART_OF_MEDIAN", "median > 0 && wrong",
            (OFFSET,)),
     Mutant("the warm-up is kept", SAMPLES_C,
@@ -362,8 +434,8 @@ MUTANTS = [
     Mutant("preparing a sample is a gap", BATCH_C, " - b->prepared;", ";", (BATCH,)),
     Mutant("the thermal status is not told", BATCH_C, "= end->thermal,", "= REPORT_UNKNOWN,",
            (BATCH,)),
-    Mutant("a stamp does not wait", "src/cpu/marks.inc", "        lfence\n", "        nop\n",
-           (STAMPS,)),
+    Mutant("a stamp does not wait", "src/workloads/latency/marks.inc", "        lfence\n",
+           "        nop\n", (STAMPS,)),
     Mutant("C's stamp does not wait", "src/cpu/x86.h", 'volatile("lfence\\n\\t"',
            'volatile("nop\\n\\t"', (STAMPS,)),
     Mutant("a command of x2APIC mode does not wait", LATENCY_ASM,
@@ -378,31 +450,74 @@ MUTANTS = [
            "        mov     qword [marks + MARKS_DONE], 1\n",
            "        END_INTERRUPT\n        mov     qword [marks + MARKS_DONE], 1\n"
            "        STAMP   MARKS_SERVICE\n", (STAMPS,)),
-    Mutant("cold-tlb flushes nothing", "src/workloads/latency_crew.c",
+    Mutant("cold-tlb flushes nothing", "src/workloads/latency/crew.c",
            "write_cr3(read_cr3());", "(void)read_cr3();", (STAMPS,)),
-    Mutant("the open loop is not random", "src/workloads/latency.c",
+    Mutant("the open loop is not random", "src/workloads/latency/latency.c",
            "random_next(&dice) % mean;", "mean / 2;", (bench_test("open_loop_is_random"),)),
-    Mutant("loaded has no load", "src/workloads/latency_crew.c",
+    Mutant("loaded has no load", "src/workloads/latency/crew.c",
            "    if (m->mode == MODE_LOADED)\n        load_others(m);\n", "    (void)load_others;\n",
            (bench_test("load_interrupts"),)),
     Mutant("a target that is to sleep does not", LATENCY_ASM, "        hlt\n", "        pause\n",
            (bench_test("ought_to_sleep"),)),
-    Mutant("gaps are not looked for", "src/workloads/latency_measure.c",
+    Mutant("gaps are not looked for", "src/workloads/latency/measure.c",
            "batch_note_sample(&now.batch, !samples_kept(&now.samples),",
            "batch_note_sample(&now.batch, true,", (bench_test("gaps_are"),)),
-    Mutant("a pair is left out", "src/workloads/latency.c", "(i % cpus + i / cpus) % cpus",
+    Mutant("a pair is left out", "src/workloads/latency/latency.c", "(i % cpus + i / cpus) % cpus",
            "(i % cpus + i / cpus / 2) % cpus", (bench_test("every_pair"),)),
-    Mutant("a stage that is withheld is told", "src/workloads/latency_measure.c",
+    Mutant("a stage that is withheld is told", "src/workloads/latency/measure.c",
            "        if (!now.samples.all[stage].count || is_withheld(m, stage))",
            "        if (!now.samples.all[stage].count)", (bench_test("withheld"),)),
-    Mutant("break= breaks nothing", "src/workloads/latency_measure.c",
-           "value[STAGE_ROUND_TRIP] > (int64_t)latency_break_cycles", "false",
-           (bench_test("break_shows"),)),
+    Mutant("the gate before NMIs stays closed", "src/boot/setup.c", "    nmi_gate_open();\n", "",
+           (pytest("test/test_firmware.py", "gate"),)),
+    Mutant("firmware's SMIs are masked", "src/smp/ioapic.c", "if (!is_firmwares(ioapic, pin))",
+           "if (ioapic)", (unit("ioapic"),)),
+    # The way in: APs, and the image's place.
+    Mutant("INIT after the trampoline", "src/smp/bringup.c",
+           "    send_inits();\n    uint64_t page = copy_trampoline();\n",
+           "    uint64_t page = copy_trampoline();\n    send_inits();\n",
+           (pytest("test/test_bringup.py", "cpuid"),)),
+    Mutant("no third start-up IPI", "src/smp/bringup.c", "{200, 100000, BRINGUP",
+           "{200, BRINGUP", (pytest("test/test_bringup.py", "third"),)),
+    Mutant("garbage in the MADT is an NMI", "src/smp/acpi/madt.c",
+           "lint >= LINT_PINS || !are_inti_flags(flags)", "lint >= LINT_PINS", (unit("madt"),)),
+    Mutant("ring 3 gets the frames of the link address", "src/sched/user.c",
+           "image_physical((const void *)at)", "at - 0xffffffff80000000",
+           (pytest("test/test_placement.py", "elsewhere"),)),
+    Mutant("the image's frames are handed out", "src/cpu/pages.c",
+           "        if (frame >= image_load_address && frame < image_physical(image_end))\n",
+           "        if (frame >= image_load_address && frame < image_physical(text_end))\n",
+           (pytest("test/test_placement.py", "frames"),)),
+    Mutant("the image can be written to where it lies", "src/cpu/paging.c",
+           "    if (end <= low || high <= start)\n", "    if (end <= low || high <= end)\n",
+           (pytest("test/test_placement.py", "frames"),)),
+    Mutant("the last word lies in the image", "src/cpu/lastword.c",
+           "    if (image_load_address < LASTWORD_END && image_physical(image_end) > LASTWORD_BASE)"
+           "\n        return false;\n", "", (pytest("test/test_placement.py", "last_word"),)),
+    Mutant("the trampoline shows nothing", "src/smp/trampoline.asm", "        and     eax, esi\n",
+           "", (pytest("test/test_firmware.py", "shows"),)),
+    Mutant("nobody sets DE_CFG", "src/cpu/percpu.c", "    lfence_serialise();\n", "",
+           (pytest("test/test_firmware.py", "gate"),)),
+    Mutant("a rate is confirmed by itself", "src/smp/calibrate.c", "if (i != j && agree",
+           "if (agree", (unit("calibrate"),)),
+    Mutant("a counter needs one reading", "src/smp/calibrate.c", "if (is_there && was_there)",
+           "if (is_there)", (unit("calibrate"),)),
+    Mutant("hardware-reduced ACPI has PM1", "src/smp/acpi/acpi.c",
+           "if ((flags & FADT_FLAG_REDUCED) != 0)", "if ((flags & FADT_FLAG_RESET) == 0)",
+           (unit("acpi"),)),
+    Mutant("the wake-up is not cleared", "src/lib/power.c",
+           "if (register_exists(&r->sleep_status))", "if (!register_exists(&r->sleep_control))",
+           (unit("power"),)),
+    Mutant("disabled CPUs take room", "src/smp/acpi/madt.c", "(flags & CPU_ENABLED) == 0 || ", "",
+           (unit("madt"),)),
+    Mutant("AMD's cores are threads", "src/cpu/hardware/topology.c", "if (!(r.eax & 31))", "if (0)",
+           (unit("topology"),)),
+    Mutant("SMIs are not told", "src/cpu/verdict.c", "        .smis = smis,\n",
+           "        .smis = REPORT_UNKNOWN,\n", (pytest("test/test_firmware.py", "smis"),)),
 ]
 
 
 def copy_sources(tree):
-    """What git has or would take."""
+    """The files that git has or would add."""
     listing = subprocess.run(["git", "ls-files", "-z", "-c", "-o", "--exclude-standard"], cwd=ROOT,
                              capture_output=True, text=True, check=True).stdout
     for name in filter(None, listing.split("\0")):
@@ -413,9 +528,9 @@ def copy_sources(tree):
         shutil.copytree(ROOT / "build" / "obj", tree / "build" / "obj")
 
 
-def build(tree):
-    """None, or the last line of what the compiler or linker said."""
-    done = subprocess.run(["make", "-s", "-j2", "CI=", "kernel"], cwd=tree,
+def build(tree, ci=""):
+    """None, or the last line of what the compiler or linker said; with `ci`, of warnings too."""
+    done = subprocess.run(["make", "-s", "-j2", f"CI={ci}", "kernel"], cwd=tree,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=BUILD_LIMIT_S, check=False)
     if done.returncode == 0:
@@ -425,9 +540,11 @@ def build(tree):
 
 
 def try_test(tree, test):
-    """None, or the line that says what failed."""
-    done = subprocess.run(test.command, cwd=tree, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False)
+    """None, or the line that says what failed, in full."""
+    limit = ("timeout", "-k", "10", str(test.limit)) if test.limit else ()
+    done = subprocess.run([*limit, *test.command], cwd=tree, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, errors="replace", check=False,
+                          env={**os.environ, "COLUMNS": "400"})
     if done.returncode == 0:
         return None
     said = (done.stdout + done.stderr).splitlines()
@@ -438,38 +555,27 @@ def try_run(tree, run):
     """None, or what shows that this run is not as it should be."""
     if isinstance(run, Test):
         return try_test(tree, run)
-    run = dataclasses.replace(run, media="memory", timeout=run.timeout or RUN_LIMIT_S)
-    log = tree / "build" / "run.log"
-    done = subprocess.run([tree / "tools" / "run", "--quiet", "--log", log, *run.arguments()],
-                          cwd=tree, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    text = log.read_text(encoding="utf-8", errors="replace")
-    report = iststorm_report.read_report(iststorm_report.last_boot(text.split("\n")))
-    problem = next(run.problems(Result(done.returncode, report)), None)
+    media = "memory" if run.firmware == "bios" else run.media
+    run = dataclasses.replace(run, media=media, timeout=run.timeout or RUN_LIMIT_S)
+    result = runs.execute(run, tree, tree / "build" / "run.log")
+    report, problem = result.report, next(run.problems(result), None)
     if problem is None:
         return None
     if report.verdict is None:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        return "no verdict: " + said.split("no verdict: ")[-1]
+        return "no verdict: " + result.stderr.strip().split("no verdict: ")[-1]
     faults = report.of_type("fault")
     if report.verdict == "FAIL" and faults and run.verdict != "FAIL":
         return f"check {faults[0]['check']}: {report.reason}"
     return problem
 
 
-@dataclasses.dataclass
-class Result:
-    """As much of a run as Run.problems looks at."""
-    status: int
-    report: iststorm_report.Report
-
-
 def runs_of(mutant):
     quick = [run for run in runs.RUNS if run.group == "quick"]
-    return [*mutant.runs, *(run for run in quick if run not in mutant.runs)]
+    return [*mutant.runs, *(in_tree(run) for run in quick if run not in mutant.runs)]
 
 
 def kill(tree, mutant):
-    """Who killed it, as text; None when it survived. The tree is as before afterwards."""
+    """Names the test that killed it; None when it survived. The tree is as before afterwards."""
     path = tree / mutant.path
     original = path.read_text(encoding="ascii")
     path.write_text(original.replace(mutant.find, mutant.put), encoding="ascii")
@@ -524,8 +630,8 @@ def hunt(mutants, jobs, say):
 
 
 def main(argv):
-    parser = iststorm_report.Parser(prog="test/mutants.py", description=__doc__,
-                                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = iststorm_tool.Parser(prog="test/mutants.py", description=__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="WORD",
                         help="only the mutants whose names have one of these")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="mutants at a time (1)")

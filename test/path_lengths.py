@@ -6,12 +6,13 @@ run or the image has of it. Three parts, whose names begin with the entry discip
   instruction, to the first one back, and of that from the handler's last;
 - swept: by the sweep's single steps, of each of its paths, without the handler that is the
   workload's own;
-- code: of each row of the image's list of entry paths (src/cpu/entries.h), all that is there. No
-  run takes every branch, and yet none grows unseen.
+- code: of each row of the image's list of entry paths (src/cpu/entry_path.inc), all that is there.
+  No run takes every branch, and yet none grows unseen.
 
-What grew fails, and so does what shrank, until the file says so too: with PATH_LENGTHS=write the
-tests write what they find."""
+A path that grew or shrank fails until the file has its new length; with PATH_LENGTHS=write the
+tests write the lengths that they find."""
 
+import csv
 import fcntl
 import json
 import os
@@ -56,7 +57,7 @@ def is_longer(length, other):
 
 
 def differences(part, disciplines, found):
-    """What differs between what was found of these disciplines and the file, as lines of text."""
+    """The differences between the lengths found of these disciplines and the file, a line each."""
     if os.environ.get("PATH_LENGTHS") == "write":
         replace(part, disciplines, found)
     known = {name: length for name, length in read()[part].items()
@@ -73,17 +74,28 @@ def output_of(*command):
     return subprocess.run(command, check=True, text=True, capture_output=True).stdout
 
 
-def numbered(header, pattern):
-    """number -> name, for each match of the two in a header of src/cpu."""
-    text = (ROOT / "src" / "cpu" / header).read_text(encoding="ascii")
-    return {int(number): name for number, name in re.findall(pattern, text)}
+def generated_list(name):
+    """The rows of a list of src/cpu as the build gives it to NASM: their fields, without quotes."""
+    text = (ROOT / "build" / "obj" / "cpu" / f"{name}.inc").read_text(encoding="ascii")
+    rows = [row.split(None, 1)[1] for row in text.splitlines()]
+    return list(csv.reader(rows, skipinitialspace=True))
+
+
+def vector_names():
+    """number -> name"""
+    return {int(row[0]): row[2] for row in generated_list("vectors")}
+
+
+def path_kinds():
+    """number -> name, of enum entry_path_kind."""
+    text = (ROOT / "build" / "obj" / "cpu" / "offsets.inc").read_text(encoding="ascii")
+    rows = (row.split()[1:] for row in text.splitlines())
+    return {int(value): name.removeprefix("PATH_") for name, value in rows
+            if name.startswith("PATH_")}
 
 
 def disciplines_of_image():
-    rows = re.findall(r"^    E\([A-Z]+, (\w+),", (ROOT / "src" / "cpu" / "entries.h").read_text(
-        encoding="ascii"), re.MULTILINE)
-    assert len(rows) > 1
-    return rows
+    return [row[1] for row in generated_list("disciplines")]
 
 
 def entry_paths():
@@ -102,16 +114,14 @@ def entry_paths():
 
 def instructions():
     """The address of each instruction that the list can be of."""
-    listing = output_of("objdump", "-dw", "-j", ".text", "-j", ".idt_stubs", ELF)
+    listing = output_of("objdump", "-dw", "-j", ".text", ELF)
     return [int(address, 16) for address in re.findall(r"^ *([0-9a-f]+):\t", listing, re.MULTILINE)]
 
 
 def code_lengths():
     """"discipline vector or kind" -> instructions; of what all disciplines share, under "all"."""
     names = disciplines_of_image()
-    vectors = numbered("vectors.h", r'V\((\d+), \w+, "([^"]+)"')
-    kinds = re.findall(r"^    PATH_(\w+)", (ROOT / "src" / "cpu" / "entries.h").read_text(
-        encoding="ascii"), re.MULTILINE)
+    vectors, kinds = vector_names(), path_kinds()
     at, found = instructions(), {}
     for start, end, vector, kind, under in entry_paths():
         count = sum(start <= address < end for address in at)

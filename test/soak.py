@@ -1,9 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What takes longer than a test may: storms with many seeds and with more CPUs than a byte counts,
+"""Runs that take longer than a test may: storms with many seeds and more CPUs than a byte counts,
 the fuzzers, and the benchmarks of bring-up and flood that compare runs of one build on one host.
-Run by `make soak`."""
+Run by `make soak`.
 
+The part `matrix` draws its runs by --seed, and keeps the results in build/soak/: the next
+call goes on where one was ended. It wants a busy host, which --jobs makes.
+
+exit status:
+  0   all held
+  1   something did not; for `matrix`, a false alarm, or a planted fault that was not caught
+  64  wrong usage
+"""
+
+import argparse
 import os
 import pathlib
 import statistics
@@ -11,11 +21,13 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "test")]
 sys.dont_write_bytecode = True
 
 import iststorm_latency  # noqa: E402  (found through the path above)
 import iststorm_report  # noqa: E402
+import iststorm_tool  # noqa: E402
+import soak_matrix  # noqa: E402
 
 QEMU_10 = ROOT / "build" / "qemu-10" / "qemu-system-x86_64"
 EXIT_FAILED = 1
@@ -100,7 +112,7 @@ def measure_flood():
 
 
 def look_at_counters(report):
-    """What was sent has arrived or was merged, and the log is whole."""
+    """All sent events have arrived or were merged, and the log is whole."""
     if report.problems or report.of_type("verdict")[0]["lost_lines"]:
         raise Failed(f"the report is damaged: {report.problems}")
     for record in report.of_type("workload"):
@@ -135,18 +147,40 @@ def soak_endurance():
 
 PARTS = {"seeds": soak_seeds, "many": soak_many, "fuzzers": soak_fuzzers,
          "bringup": measure_bringup, "flood": measure_flood, "benchmarks": soak_benchmarks}
-# Not unless it is asked for: it takes half an hour and more.
-LONG_PARTS = {"endurance": soak_endurance}
+# Not unless they are asked for: they take half an hour and more.
+LONG_PARTS = ("endurance", "matrix")
+
+
+def parse(argv):
+    parser = iststorm_tool.Parser(prog="test/soak.py", description=__doc__,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, *LONG_PARTS, []],
+                        metavar="part", help=f"{', '.join(PARTS)}, these when none is given; "
+                        "endurance and matrix, which take half an hour and more")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the matrix (1)")
+    parser.add_argument("--runs", type=int, default=400, metavar="N",
+                        help="of the matrix that must pass (400)")
+    parser.add_argument("--jobs", type=int, default=4, metavar="N",
+                        help="of the matrix at a time (4)")
+    options = parser.parse_args(argv)
+    if options.runs < 0 or options.jobs < 1:
+        parser.error("fewer than no runs, or no job")
+    return options
+
+
+def soak_many_kinds(options):
+    """Runs over all that there is to choose, and the planted faults among them."""
+    if not soak_matrix.soak(options.seed, options.runs, options.jobs,
+                            lambda text: print(text, flush=True)):
+        raise Failed("a run of the matrix was not as it should be")
 
 
 def main(argv):
-    parser = iststorm_report.Parser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, *LONG_PARTS, []],
-                        metavar="part", help=f"{', '.join(PARTS)}, these when none is given; "
-                        "endurance, which takes half an hour")
+    options = parse(argv)
+    parts = {**PARTS, "endurance": soak_endurance, "matrix": lambda: soak_many_kinds(options)}
     try:
-        for part in parser.parse_args(argv).parts or PARTS:
-            {**PARTS, **LONG_PARTS}[part]()
+        for part in options.parts or PARTS:
+            parts[part]()
     except Failed as failure:
         print(f"soak: {failure}", file=sys.stderr)
         return EXIT_FAILED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What iststorm must refuse, and how it says so: status 37, and a reason that names the culprit."""
+"""Refusals of iststorm: status 37, and a reason that names the culprit."""
 
 import re
 
@@ -30,6 +30,13 @@ COMMAND_LINES = [
     refused("seed that is none", r"'seed=abc'", ("seed=abc",)),
     refused("unknown end", r"'end=explode'.*poweroff", ("end=explode",)),
     refused("unknown console", r"'console=serial:com9'", ("console=serial:com9",)),
+    refused("samples without latency",
+            r"'samples=100': no effect in this run; the runs that use it are latency$",
+            ("samples=100",)),
+    refused("time of a benchmark", r"'time=1s': no effect.* are storm pairs sweep windows$",
+            ("time=1s", "run=latency")),
+    refused("target without a sender", r"'target=self': no effect.* are irq nmi softirq$",
+            ("run=debug", "target=self")),
     refused("a good word before a bad one", r"'b=2'", ("time=1s", "b=2")),
     refused("non-ASCII", r"'f", ("f\u00e4rg=r\u00f6d",)),
     refused("a word of 3,000 characters", r"'x{100}", ("x" * 3000,)),

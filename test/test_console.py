@@ -125,17 +125,16 @@ def test_page_and_heartbeats_cost_little(launch):
 
 
 class Reader:
-    """The other end of COM2, which reads nothing before the log of COM1 says that COM2 is stuck, or
-    never. QEMU sends a byte at a time, and a socket has room for some hundred of these."""
+    """The other end of COM2, which reads nothing before the log of COM1 has these words.
+    QEMU sends a byte at a time, and a socket has room for some hundred of these."""
 
-    def __init__(self, path, log):
-        self.path, self.log = path, log
+    def __init__(self, path, log, words):
+        self.path, self.log, self.words = path, log, words
         self.text = ""
         self.over = threading.Event()
 
     def __enter__(self):
-        if self.log:
-            self.log.unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(self.path))
         self.server.listen(1)
@@ -143,15 +142,15 @@ class Reader:
         self.thread.start()
         return self
 
-    def told_stuck(self):
-        return self.log and self.log.exists() and "0x2f8 takes no bytes" in self.log.read_text()
+    def is_told(self):
+        return self.log.exists() and self.words in self.log.read_text()
 
     def read(self):
         connection, _ = self.server.accept()
-        while not self.told_stuck() and not self.over.wait(0.05):
+        while not self.is_told() and not self.over.wait(0.05):
             continue
         data = b""
-        while self.log and (more := connection.recv(1 << 16)):
+        while (more := connection.recv(1 << 16)):
             data += more
         self.text = data.decode("ascii")
         connection.close()
@@ -168,17 +167,20 @@ def stuck_run(reader, name, *words):
 
 
 def test_a_stuck_port_fails_the_run_and_does_not_stop_it(launch, tmp_path):
-    with Reader(tmp_path / "com2", None) as reader:
+    """A reader that goes on behind the verdict still gets that."""
+    with Reader(tmp_path / "com2", LOGS / "stuck-port.log", "\niststorm: FAIL") as reader:
         result = launch(stuck_run(reader, "stuck port", "time=200ms"))
     report = result.report
     assert (report.verdict, result.status) == ("FAIL", 1), result.explain()
     assert "console: serial port 0x2f8 takes no bytes" in report.notes
     assert [record["check"] for record in report.of_type("fault")] == ["console"]
     assert "serial port 0x2f8 took no bytes" in report.reason
+    assert reader.text.splitlines()[-1] == f"iststorm: FAIL: {report.reason}"
 
 
 def test_a_port_that_moves_again_has_the_whole_report(launch, tmp_path):
-    with Reader(tmp_path / "com2", LOGS / "port-that-moves-again.log") as reader:
+    with Reader(tmp_path / "com2", LOGS / "port-that-moves-again.log",
+                "0x2f8 takes no bytes") as reader:
         result = launch(stuck_run(reader, "port that moves again", "time=2s"))
     assert result.report.verdict == "PASS", result.explain()
     assert "console: serial port 0x2f8 takes no bytes" in result.report.notes

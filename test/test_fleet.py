@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Many machines: README's lines for GNU parallel, as they stand there but shorter, and the table of
-what came of the runs."""
+"""Many machines: the lines for GNU parallel of docs/burn-in.md, with shorter runs, and the table of
+their verdicts."""
 
 import json
 import re
@@ -10,15 +10,15 @@ import pytest
 from conftest import ROOT
 
 
-def readme_command():
+def page_command():
     """From `parallel` to the end of its block."""
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs" / "burn-in.md").read_text()
     return re.search(r"^    (parallel .*(?:\n    .*)*)", text, re.MULTILINE)[1]
 
 
 @pytest.mark.usefixtures("iso")
-def test_readmes_parallel_lines(tmp_path):
-    command = readme_command()
+def test_the_pages_parallel_lines(tmp_path):
+    command = page_command()
     for old, new in (("build/fleet", str(tmp_path)), ("time=10s", "time=200ms"),
                      ("::: 1 4 16 ::: bios uefi ::: 1 2 3", "::: 1 2 ::: bios ::: 1 2")):
         assert old in command
@@ -36,7 +36,7 @@ def test_readmes_parallel_lines(tmp_path):
 
 @pytest.mark.usefixtures("iso")
 def test_parallels_status_is_the_number_of_failures(tmp_path):
-    command = readme_command().replace("build/fleet", str(tmp_path)).replace(
+    command = page_command().replace("build/fleet", str(tmp_path)).replace(
         "time=10s seed={3}", "time=200ms run=nmi inject={3}").replace(
         "::: 1 4 16 ::: bios uefi ::: 1 2 3", "::: 2 ::: bios ::: deep-stack stack-fill")
     assert "inject={3}" in command and "deep-stack" in command

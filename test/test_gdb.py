@@ -6,44 +6,35 @@ import subprocess
 
 import iststorm_report
 import pytest
-from conftest import ROOT
+from conftest import GDB_LIMIT_S, ROOT, under_gdb
 
-GDB_LIMIT_S = 120
 # The last of four #BPs, each inside the one before, on the second CPU.
-DEEPEST = ("-source workloads/debug.c -function take_breakpoint "
+DEEPEST = ("-source workloads/storm/debug.c -function take_breakpoint "
            "if $cpu() == 1 && expectations[1].breakpoints == 3")
 
 
 def debug(log, *commands, words=("run=debug,nmi", "time=1s")):
-    """What gdb says to these commands, by command. gdb ends the machine."""
-    tool = subprocess.Popen(
+    """gdb's answers to these commands, by command. gdb ends the machine."""
+    arguments = []
+    for number, command in enumerate(commands):
+        arguments += ["-ex", rf"echo \n@{number}@\n", "-ex", command]
+    _, _, said = under_gdb(
         [ROOT / "tools" / "run", "--gdb", "--accel", "tcg", "--smp", "2", "--quiet", "--timeout",
-         str(GDB_LIMIT_S), "--log", log, *words],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        words = re.search(r"gdb -x (\S+) -ex '(target \S+ \S+)' (\S+)", tool.stderr.readline())
-        arguments = ["-ex", words[2]]
-        for number, command in enumerate(commands):
-            arguments += ["-ex", rf"echo \n@{number}@\n", "-ex", command]
-        done = subprocess.run(
-            ["gdb", "-nx", "-batch", "-ex", "set width 0", "-x", words[1], *arguments, "-ex",
-             "kill", words[3]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=GDB_LIMIT_S, check=False)
-    finally:
-        tool.terminate()
-        tool.communicate(timeout=20)
-    parts = re.split(r"\n@\d+@\n", done.stdout)
-    assert len(parts) == len(commands) + 1, done.stdout
+         str(GDB_LIMIT_S), "--log", log, *words], [*arguments, "-ex", "kill"])
+    parts = re.split(r"\n@\d+@\n", said)
+    assert len(parts) == len(commands) + 1, said
     return dict(zip(commands, parts[1:]))
 
 
 @pytest.fixture(scope="module")
 def in_nmi(iso, tmp_path_factory):
-    """Stopped where the first NMI's handler starts."""
-    return debug(tmp_path_factory.mktemp("gdb") / "log", "whose 0", "break nmi_handler", "continue",
-                 "stacks", "whose $rsp", "whose (long)$rsp - 4096 * 4", "whose $gs_base",
-                 "whose &stack_shapes", "whose", "threads", "chain", "bt-all", "chain 7",
-                 "set {long}(stack_shapes[NMI_STACK].offset + $gs_base) = 0", "stacks 0")
+    """Stopped where the probe's first NMI is handled: those before it try the watch."""
+    return debug(tmp_path_factory.mktemp("gdb") / "log", "whose 0", "tbreak probe_cpu",
+                 "continue 1", "break nmi_handler", "continue", "stacks", "whose $rsp",
+                 "whose (long)$rsp - 4096 * 4", "whose $gs_base", "whose &stack_shapes",
+                 "whose", "threads", "chain", "bt-all", "chain 7",
+                 "stacks nosuch", "set {long}(stack_shapes[NMI_STACK].offset + $gs_base) = 0",
+                 "stacks 0", "python walk = lambda: {}['lost']", "chain ")
 
 
 def lines_of(text, name):
@@ -55,6 +46,20 @@ def lines_of(text, name):
 
 def test_before_there_are_stacks(in_nmi):
     assert "no CPU has its stacks yet" in in_nmi["whose 0"]
+
+
+def test_what_cannot_be_told_is_a_message(iso, in_nmi):
+    """Without a machine, and of what there is not: no command ends in Python's words."""
+    words = ["stacks", "threads", "chain", "bt-all", "whose 0", "print $cpu()"]
+    done = subprocess.run(
+        ["gdb", "-nx", "-batch", "-x", ROOT / "tools" / "gdb" / "iststorm.py",
+         *(f"-ex={word}" for word in words), iso.with_suffix(".elf")],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert said.count("no CPU has its stacks yet") == 5 and "$1 = -1" in said, said
+    assert "stacks: No symbol \"nosuch\" in current context." in in_nmi["stacks nosuch"]
+    assert "an error in the command 'chain' itself: KeyError: 'lost'" in in_nmi["chain "]
+    assert "Python" not in said + "".join(in_nmi.values())
 
 
 def test_stacks(in_nmi):
@@ -92,10 +97,11 @@ def test_threads(in_nmi):
 
 
 def test_chain(in_nmi):
+    """The sender's registers all have known values, RBP too: the chain ends there."""
     text = in_nmi["chain"]
     assert text.startswith("CPU 0: <NMI> <TASK>\n")
     symbols = ["<NMI> +0x\\S+ nmi_handler at ", "<NMI> .* nmi_entry", "-- NMI, error code 0x0 --",
-               "<TASK> .*send\\+", "<TASK> .* probe_cpu\\+", "<TASK> .* begin\\+"]
+               "<TASK> .* known_nmi_xapic\\+"]
     assert re.search(r"(.*\n)*?.*".join(symbols), text), text
     assert text in in_nmi["bt-all"] and "CPU 1: <TASK>" in in_nmi["bt-all"]
     assert "CPU 7 has no stacks; these have: [0, 1]" in in_nmi["chain 7"]
@@ -138,3 +144,13 @@ def test_a_power_off_without_effect_is_said(iso, tmp_path):
     report = iststorm_report.read_log(log)
     assert report.passed and not report.problems, report.problems
     assert report.notes[-1] == "end=poweroff: the machine is still on; it halts"
+
+
+def test_no_way_to_power_off_is_said_before_the_run(iso, tmp_path):
+    """As of a tablet whose ACPI is hardware-reduced and lacks the sleep registers."""
+    log = tmp_path / "log"
+    debug(log, "break acpi_read_fadt", "continue", "finish",
+          "set var machine->fadt.pm1a_control.address = 0", "break runner_run", "continue",
+          words=("run=debug", "time=100ms", "end=poweroff"))
+    report = iststorm_report.read_log(log)
+    assert "end=poweroff: no way to ACPI S5 was found; it will halt" in report.notes

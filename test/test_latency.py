@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a bench reports: every event, stage and mode, samples that add up, and break=; and the
+"""A benchmark's report: every event, stage and mode, samples that add up, and the
 performance gate: how many instructions each way into and out of a handler takes.
 
 Under icount a bench counts them exactly; they are those of path_lengths.json (path_lengths.py). A
@@ -78,7 +78,7 @@ def records(bench, **values):
 
 
 def of_batches(report, key):
-    """What each measurement's batch says: number -> value."""
+    """A key of each measurement's batch record: number -> value."""
     return {record["batch"]: record[key] for record in report.of_type("batch")}
 
 
@@ -148,12 +148,13 @@ def test_no_target_that_ought_to_sleep_is_awake(bench):
 
 
 def test_offset_is_told_where_it_is_used(bench):
-    """One counter: its measured offset is not hidden, and nothing is corrected or withheld."""
+    """One counter: its measured offset is not hidden, and nothing is corrected or withheld. By
+    whose turn it is in the emulator an offset is above 0 or below."""
     for record in records(bench):
         needs = record["from"] != record["to"] and record["stage"] in NEED_OFFSET
         assert record.get("one_way") == ("used" if needs else None), record
     for record in bench.report.of_type("offset"):
-        assert 0 < record["offset_cycles"] <= record["bound_cycles"]
+        assert 0 < abs(record["offset_cycles"]) <= record["bound_cycles"]
         assert record["corrected_cycles"] == 0 and record["one_way"] == "used"
 
 
@@ -164,11 +165,11 @@ def test_counters_are_those_of_the_cpu_that_measures(bench):
 
 
 def test_cold_data_is_flushed_whole(bench, elf_symbols):
-    """What cpu/, smp/ and sched/ keep lies together, and to flush a line takes instructions."""
-    for name in ("handlers", "hooks", "nmi_hook", "softirq_handlers", "software_handlers",
-                 "irq_preempt", "syscall_hook", "apic_x2apic", "queues", "marks"):
+    """The data of cpu/, smp/ and sched/ lies together, and to flush a line takes instructions."""
+    for name in ("vector_handlers", "exception_hooks", "nmi_hook", "softirq_handlers",
+                 "cpu_above", "syscall_hook", "apic_x2apic", "queues_listed", "marks"):
         assert any(elf_symbols[f"{part}_start"] <= elf_symbols[name] < elf_symbols[f"{part}_end"]
-                   for part in ("data", "entry_rodata", "entry_bss")), name
+                   for part in ("data", "entry_rodata", "entry_bss", "entry_tables")), name
     lines = sum(elf_symbols[f"{part}_end"] - elf_symbols[f"{part}_start"]
                 for part in ("data", "entry_rodata", "entry_bss")) // CACHE_LINE
     prepare = of_batches(bench.report, "prepare_cycles")
@@ -353,19 +354,6 @@ def test_no_load_is_told(clocks, bench):
     assert records(clocks, mode="loaded") and "mode loaded is left out" not in bench.text
 
 
-def test_break_shows_the_last_events_of_all(launch):
-    result = launch(Run("bench break", "slow", words=("run=latency", "seed=5", "break=50"),
-                        smp="3", icount=True))
-    assert result.status == 1
-    assert "more than break=50" in result.report.reason
-    events = result.report.of_type("trace_event")
-    assert {record["cpu"] for record in events} == {0, 1, 2}
-    assert max(sum(record["cpu"] == cpu for record in events) for cpu in range(3)) <= 64
-    for cpu in range(3):
-        times = [record["time_ns"] for record in events if record["cpu"] == cpu]
-        assert times == sorted(times)
-
-
 def send_smis(path, sent, over):
     """Until it is over, or the machine is."""
     try:
@@ -477,7 +465,7 @@ def test_no_path_has_grown(bench):
 
 
 def test_no_path_of_another_discipline_has_grown(launch):
-    """What an event costs under entry=: exceptions and NMIs of one CPU, the rest is alike."""
+    """An event's cost under entry=: exceptions and NMIs of one CPU, the rest is alike."""
     lengths = {}
     for name in DISCIPLINES:
         result = launch(Run(f"bench entry={name}", "slow", smp="1", icount=True,
@@ -493,17 +481,6 @@ def test_no_code_has_grown(iso):
     wrong = path_lengths.differences("code", ["all", *path_lengths.disciplines_of_image()],
                                      path_lengths.code_lengths())
     assert not wrong, "\n".join(wrong)
-
-
-@pytest.mark.parametrize("name, told", [
-    ("bp", r"each of a #BP's (\d+) instr"), ("trap", r"software trap is (\d+) instr"),
-    ("of", r"exception is (\d+):"), ("irq", r"each of the (\d+) instr"),
-    ("irq-nested", r"nested one is (\d+):"), ("syscall", r"Of (\d+) instructions these"),
-    ("softirq", r"Of (\d+) instructions three")])
-def test_the_source_accounts_for_each_instruction(name, told):
-    """Of what the sweep steps through: the sums that entry.asm tells."""
-    text = (ROOT / "src" / "cpu" / "entry.asm").read_text(encoding="ascii").replace("\n; ", " ")
-    assert int(re.search(told, text)[1]) == path_lengths.read()["swept"][f"shift {name}"]
 
 
 @pytest.mark.parametrize("name", LIMITS)

@@ -37,7 +37,7 @@ def page():
 
 
 class Elements(html.parser.HTMLParser):
-    """What the tests ask of a page."""
+    """The elements of a page that the tests look at."""
     VOID = {"meta", "input", "br", "link", "img"}
 
     def __init__(self, text):
@@ -86,7 +86,7 @@ def test_every_stage_and_mode_is_explained(schema):
     stages = schema["latency"]["stage"][1].split()
     assert list(iststorm_page.STAGES) == stages and len(stages) <= iststorm_plots.SERIES_COLOURS
     assert list(iststorm_page.MODES) == schema["latency"]["mode"][1].split()
-    part = (ROOT / "README.md").read_text().split("| part | from | to |")[1].split("\n\n")[0]
+    part = (ROOT / "docs/latency.md").read_text().split("| part | from | to |")[1].split("\n\n")[0]
     assert re.findall(r"^\| `(.*?)`", part, re.MULTILINE) == stages
 
 
@@ -118,7 +118,7 @@ def test_paths_are_as_short_as_the_eye_allows(path, short):
 
 
 def test_pairs_have_the_map_alone():
-    """What was measured between all pairs, in few samples, is in no plot of a stack."""
+    """Measurements between all pairs, of few samples, are in no plot of a stack."""
     own = [synthetic.record([900] * 2000, event=event, stage="round-trip",
                             **{"from": 0, "to": 1}) for event in ("irq", "nmi")]
     paired = [synthetic.record([5000] * 100, event=event, stage="round-trip",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What no run under an emulator shows of the benchmark, in the image's code as it was linked: that
+"""Properties of the benchmark that no run under an emulator shows, in the linked code: that
 its stamps are in order, where one instruction comes after the other anyway, and that it flushes the
 TLB."""
 
@@ -29,7 +29,7 @@ def code(iso):
             .splitlines():
         if match := re.fullmatch(r"[0-9a-f]+ <(.*)>:", line):
             symbol = match[1]
-        elif match := re.match(r" +[0-9a-f]+:\s+(\S.*\S)", line):
+        elif match := re.match(r" *[0-9a-f]+:\s+(\S.*\S)", line):
             found.append((symbol, match[1]))
     return found
 
@@ -40,7 +40,8 @@ def marks(iso):
     start = int(re.search(r"^([0-9a-f]+) \w marks$", output_of(
         "nm", iso.parent / "iststorm.elf"), re.MULTILINE)[1], 16)
     offsets = re.findall(r"%define MARKS_(\w+) (\d+)",
-                         (ROOT / "build" / "obj" / "offsets.inc").read_text())
+                         (ROOT / "build" / "obj" / "workloads" / "latency" /
+                          "offsets.inc").read_text())
     return {start + int(offset): name for name, offset in offsets}
 
 
@@ -64,7 +65,7 @@ def test_each_stamp_waits_for_what_is_before_it(code, marks):
 
 
 def test_done_comes_last(code, marks):
-    """Who sees it takes the other marks for those of its event."""
+    """A reader of this mark takes the other marks for those of its event."""
     written = {}
     for symbol, instruction in code:
         match = re.fullmatch(r"movq? +\S+,(?:.*# )?(?:0x)?([0-9a-f]+)(?: <.*>)?", instruction)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conformance: what each check saw on each platform, and how that differs from what is known.
+"""Conformance: each check's result on each platform, compared with the known deviations.
 
 A check is one rule of the manual, tried by the image's run=conform. A platform is a machine to try
 it on. A deviation is a check that did not hold, or that killed or hung its machine; those that are
@@ -13,27 +13,31 @@ import textwrap
 import tomllib
 
 from iststorm_report import ROOT
+from iststorm_tool import Trouble
 
 SOURCES = os.path.join(ROOT, "src", "workloads", "conform")
 KNOWN = os.path.join(ROOT, "test", "deviations.toml")
-# The worst first. What a check can come to, beside "holds" and "skipped":
+# A check's results beside "holds" and "skipped", the worst first:
 KINDS = {
     "kills": "kills or hangs the emulator",
     "loses": "loses an event",
     "corrupts": "corrupts state",
     "cosmetic": "cosmetic: told wrongly, and little hangs on it",
 }
+# The kind of a deviation that is not sorted yet.
+UNSORTED = "not sorted yet"
 # The danger of a check by which a machine is meant to end.
 SHUT_DOWN = "shut down"
 DEATHS = ("killed", "hung")
 DEVIATING = ("deviates", *DEATHS)
+RESULTS = ("holds", *DEVIATING, "skipped")
 # An address in the image, which every build moves.
 IMAGE_ADDRESS = re.compile(r"\b0x1[0-9a-f]{5}\b")
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """What the image says of a check: the rule, and what trying it may do to a machine."""
+    """A check as the image lists it: the rule, and the danger of trying it."""
     name: str
     section: str
     rule: str
@@ -42,7 +46,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of a check on a platform: holds, deviates, skipped, killed or hung."""
+    """A check's result on a platform: holds, deviates, skipped, killed or hung."""
     result: str
     expected: str
     seen: str
@@ -58,16 +62,12 @@ class Deviation:
     """A known deviation. `platforms` are names with a version, of which the first parts count."""
     check: str
     platforms: tuple
-    kind: str
     seen: str
-    why: str
+    kind: str = ""
+    why: str = ""
 
     def is_of(self, platform):
         return any(covers(known, platform) for known in self.platforms)
-
-
-class BadFile(Exception):
-    """The file of known deviations is not as it must be; the text says where."""
 
 
 def covers(known, platform):
@@ -76,7 +76,7 @@ def covers(known, platform):
 
 
 def plain(seen):
-    """What was seen, without what changes with the build."""
+    """The result without the parts that change with the build."""
     return IMAGE_ADDRESS.sub("ADDRESS", seen)
 
 
@@ -85,21 +85,29 @@ def read_known(path=KNOWN):
     try:
         with open(path, "rb") as stream:
             rows = tomllib.load(stream).get("deviation", [])
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadFile(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise Trouble(f"{path}: {error}") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Trouble(f"{path}: each deviation must begin with [[deviation]]")
     return [take_row(path, number, row) for number, row in enumerate(rows, 1)]
 
 
 def take_row(path, number, row):
     where = f"{path}: deviation {number} ({row.get('check', 'of no check')})"
-    wanted = {field.name for field in dataclasses.fields(Deviation)}
-    if set(row) != wanted:
-        raise BadFile(f"{where}: has {', '.join(sorted(row))}; needs {', '.join(sorted(wanted))}")
-    if row["kind"] not in KINDS:
-        raise BadFile(f"{where}: kind is '{row['kind']}', not one of {', '.join(KINDS)}")
-    if not row["platforms"] or not row["why"].strip():
-        raise BadFile(f"{where}: has no platforms, or no why")
-    return Deviation(**{**row, "platforms": tuple(row["platforms"])})
+    may = {field.name for field in dataclasses.fields(Deviation)}
+    must = {field.name for field in dataclasses.fields(Deviation)
+            if field.default is dataclasses.MISSING}
+    if not must <= set(row) <= may:
+        raise Trouble(f"{where}: has {', '.join(sorted(row))}; needs {', '.join(sorted(must))}; "
+                      f"may have {', '.join(sorted(may - must))}")
+    platforms = row["platforms"]
+    texts = [value for name, value in row.items() if name != "platforms"]
+    if not isinstance(platforms, list) or not platforms or \
+            not all(isinstance(text, str) for text in [*platforms, *texts]):
+        raise Trouble(f"{where}: platforms must be a list of texts, and all else a text")
+    if row.get("kind", "") not in ("", *KINDS):
+        raise Trouble(f"{where}: kind is '{row['kind']}', not one of {', '.join(KINDS)}")
+    return Deviation(**{**row, "platforms": tuple(platforms)})
 
 
 def known_of(known, check, platform):
@@ -108,8 +116,8 @@ def known_of(known, check, platform):
 
 
 def compare(known, platform, outcomes):
-    """Each way in which what was seen differs from what is known, as a line. A check that was not
-    tried says nothing."""
+    """The differences between results and known deviations, a line each. An untried check has
+    none."""
     for check, outcome in outcomes.items():
         old = known_of(known, check, platform)
         if old is None and outcome.deviates:
@@ -188,7 +196,7 @@ def reached(text, functions):
 
 @dataclasses.dataclass
 class Results:
-    """What a run saw: {platform: {check: Outcome}}, and what is known."""
+    """A run's results, {platform: {check: Outcome}}, and the known deviations."""
     checks: list
     platforms: list
     outcomes: dict
@@ -203,23 +211,24 @@ class Results:
         return self.outcomes[platform].get(check.name)
 
     def kind(self, check, platform):
-        """Of a deviation, or "" where nobody has sorted it yet."""
+        """Of a deviation, or "": UNSORTED."""
         outcome, known = self.outcome(check, platform), known_of(self.known, check.name, platform)
         if not outcome or not outcome.deviates:
             return ""
-        return known.kind if known else "kills" if outcome.result in DEATHS else ""
+        return known.kind if known and known.kind else \
+            "kills" if outcome.result in DEATHS else ""
 
     def why(self, check):
-        """What is known of the check's deviations, each remark once."""
+        """The remarks on the check's known deviations, each once."""
         found = (known_of(self.known, check.name, platform) for platform in self.platforms)
-        return list(dict.fromkeys(one.why for one in found if one))
+        return list(dict.fromkeys(one.why for one in found if one and one.why))
 
 
 def summary(results):
     """A line a platform."""
     text = ""
     for platform in results.platforms:
-        counts = dict.fromkeys(("holds", *DEVIATING, "skipped"), 0)
+        counts = dict.fromkeys(RESULTS, 0)
         for outcome in results.outcomes[platform].values():
             counts[outcome.result] += 1
         text += f"{platform}: " + ", ".join(f"{count} {name}" for name, count in counts.items()
@@ -269,13 +278,13 @@ def outcomes_of(saved):
 
 
 def updated(known, outcomes):
-    """The known deviations, as they are after a run; what was not tried stays. New ones have the
-    kind and the remark of the same check's on another platform, or none yet."""
+    """The known deviations after a run; those of untried checks stay. A new one has the kind and
+    the remark of the same check's on another platform, or none yet."""
     rows = {}
 
     def add(check, platform, seen, kind, why):
         key = (check, seen)
-        old = rows.setdefault(key, Deviation(check, (), kind, seen, why))
+        old = rows.setdefault(key, Deviation(check, (), seen, kind, why))
         rows[key] = dataclasses.replace(old, platforms=old.platforms + (platform,))
     for one in known:
         for platform in one.platforms:
@@ -288,9 +297,9 @@ def updated(known, outcomes):
             if outcome.deviates:
                 old = known_of(known, check, platform) or \
                     next((one for one in known if one.check == check), None)
-                kind = "kills" if outcome.result in DEATHS else old.kind if old else "?"
+                kind = "kills" if outcome.result in DEATHS else old.kind if old else ""
                 add(check, short_version(platform), plain(outcome.seen), kind,
-                    old.why if old else "?")
+                    old.why if old else "")
     return sorted(rows.values(), key=lambda one: one.check)
 
 
@@ -304,19 +313,23 @@ def short_version(platform):
 
 def known_text(path, rows):
     """The file of known deviations with other rows. Lines stay below 100 columns."""
-    with open(path, encoding="ascii") as old:
-        text = old.read().split("[[deviation]]")[0].rstrip("\n") + "\n"
+    text = "# The known deviations of a machine; tools/conform --update writes this file.\n"
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as old:
+            text = old.read().split("[[deviation]]")[0].rstrip("\n") + "\n"
     for one in rows:
         text += "\n[[deviation]]\n"
         text += f"check = {quoted(one.check)}\n"
         text += f"platforms = [{', '.join(map(quoted, one.platforms))}]\n"
-        text += f"kind = {quoted(one.kind)}\n"
-        text += f"seen = {wrapped(one.seen)}\nwhy = {wrapped(one.why)}\n"
+        text += f"kind = {quoted(one.kind)}\n" if one.kind else ""
+        text += f"seen = {wrapped(one.seen)}\n"
+        text += f"why = {wrapped(one.why)}\n" if one.why else ""
     return text
 
 
 def quoted(text):
-    return json.dumps(text)
+    """A TOML string: what JSON has, but for DEL and for characters past 16 bits."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def wrapped(text):
@@ -332,14 +345,14 @@ def known_table(known, sources):
     platforms = sorted({platform for one in known for platform in one.platforms},
                        key=platform_order)
     text = ""
-    for kind, about in KINDS.items():
+    for kind, about in [*KINDS.items(), ("", UNSORTED)]:
         rows = [one for one in known if one.kind == kind]
         if not rows:
             continue
         text += f"### {about[0].upper()}{about[1:]}\n\n"
         text += "| check | the rule | on | seen | |\n| --- | --- | --- | --- | --- |\n"
         for one in rows:
-            check = sources[one.check].check
+            check = source_of(one, sources).check
             where = ", ".join(sorted(one.platforms, key=platforms.index))
             text += "| " + " | ".join(map(cell, (
                 f"`{one.check}`", f"{check.rule} ({check.section})", where, one.seen, one.why)))
@@ -348,16 +361,23 @@ def known_table(known, sources):
     return text
 
 
+def source_of(one, sources):
+    if one.check not in sources:
+        raise Trouble(f"a deviation is known of {one.check}, and there is no such check")
+    return sources[one.check]
+
+
 def known_counts(known, sources):
-    """README.md's table: of how many rules a platform differs, by kind."""
+    """docs/deviations.md's table: how many rules a platform breaks, by kind."""
     platforms = sorted({platform for one in known for platform in one.platforms},
                        key=platform_order)
     text = "| of " + f"{len(sources)} rules | " + " | ".join(platforms) + " |\n"
     text += "| --- |" + " --- |" * len(platforms) + "\n"
-    for kind, about in KINDS.items():
+    for kind, about in [*KINDS.items(), ("", UNSORTED)]:
         counts = [sum(one.kind == kind and platform in one.platforms for one in known)
                   for platform in platforms]
-        text += f"| {about} | " + " | ".join(map(str, counts)) + " |\n"
+        if kind or any(counts):
+            text += f"| {about} | " + " | ".join(map(str, counts)) + " |\n"
     return text
 
 
@@ -377,13 +397,15 @@ def instructions(source):
 
 
 def bug_report(source, platform, outcome, known):
-    """What a report to the platform's makers needs."""
+    """The text of a report to the platform's makers."""
     check = source.check
     parts = [f"# {platform}: {check.name} {outcome.result}", "",
              f"Rule: {check.rule} ({check.section}).",
              f"Expected: {outcome.expected}", f"Seen: {outcome.seen}"]
-    if known:
-        parts += [f"Kind: {KINDS[known.kind]}", f"Remark: {known.why}"]
+    if known and known.kind:
+        parts += [f"Kind: {KINDS[known.kind]}"]
+    if known and known.why:
+        parts += [f"Remark: {known.why}"]
     parts += ["", "To see it again, after `make`:", "", f"    {outcome.command}"]
     if source.probes:
         parts += ["", "The guest's instructions:", "", indent(instructions(source))]

@@ -26,7 +26,7 @@ def page(results):
 
 
 def overview(results):
-    names = ("holds", *conform.DEVIATING, "skipped")
+    names = conform.RESULTS
     rows = []
     for platform in results.platforms:
         outcomes = results.outcomes[platform].values()
@@ -44,7 +44,7 @@ def news(results):
 
 def deviations(results):
     parts = []
-    for kind, about in [*conform.KINDS.items(), ("", "not sorted yet")]:
+    for kind, about in [*conform.KINDS.items(), ("", conform.UNSORTED)]:
         found = [(check, platform) for check in results.checks for platform in results.platforms
                  if (outcome := results.outcome(check, platform)) and outcome.deviates
                  and results.kind(check, platform) == kind]

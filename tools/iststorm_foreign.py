@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Machines that are not QEMU as tools/run knows it: Bochs, and whatever a command line starts.
+"""Machines beside QEMU as tools/run knows it: Bochs, and any that a command line starts.
 
 They have no fw_cfg, so each run has an ISO of its own with the command line in GRUB's menu, and
-their serial port is a named pipe. What they say beside it is kept until somebody asks why they
-ended."""
+their serial port is a named pipe. Their other output is kept, to say why a machine ended."""
 
 import fcntl
 import os
@@ -13,15 +12,16 @@ import shutil
 import subprocess
 
 BOCHS = "bochs"
-BOCHS_FILES = "/usr/share/bochs"
-# Of what Bochs can be, the model with most of what the image knows.
+BOCHS_BIOS = "/usr/share/bochs/BIOS-bochs-latest"
+BOCHS_VGABIOS = "/usr/share/bochs/VGABIOS-lgpl-latest"  # a link to a file of the package vgabios
+# Bochs's model with most of the features that the image uses.
 BOCHS_CPUS = {"max": "corei7_skylake_x"}
 # 50 million instructions a second of the machine's clock: about what a host does in one.
 BOCHS_CONFIG = """\
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
-romimage: file={files}/BIOS-bochs-latest
-vgaromimage: file={files}/VGABIOS-lgpl-latest
+romimage: file={bios}
+vgaromimage: file={vgabios}
 megs: {megs}
 cpu: model={model}, count={count}, ips=50000000, reset_on_triple_fault=0
 clock: sync=none, time0=1704067200
@@ -34,13 +34,13 @@ panic: action=fatal
 error: action=report
 log: "{log}"
 """
-# What the last words of a machine that has ended begin behind.
+# The last words of a machine that has ended begin behind this.
 LAST_WORDS = re.compile(r"exiting with the following message:\n(.+)")
 UNITS = {"": 1, "M": 1, "G": 1024}
 
 
 class NotPossible(Exception):
-    """What was asked for cannot be had; the text says why."""
+    """The machine cannot be started; the text says why."""
 
 
 def call(*command):
@@ -96,16 +96,16 @@ def without_network():
 
 def bochs_command(options, directory, serial):
     """Bochs's command line; its configuration goes to the directory."""
-    for needed in (shutil.which("bochs"), os.path.join(BOCHS_FILES, "BIOS-bochs-latest")):
+    for needed in (shutil.which("bochs"), BOCHS_BIOS, BOCHS_VGABIOS):
         if needed is None or not os.path.exists(needed):
-            raise NotPossible("there is no Bochs: install the packages bochs and bochsbios")
+            raise NotPossible(f"there is no {needed or 'Bochs'}: type ci/setup bochs")
     if not options.smp.isdigit():
         raise NotPossible(f"Bochs takes a number of CPUs, not '{options.smp}'")
     config, go = os.path.join(directory, "bochsrc"), os.path.join(directory, "go")
     with open(config, "w", encoding="utf-8") as out:
         out.write(BOCHS_CONFIG.format(
-            files=BOCHS_FILES, megs=megabytes(options.mem), count=options.smp, serial=serial,
-            model=BOCHS_CPUS.get(options.cpu, options.cpu),
+            bios=BOCHS_BIOS, vgabios=BOCHS_VGABIOS, megs=megabytes(options.mem), serial=serial,
+            model=BOCHS_CPUS.get(options.cpu, options.cpu), count=options.smp,
             log=os.path.join(directory, "bochs.log"),
             iso=make_iso(options.iso, options.words, directory, "i386-pc")))
     with open(go, "w", encoding="ascii") as out:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Which of many numbers grew between some runs before and some runs after, by more than chance.
 
-A number has moved only where all runs of one side lie beyond all of the other, by more than a
-floor and more than a threshold. How strongly: the gap, over the spread within the sides. Of a
-thousand numbers some are so by chance alone. What chance does is seen in the same runs: each way
-of dividing them anew into sides of the same sizes is as good as the true one, when nothing has
-changed. So only what is stronger than the strongest that any other division shows, in any number
-of its family, has moved for certain. That the true division of runs that are alike happens to be
-the strongest of N has a chance of one in N, for all numbers of a family together and however they
-depend on each other: the permutation test with the maximum statistic (Westfall and Young, 1993).
-Families are few, and each adds its chance; they keep what is noisy by nature from hiding what is
-not. Runs of both sides should be taken in turns: then what drifts on the host drifts through both.
+A number has moved only where all runs of one side lie beyond all runs of the other, by more than a
+floor and more than a threshold. Its strength is the gap over the spread within the sides. Of a
+thousand numbers some move by chance alone. The same runs show what chance does: when nothing has
+changed, each division of them into two sides of the same sizes is as good as the true one. So a
+number has moved for certain only if it is stronger than the strongest that any other division
+shows, in any number of its family. When the runs are alike, the true division is the strongest of N
+with a chance of one in N, for all numbers of a family together and however they depend on each
+other: the permutation test with the maximum statistic (Westfall and Young, 1993). Families are few,
+and each adds its chance; they keep noisy numbers from hiding quiet ones. Take runs of both sides in
+turns: a drift of the host then goes through both.
 """
 
 import collections
@@ -23,7 +23,7 @@ FEWEST_DIVISIONS = 35
 
 @dataclasses.dataclass
 class Number:
-    """What was measured, in each run before and after."""
+    """A number, as measured in each run before and after."""
     measurement: str
     name: str
     unit: str

@@ -4,7 +4,11 @@
 import re
 import xml.etree.ElementTree as ElementTree
 
-# What XML 1.0 cannot hold, not even escaped.
+import iststorm_tool as tool
+
+# Keys of a rule's test, beside its verdict.
+RULE = ("section", "rule", "expected", "seen", "result")
+# Characters that XML 1.0 cannot hold, not even escaped.
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd]")
 
 
@@ -24,17 +28,21 @@ def junit(results):
 def suite_of(result):
     report = result.report
     suite = ElementTree.Element("testsuite", name=xml_text(result.name))
-    properties = ElementTree.SubElement(suite, "properties")
-    for key, value in result.machine.items():
-        ElementTree.SubElement(properties, "property", name=xml_text(key), value=xml_text(value))
+    properties_in(suite, result.machine)
+    rules = {record["check"]: record for record in report.of_type("conform")}
     for test in report.tests:
         case = case_in(suite, test.name)
+        rule = rules.get(test.name)
+        if rule:
+            properties_in(case, {key: rule.get(key, "") for key in RULE})
         if not test.ok:
-            trouble_in(case, "failure", test.detail or "not ok")
+            trouble_in(case, "failure", *why_not(test, rule, report))
         elif test.skipped:
             ElementTree.SubElement(case, "skipped", message=xml_text(test.detail))
     case = case_in(suite, "verdict")
-    if report.verdict is None or result.problems:
+    if not report.tests and not report.records and report.verdict is None:
+        trouble_in(case, "error", "there is no report", result.problems)
+    elif report.verdict is None or result.problems:
         trouble_in(case, "error", "the report is truncated or damaged", result.problems)
     elif not report.passed:
         trouble_in(case, "failure", f"{report.verdict}: {report.reason}")
@@ -44,13 +52,29 @@ def suite_of(result):
     return suite
 
 
+def properties_in(element, values):
+    properties = ElementTree.SubElement(element, "properties")
+    for key, value in values.items():
+        ElementTree.SubElement(properties, "property", name=xml_text(key), value=xml_text(value))
+
+
+def why_not(test, rule, report):
+    """A message, and lines with what else is known of it."""
+    if rule:
+        return (f"expected {rule.get('expected', '?')}; seen {rule.get('seen', '?')}",
+                [f"{rule['rule']} ({rule['section']})"])
+    return test.detail or "not ok", [
+        f"CPU {record.get('cpu', '?')}: {record.get('detail', '')}"
+        for record in report.of_type("fault") if record.get("check") == test.name]
+
+
 def case_in(suite, name):
     return ElementTree.SubElement(suite, "testcase", classname="iststorm", name=xml_text(name))
 
 
 def trouble_in(case, tag, message, lines=()):
     trouble = ElementTree.SubElement(case, tag, message=xml_text(message))
-    trouble.text = xml_text("\n".join(lines)) or None
+    trouble.text = xml_text("\n".join(tool.first(lines))) or None
 
 
 def xml_text(value):

@@ -15,7 +15,8 @@ import math
 import os
 import re
 
-from iststorm_report import Report, Unknown, lines_of, read_runs, read_schema, wrong_kinds
+from iststorm_report import Report, lines_of, read_runs, read_schema
+from iststorm_tool import Unknown
 
 SUB_BITS = 5
 SUB_BUCKETS = 1 << SUB_BITS
@@ -24,16 +25,16 @@ TITLES = {"p50": "p50", "p90": "p90", "p99": "p99", "p999": "p99.9"}
 WHOLE = 1000  # of which each percentile is a whole number of parts
 # A percentile needs so many samples beyond it.
 SAMPLES_BEYOND = 10
-# What makes two records results of the same measurement, but for the CPUs.
+# Records that agree in these are of the same measurement, but for the CPUs.
 KEY = ("stack", "event", "stage", "mode", "loop", "samples", "unit")
 PASS_OF_PAIRS = "pairs"  # the measurements between all pairs of CPUs, in fewer samples each
 MOST_TOLD = 20  # values of a key
 MOST_RECORDS = 1 << 24  # of one run, in which ids are looked for
-PAIR = re.compile(r"(-?[0-9]+):([0-9]+)")
+PAIR = re.compile(r"(-?[0-9]{1,6}):([0-9]{1,20})")
 
 
 class NoneSuch(Exception):
-    """No record has what a condition asks for; the text says what they have."""
+    """No record meets a condition; the text lists the values that there are."""
 
 
 class NotTogether(Exception):
@@ -179,7 +180,7 @@ class Result:
 
 
 def read_result(path):
-    """What a log has of latencies: of one run, or of several in a row taken together."""
+    """The latencies of a log: of one run, or of several in a row taken together."""
     results = read_results(path)
     return results[0] if len(results) == 1 else together(os.path.basename(path), results)
 
@@ -213,12 +214,8 @@ def together(name, results):
 
 
 def result_of(name, report):
-    """What a report has of latencies. Records with fields of a wrong kind are taken out of it."""
+    """The latencies of a report."""
     problems = list(report.problems)
-    schema = read_schema()
-    wrong = [[*wrong_kinds(record, schema)] for record in report.records]
-    problems += [f"damaged record: {text}" for texts in wrong for text in texts]
-    report.records = [record for record, texts in zip(report.records, wrong) if not texts]
     problems += [f"{record['lost_lines']} lines of the report found no room on their way out"
                  for record in report.of_type("verdict") if record.get("lost_lines")]
     problems += wrong_ids(report.of_type("latency"))
@@ -230,7 +227,7 @@ def result_of(name, report):
         try:
             text = " ".join([record["buckets"], *more.get(record["id"], ())])
             records.append((record, check_latency(record, text)))
-        except (KeyError, TypeError, ValueError) as error:
+        except ValueError as error:
             what = "-".join(str(record.get(name)) for name in KEY)
             problems.append(f"damaged latency record {what}: {error}")
     return Result(name, report, [pair for pair in records if "pass" not in pair[0]], problems,
@@ -238,11 +235,12 @@ def result_of(name, report):
 
 
 def wrong_ids(records):
-    """The image numbers its latency records from 1: what is missing, or there twice."""
-    ids = collections.Counter(record["id"] for record in records if "id" in record)
-    most = min(max(ids, default=0), MOST_RECORDS)
-    if missing := [number for number in range(1, most + 1) if number not in ids]:
-        yield f"latency records are missing: {spans(missing)}"
+    """The image numbers its latency records from 1: those that are missing, or there twice."""
+    ids = collections.Counter(record["id"] for record in records)
+    there = [0, *sorted(number for number in ids if 0 < number <= MOST_RECORDS)]
+    if missing := [span(before + 1, after - 1) for before, after in zip(there, there[1:])
+                   if after > before + 1]:
+        yield f"latency records are missing: {', '.join(missing)}"
     if twice := sorted(number for number, count in ids.items() if count > 1):
         yield f"latency records are there twice: {spans(twice)}"
     if wrong := sorted(number for number in ids if not 0 < number <= MOST_RECORDS):
@@ -253,11 +251,15 @@ def out_of_order(records):
     """Measurements and latency records come as they are numbered: which stand behind later ones."""
     for what, numbers in (
             ("latency records", [record["id"] for record in records
-                                 if record["type"] == "latency" and "id" in record]),
+                                 if record["type"] == "latency"]),
             ("measurements", [record["batch"] for record in records if "batch" in record])):
         if late := {number for number, greatest in zip(numbers, itertools.accumulate(numbers, max))
                     if number < greatest}:
             yield f"{what} are out of order: {spans(sorted(late))}"
+
+
+def span(first, last):
+    return f"{first}-{last}" if last > first else str(first)
 
 
 def spans(numbers):
@@ -265,18 +267,18 @@ def spans(numbers):
     text = []
     for _, run in itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
         run = [number for _, number in run]
-        text.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]))
+        text.append(span(run[0], run[-1]))
     return ", ".join(text)
 
 
 def check_latency(record, text):
     """The counts by bucket of a latency record that holds together, with all its buckets' text."""
     counts = parse_buckets(text)
-    if not isinstance(record["count"], int) or sum(counts.values()) != record["count"]:
+    if sum(counts.values()) != record["count"]:
         raise ValueError(f"{sum(counts.values())} samples in buckets, count {record['count']}")
     for name in ("min", "max"):
-        if counts and not isinstance(record[name], int):
-            raise ValueError(f"{name} is {record[name]!r}")
+        if counts and name not in record:
+            raise ValueError(f"{name} is missing")
     if counts and not (bucket_index(record["min"]) == min(counts)
                        and bucket_index(record["max"]) == max(counts)):
         raise ValueError("min and max are not in the first and the last bucket")
@@ -293,7 +295,7 @@ def domains(*results):
 
 
 def check_together(*results):
-    """What an emulator, a virtual machine and silicon say is never laid side by side."""
+    """Results of an emulator, a virtual machine and silicon are never compared."""
     if len(found := domains(*results)) > 1:
         names = ", ".join(sorted(map(str, found)))
         raise NotTogether(f"results of different domains ({names}) are not comparable")

@@ -10,12 +10,13 @@ import re
 
 import iststorm_latency as latency
 import iststorm_plots as plots
+import iststorm_tool as tool
 
 STYLE_SHEET = os.path.join(os.path.dirname(os.path.abspath(__file__)), "iststorm_page.css")
 THEME_SWITCH = "dark"
-# In the order in which a reader thinks of them; what is not listed comes after.
+# In the order in which a reader thinks of them; all others come after.
 EVENTS = {
-    "null": "nothing at all, between two stamps: what the measurement itself adds",
+    "null": "nothing at all, between two stamps: the cost of the measurement itself",
     "trap": "INT n through a gate without IST, on the thread stack",
     "user": "entry from ring 3 and return",
     "syscall": "SYSCALL from ring 3 and return",
@@ -33,19 +34,19 @@ EVENTS = {
     "switch": "a context switch",
 }
 STAGES = {
-    "send": "what sending takes the sender",
+    "send": "the sender's time to send",
     "entry": "trigger to the first instruction of the stub",
     "dispatch": "from there to the first instruction on the IRQ stack; for all other stacks "
                 "there is none: the processor itself switches to them",
     "prologue": "from the first instruction on the final stack to the handler's first",
     "service": "the handler itself",
-    "exit": "end of the handler to the first instruction back of what was interrupted",
+    "exit": "end of the handler to the first instruction back in the interrupted code",
     "one-way": "trigger to the handler; between CPUs by synchronised TSCs",
     "round-trip": "there and back; between CPUs until the sender has seen that the handler is done",
 }
 MODES = {
     "warm": "code, data and TLB were used just before",
-    "cold-data": "what the way in and out touches is flushed from the caches before each sample: "
+    "cold-data": "all data of the way in and out is flushed from the caches before each sample: "
                  "the kernel's data, per-CPU areas, stacks and IDTs",
     "cold-tlb": "TLB flushed before each sample",
     "loaded": "all other CPUs write to one area of 4 MiB meanwhile, and interrupt each other",
@@ -54,7 +55,7 @@ MODES = {
 LOOPS = {"closed": "", "open": "open loop, from the sending",
          "open-intended": "open loop, from the intended time"}
 GATES = {"same": "no IST slot", "ist": "IST slot", "ist-adjusted": "IST slot, TSS.ist[] adjusted"}
-# What is shown unfolded; the rest is a click away.
+# The stages that are shown unfolded; the rest is a click away.
 MAIN_STAGES = ("entry", "dispatch", "prologue", "one-way", "round-trip")
 MOST_ROWS = 400
 WHOLE_WAY = "round-trip"
@@ -67,7 +68,7 @@ PERCENTILE_NAMES = tuple(name for name, _ in latency.PERCENTILES)
 
 
 class Page:
-    """What is written so far: the sections with their titles, for the table of contents."""
+    """The sections so far, with their titles, for the table of contents."""
 
     def __init__(self, result):
         self.result = result
@@ -256,9 +257,8 @@ def banner(result):
     if result.problems:
         parts.append('<div class="warning" role="alert"><b>This report is truncated or damaged. '
                      "What could be saved is shown.</b><ul>"
-                     + "".join(f"<li>{text(problem)}</li>" for problem in result.problems[:20])
-                     + (f"<li>and {len(result.problems) - 20} more</li>"
-                        if len(result.problems) > 20 else "") + "</ul></div>")
+                     + "".join(f"<li>{text(one)}</li>" for one in tool.first(result.problems))
+                     + "</ul></div>")
     return "\n".join([*parts, "</header>"])
 
 
@@ -319,7 +319,7 @@ def overview_tables(made, mode):
 
 
 def write_surcharge(made):
-    """What an IST slot costs over the same gate without, and the adjustment on top of it."""
+    """The cost of an IST slot over the same gate without one, and of the adjustment."""
     records = made.result.report.of_type("surcharge")
     head = ["gate", "CPU", "samples", "entry, median", "there and back, least",
             "there and back, median", "over no IST slot"]
@@ -406,7 +406,7 @@ FIRST = '<span title="before the warm-up; of several CPUs the largest">first</sp
 
 
 def series_table(made, named):
-    """The numbers, which is also the plots' legend; and what was withheld."""
+    """The numbers, which are also the plots' legend; and the withheld stages."""
     head = [f"{text(named[0][1].unit)}", "samples", FIRST, "min",
             *(latency.TITLES[name] for name in PERCENTILE_NAMES), "max"]
     rows = [(one.stage, [stage_cell(index, one), f"<td>{one.count:,}</td>", *(
@@ -487,7 +487,7 @@ def maps_of_pairs(result):
 
 
 def floor_of(maps, series):
-    """What is shorter is too small a part of the whole way to be told apart by colours."""
+    """A shorter stage is too small a part of the whole way for a colour of its own."""
     way = series.key[latency.KEY.index("stage")]
     whole = tuple(WHOLE_WAY if name == way else name for name in series.key)
     ways = [one.percentile("p50") for one in between(maps.get(whole, {})).values()]
@@ -679,19 +679,19 @@ samples. Minimum, maximum and count are exact; percentiles come from histograms 
 at most 3&nbsp;% wide. The cost of reading the clock is subtracted, never clamped, so that small
 values can be negative. The first sample stands apart and is not among the others; of several CPUs
 it is the largest of their first ones.</p>
-<p><b>Withheld</b> is what lies between two CPUs' clocks (entry, one-way) where their offset drifted
-meanwhile, or is not known to a tenth of the median. Ways there and back need one clock alone.</p>
+<p><b>Withheld</b> is a stage between two CPUs' clocks (entry, one-way) whose offset drifted
+meanwhile, or is not known to a tenth of the median. A round trip needs one clock alone.</p>
 <p><b>Loops</b>: in a closed loop the next event waits for the last one, so a slow one hides those
 that would have come meanwhile (coordinated omission). In an open loop events are due at times of
-their own; from the intended time counts what a late one kept waiting.</p>
+their own; latencies from the intended time include the wait behind a late event.</p>
 <p><b>Causes</b> of outliers: a tick, another interrupt (irq), an NMI or an SMI came in it; a gap,
 in which the CPU stood still, lay before it; late: most of it was waiting since its intended time;
 stall: it took over 100 &micro;s, as where the machine itself stands still. Mostly in: the stage
-that took over half of what it took beyond the least.</p>
-<p><b>Modes</b> are never mixed, and neither are domains: what an emulator says is nothing that
-silicon would say. Samples of several CPUs are taken together in plots and tables of a stack. What
-was measured between all pairs of CPUs, in fewer samples, stands in the maps alone; what a CPU
-sends itself has its number there, and no colour.</p>
+that took over half of the excess over the least.</p>
+<p><b>Modes</b> are never mixed, and neither are domains: an emulator's latencies say nothing of
+silicon. Samples of several CPUs are taken together in plots and tables of a stack. Measurements
+between all pairs of CPUs, of fewer samples, stand in the maps alone; a CPU's events to itself have
+their number there, and no colour.</p>
 """, table(["stage", "from where to where"],
            [[f"<td>{text(name)}</td>", f"<td>{text(doc)}</td>"] for name, doc in STAGES.items()],
            "words"))

@@ -9,7 +9,12 @@ import io
 import math
 import re
 
-import matplotlib
+from iststorm_tool import Trouble
+
+try:
+    import matplotlib
+except ModuleNotFoundError as error:
+    raise Trouble("a page needs Matplotlib for its plots: type ci/setup pages") from error
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -44,7 +49,7 @@ HEAT_FACTORS = {2: (1, 1.25, 1.5, 2), 4: (1, 1.5, 2, 3, 4), 8: (1, 2, 4, 8), 16:
 
 
 def style(index):
-    """A stage's colour; what is of the same stage differs by its dashes."""
+    """A stage's colour; lines of the same stage differ by their dashes."""
     return {"color": SERIES[index % SERIES_COLOURS],
             "linestyle": DASHES[index // SERIES_COLOURS % len(DASHES)]}
 
@@ -89,8 +94,8 @@ def without_groups(text):
 
 
 def short_path(text):
-    """The same path for the eye: what is next to the last point is left out, the others are told
-    by their distance to it, in tenths. What has curves is rounded alone."""
+    """The same path for the eye: points next to the last one are left out, the others are written
+    by their distance to it, in tenths. A path with curves is only rounded."""
     steps = re.findall(r"([A-Za-z])\s*([^A-Za-z]*)", text)
     if any(command not in "MLz" for command, _ in steps):
         return "".join(command + " ".join(tenths(round(10 * float(word)))
@@ -266,7 +271,8 @@ def outline(series):
     most = math.log1p(max(series.counts.values()))
     x, y = [], []
     for index, count in sorted(series.counts.items()):
-        lower, upper = latency.bucket_lower(index), latency.bucket_upper(index) + 1
+        # As floats, since the last bucket ends past 64 bits.
+        lower, upper = map(float, (latency.bucket_lower(index), latency.bucket_upper(index) + 1))
         height = math.log1p(count) / most
         if x and x[-1] == lower:
             x, y = x[:-1], y[:-1]
@@ -305,12 +311,12 @@ def dumbbells(rows, tsc_hz, title, prefix):
 
 @drawn
 def heat_map(cells, places, floor, title, prefix):
-    """Medians by (from, to): who sends is a row, who takes is a column. The colour says how many
-    times the fastest pair's time it is, of which what is below the floor counts as that: by the
-    logarithm, and so far at least that what differs little looks alike. `places` says where CPUs
-    sit, (package, core, thread): neighbours stand together, thin lines part cores of several
-    threads, thick ones packages. What a CPU sends itself is no way between two: it has its number
-    alone, and a pair without one was not measured, or withheld."""
+    """Medians by (from, to): a sender is a row, a receiver a column. The colour is the ratio to the
+    fastest pair's time, which is the floor at least. It goes by the logarithm, over so wide a range
+    that small differences look alike. `places` says where CPUs sit, (package, core, thread):
+    neighbours stand together, thin lines part cores of several threads, thick ones packages. A
+    CPU's events to itself are no way between two, so they have a number and no colour. A pair
+    without a number was not measured, or withheld."""
     cpus = sorted({cpu for pair in cells for cpu in pair},
                   key=lambda cpu: (places.get(cpu, ()), cpu))
     place = {cpu: index for index, cpu in enumerate(cpus)}

@@ -3,45 +3,65 @@
 """Read iststorm's report: KTAP verdicts, JSON records and the verdict line at the end.
 
 As a command, it reads a log (a file of build/runs, or a serial capture of a real machine) and
-prints what a person wants to know of it; as a module, it is what tools/run and the tests read with.
+prints a summary. tools/run and the tests read reports with it as a module.
 
 exit status:
   0   PASS
   1   FAIL, and a report without a verdict
   2   REFUSED
-  3   PASS, but the report is damaged: what could be saved is printed
+  3   PASS, but the report is damaged: its sound part is printed; or the tool itself failed, as on
+      an unreadable log
   64  wrong usage
 """
 
-import argparse
-import dataclasses
-import difflib
-import json
-import os
-import re
-import signal
 import sys
-import zlib
+
+sys.dont_write_bytecode = True
+
+import iststorm_tool as tool  # noqa: E402
+
+if __name__ == "__main__":
+    tool.begin("tools/iststorm_report.py")
+
+import argparse  # noqa: E402
+import dataclasses  # noqa: E402
+import functools  # noqa: E402
+import json  # noqa: E402
+import math  # noqa: E402
+import os  # noqa: E402
+import re  # noqa: E402
+import zlib  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SCHEMA_HEADER = os.path.join(ROOT, "src", "lib", "report_schema.h")
+# As the image says by run=list; test/list_tables.py --write writes it.
+SCHEMA = os.path.join(ROOT, "tools", "report_schema.json")
 SCHEMA_VERSION = 1
 DOMAINS = ("emulated", "virtual", "metal")
-EXIT_DAMAGED, EXIT_USAGE = 3, 64
+EXIT_DAMAGED = 3
 
 VERDICT_LINE = re.compile(r"iststorm: (?:(PASS)|(FAIL|REFUSED): (.*))")
 # OVMF and GRUB draw on the serial port too.
 CONTROL_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[()][0-9A-Z]")
-PLAN_LINE = re.compile(r"1\.\.([0-9]+)(?: #.*)?")
-TEST_LINE = re.compile(r"(not ok|ok) ([0-9]+) ([^#]*?)(?: # ?(.*))?")
-# What tools/run writes at the head of its logs: not the machine's word.
+# No number has more digits than any report has lines.
+PLAN_LINE = re.compile(r"1\.\.([0-9]{1,9})(?: #.*)?")
+TEST_LINE = re.compile(r"(not ok|ok) ([0-9]{1,9}) ([^#]*?)(?: # ?(.*))?")
+# tools/run writes this line at the head of its logs, not the machine.
 COMMAND_NOTE = "# command: "
 # After the verdict: why the machine is still there.
 LAST_NOTE = re.compile(r"# end=.*")
 MOST_LEVELS = 16  # that a record may have, should those of tomorrow have any
 # Of the schema's kinds of numbers.
 RANGES = {"number": range(1 << 64), "signed": range(-(1 << 63), 1 << 63)}
-# What is no line of ours, and too much like one to be anything but a damaged one.
+# A record needs these keys. All images wrote them; other keys are younger than some images.
+NEEDED = {
+    "latency": ("id", "count", "buckets", "overhead"),
+    "sweep_path": ("entry", "path", "addresses"),
+    "sweep_unsafe": ("entry", "path", "event", "boundary", "address", "bytes"),
+    "sweep": ("entry", "path", "event", "boundaries", "unsafe", "closed"),
+    "conform": ("check", "section", "rule", "result"),
+    "conform_listed": ("check", "section", "rule"),
+}
+# A line that is none of the image's, and so like one that it must be a damaged one.
 DAMAGED_LINE = re.compile(r'.*("v":1|"type":"|\bok [0-9]+ |iststorm: |KTAP version)')
 
 
@@ -73,6 +93,8 @@ class Report:
     # Of the record lines so far, as they came: how many, and their CRC-32s, summed.
     lines: int = 0
     lines_sum: int = 0
+    # Of all lines from KTAP version 1 on, with their ends: the CRC-32.
+    lines_crc32: int = 0
 
     def of_type(self, name):
         return [record for record in self.records if record["type"] == name]
@@ -83,34 +105,28 @@ class Report:
 
     @property
     def passed(self):
-        """Whoever reads a stream without the verdict line as its last reads FAIL."""
+        """A stream whose last line is not the verdict is a FAIL."""
         return self.verdict == "PASS"
 
 
-def read_schema(path=SCHEMA_HEADER):
+@functools.cache
+def read_schema():
     """The record types, each with its fields: {type: {field: (kind, documentation)}}."""
-    with open(path, encoding="ascii") as header:
-        return parse_schema(header.read())
+    with open(SCHEMA, encoding="ascii") as stream:
+        return json.load(stream)
 
 
-def parse_schema(text):
-    text = re.sub(r"\\\n", " ", text)
-    types = {}
-    for match in re.finditer(r"^#define REPORT_FIELDS_(\w+)\(FIELD\)(.*)$", text, re.MULTILINE):
-        fields = re.findall(r'\bFIELD\((\w+),\s*(\w+),\s*"([^"]*)"\)', match[2])
-        types[match[1]] = {name: (kind, doc) for kind, name, doc in fields}
-    return types
-
-
-def read_report(lines, schema=None):
-    """Read a stream's lines, as clean_line gives them. What firmware and GRUB wrote is skipped;
-    notes may come before the report begins, of consoles that are not there for example."""
+def read_report(lines, strict=False):
+    """Read a stream's lines, as clean_line gives them. Lines of firmware and GRUB are skipped;
+    notes may come before the report begins, of consoles that are not there for example. Strictly,
+    records have every number of today's schema, which those of older images need not have."""
     report = Report()
     started = False
     for number, line in enumerate(lines, 1):
         if not started:
             if line == "KTAP version 1":
                 started = True
+                sum_line(report, line)
             elif (match := VERDICT_LINE.fullmatch(line)):
                 take_verdict(report, match)
             elif is_note(line):
@@ -119,33 +135,40 @@ def read_report(lines, schema=None):
         if report.verdict and line and not LAST_NOTE.fullmatch(line):
             report.problems.append(f"line {number}: after the verdict: {line[:200]}")
             report.verdict, report.reason = None, ""
-        take_line(report, number, line, schema)
+        take_line(report, number, line, strict)
+        sum_line(report, line)
     check_whole(report, started)
     return report
 
 
-def read_log(path, schema=None):
+def sum_line(report, line):
+    """The image writes no empty line: terminal servers do."""
+    if line:
+        report.lines_crc32 = zlib.crc32(f"{line}\n".encode(errors="replace"), report.lines_crc32)
+
+
+def read_log(path):
     """Read the report in a file, - for stdin."""
-    return read_report(lines_of(path), schema)
+    return read_report(lines_of(path))
 
 
 def lines_of(path):
     """A log's lines, - for stdin's, as read_report takes them."""
     if path == "-":
         return map(clean_line, sys.stdin.buffer.read().split(b"\n"))
-    with open(path, "rb") as stream:
+    with tool.naming(path), open(path, "rb") as stream:
         return map(clean_line, stream.read().split(b"\n"))
 
 
-def read_runs(lines, schema=None):
+def read_runs(lines):
     """Read a log with any number of runs in a row, as a serial console collects them: a Report
     each."""
-    return [read_report(run, schema) for run in split_runs(lines)]
+    return [read_report(run) for run in split_runs(lines)]
 
 
 def split_runs(lines):
-    """What firmware writes after a verdict belongs to no run; what looks like ours there belongs
-    to the run before, whose verdict it spoils. Notes there are the next run's first."""
+    """Firmware's lines after a verdict belong to no run. Lines like the image's belong to the run
+    before, whose verdict they spoil. Notes are the next run's first."""
     run, notes, begun, ended = [], [], False, False
     for line in lines:
         begins, is_verdict = line == "KTAP version 1", VERDICT_LINE.fullmatch(line)
@@ -165,12 +188,12 @@ def is_note(line):
 
 
 def belongs_to_the_run(line):
-    """What comes after a verdict."""
+    """The lines after a verdict."""
     return (LAST_NOTE.fullmatch(line) or DAMAGED_LINE.match(line) or TEST_LINE.fullmatch(line))
 
 
 def last_boot(lines):
-    """What the machine said since it last started, where a stream has several boots."""
+    """The machine's lines since its last start, where a stream has several boots."""
     return list(split_runs(lines))[-1]
 
 
@@ -178,20 +201,21 @@ def take_verdict(report, match):
     report.verdict, report.reason = match[1] or match[2], match[3] or ""
 
 
-def take_line(report, number, line, schema):
+def take_line(report, number, line, strict):
     if (match := VERDICT_LINE.fullmatch(line)):
         take_verdict(report, match)
     elif line.startswith("# {"):
-        take_record(report, number, line, schema)
+        take_record(report, number, line, strict)
     elif (match := PLAN_LINE.fullmatch(line)):
         if report.plan is not None:
             report.problems.append(f"line {number}: a second plan")
         report.plan = int(match[1])
     elif (match := TEST_LINE.fullmatch(line)):
-        detail = match[4] or ""
+        ok, name, detail = match[1] == "ok", match[3].strip(" -"), match[4] or ""
         skipped = detail.upper().startswith("SKIP")
-        name = match[3].strip(" -")
-        report.tests.append(Test(match[1] == "ok", int(match[2]), name, detail, skipped))
+        if not ok and not detail:
+            detail = detail_before(report, name)
+        report.tests.append(Test(ok, int(match[2]), name, detail, skipped))
     elif line.startswith("#"):
         report.notes.append(line[1:].strip())
     elif line == "KTAP version 1":
@@ -202,30 +226,45 @@ def take_line(report, number, line, schema):
         report.problems.append(f"line {number}: not of the report: {line[:200]}")
 
 
-def take_record(report, number, line, schema):
+def detail_before(report, name):
+    """The image tells details of a failure in a note before it."""
+    before = report.notes[-1] if report.notes else ""
+    return before.removeprefix(f"{name}: ") if before.startswith(f"{name}: ") else ""
+
+
+def take_record(report, number, line, strict):
     record = parse_record(line[2:])
     if record and record.get("type") == "verdict":
-        check_count(report, number, record)
+        problem = wrong_count(report, record) or wrong_lines(report, record)
+        report.problems += [f"line {number}: {problem}"] if problem else []
     report.lines += 1
     report.lines_sum = (report.lines_sum + zlib.crc32(line.encode())) % (1 << 32)
     if record is None:
         report.problems.append(f"line {number}: damaged record: {line[:200]}")
         return
-    if record.get("v") != SCHEMA_VERSION or not isinstance(record.get("type"), str):
-        report.problems.append(f"line {number}: a record needs \"v\":{SCHEMA_VERSION} and \"type\"")
-        return
-    if record.get("domain") not in DOMAINS:
-        report.problems.append(f"line {number}: a record of domain {record.get('domain')!r}")
+    if wrong := [*wrong_head(record)] or [*wrong_fields(record, read_schema())]:
+        report.problems += (f"line {number}: damaged record: {text}" for text in wrong)
         return
     report.records.append(record)
-    if schema is not None:
-        report.problems += (f"line {number}: {text}" for text in check_record(record, schema))
+    if strict:
+        report.problems += (f"line {number}: {text}"
+                            for text in missing_numbers(record, read_schema()))
+
+
+def finite(text):
+    """No image writes a value that JSON lacks, or an infinite number."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 def parse_record(text):
-    """The record, or None for what is none: damaged, or nested as none of ours and no reader is."""
+    """The record, or None for what is none: damaged, nested as none of ours and no reader is, or
+    with half of a character that takes two."""
     try:
-        record = json.loads(text)
+        record = json.loads(text, parse_float=finite, parse_constant=finite)
+        if "\\u" in text:
+            json.dumps(record, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
     layer = [record]
@@ -236,31 +275,44 @@ def parse_record(text):
     return record if not layer else None
 
 
-def check_count(report, number, record):
-    """Whether the record lines before the verdict's are those that the image wrote. Images of old
-    do not say."""
+def wrong_count(report, record):
+    """In which way the record lines before the verdict's are not those that the image wrote. Images
+    of old do not say."""
     written, written_sum = record.get("records"), record.get("records_sum")
     if (written, written_sum) in ((None, None), (report.lines, report.lines_sum)):
-        return
+        return None
     if written == report.lines:
-        text = "a record was altered on its way: the sum of their lines is another one"
-    else:
-        text = f"{report.lines} records came of {written} that were written"
-    report.problems.append(f"line {number}: {text}")
+        return "a record was altered on its way: the sum of their lines is another one"
+    return f"{report.lines} records came of {short(written)} that were written"
 
 
-def check_record(record, schema):
-    """How a record differs from the schema. What the schema does not know is skipped."""
-    if record.get("domain") not in DOMAINS:
-        yield f"domain {record.get('domain')!r}"
-    yield from wrong_kinds(record, schema)
+def wrong_lines(report, record):
+    """The same of all lines, in their order."""
+    if record.get("lines_crc32", report.lines_crc32) == report.lines_crc32:
+        return None
+    return "lines before it were altered, lost, added or swapped: their CRC-32 is another one"
+
+
+def wrong_head(record):
+    """The keys that every record begins with."""
+    if record.get("v") != SCHEMA_VERSION or not isinstance(record.get("type"), str):
+        yield f"it needs \"v\":{SCHEMA_VERSION} and \"type\""
+    elif record.get("domain") not in DOMAINS:
+        yield f"its domain is {short(record.get('domain'))}"
+
+
+def missing_numbers(record, schema):
     for name, (kind, _) in schema.get(record["type"], {}).items():
         if kind == "number" and name not in record:
             yield f"{record['type']}.{name} is missing"
 
 
-def wrong_kinds(record, schema):
-    """The fields that are of another kind than the schema says."""
+def wrong_fields(record, schema):
+    """The fields that are of another kind than the schema says, or missing where a record says
+    nothing without them. Keys that the schema does not know are skipped."""
+    for name in NEEDED.get(record.get("type"), ()):
+        if name not in record:
+            yield f"{record['type']}.{name} is missing"
     for name, (kind, _) in schema.get(record["type"], {}).items():
         if name not in record:
             continue
@@ -293,73 +345,43 @@ def check_whole(report, started):
         report.problems.append(f"tests are not numbered 1 to {len(numbers)}")
     if report.verdict == "PASS" and not all(test.ok for test in report.tests):
         report.problems.append("PASS, but a test is not ok")
-
-
-def schema_table(schema):
-    """The README's table of the schema, as Markdown."""
-    rows = ["| type | key | kind | meaning |", "| --- | --- | --- | --- |"]
-    for type_name, fields in schema.items():
-        for name, (kind, doc) in fields.items():
-            rows.append(f"| `{type_name}` | `{name}` | {kind} | {doc} |")
-    return "\n".join(rows) + "\n"
+    for record in report.of_type("verdict"):
+        if report.verdict and record.get("result", report.verdict) != report.verdict:
+            report.problems.append(f"the last line says {report.verdict}, the verdict record "
+                                   f"{short(record.get('result'))}")
 
 
 def print_summary(report, out):
+    for line in summary_of(report):
+        print(tool.printable(line), file=out)
+
+
+def summary_of(report):
     for record in report.of_type("machine"):
-        print("machine:", describe(record), file=out)
+        yield f"machine: {describe(record)}"
     for test in report.tests:
         state = "skip" if test.skipped else "ok" if test.ok else "NOT OK"
-        print(f"{state:6} {test.name}{': ' + test.detail if test.detail else ''}", file=out)
+        yield f"{state:6} {test.name}{': ' + test.detail if test.detail else ''}"
     for record in report.of_type("fault"):
-        print("fault:", describe(record), file=out)
-    print_latency(report.of_type("latency"), out)
-    for problem in report.problems:
-        print("problem:", problem, file=out)
-    verdict = report.verdict or "FAIL: no verdict"
-    print(f"{verdict}{': ' + report.reason if report.reason else ''}", file=out)
+        yield f"fault: {describe(record)}"
+    yield from latency_table(report.of_type("latency"))
+    for problem in tool.first(report.problems):
+        yield f"problem: {problem}"
+    yield f"{report.verdict or 'FAIL: no verdict'}{': ' + report.reason if report.reason else ''}"
 
 
 def describe(record):
     return " ".join(f"{key}={value}" for key, value in record.items() if key not in ("v", "type"))
 
 
-def print_latency(records, out):
+def latency_table(records):
     """One row a latency record, one column a key that any of them has."""
     keys = list(dict.fromkeys(key for record in records for key in record
                               if key not in ("v", "type", "domain")))
     rows = [keys] + [[str(record.get(key, "")) for key in keys] for record in records]
     widths = [max(len(row[column]) for row in rows) for column in range(len(keys))]
     for row in rows if records else []:
-        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip(), file=out)
-
-
-class Unknown(Exception):
-    """An option names what there is not: wrong usage. The text says what there is."""
-
-    def __init__(self, option, kind, name, known):
-        near = difflib.get_close_matches(name, known, 1)
-        super().__init__(f"{option}: unknown {kind}" + (f", near '{near[0]}'" if near else "")
-                         + f"; the {kind}s are {', '.join(known)}")
-
-
-def check_type(name, report, schema):
-    """Types of tomorrow are known by the report that has them."""
-    known = [*schema, *sorted({record["type"] for record in report.records} - set(schema))]
-    if name not in known:
-        raise Unknown(f"'{name}'", "type", name, known)
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose exit status for wrong usage cannot be taken for a verdict."""
-
-    def error(self, message):
-        self.print_usage(sys.stderr)
-        self.exit(EXIT_USAGE, f"{self.prog}: {message}\n")
-
-
-def end_quietly():
-    """When nobody reads on, as behind `| head`, a tool ends like any other in a pipeline."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths)).rstrip()
 
 
 def status_of(report):
@@ -369,34 +391,13 @@ def status_of(report):
 
 
 def main(argv):
-    parser = Parser(prog="tools/iststorm_report.py", description=__doc__,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("log", nargs="?", help="the report to read; - for stdin")
-    parser.add_argument("--records", metavar="TYPE", help="print its records as JSON lines")
-    parser.add_argument("--schema", action="store_true",
-                        help="print the schema, as the README's table")
-    options = parser.parse_args(argv)
-    if options.schema:
-        print(schema_table(read_schema()), end="")
-        return 0
-    if options.log is None:
-        parser.error("which log?")
-    try:
-        report = read_log(options.log)
-        if options.records:
-            check_type(options.records, report, read_schema())
-    except (OSError, Unknown) as error:
-        parser.error(str(error))
-    if options.records:
-        for record in report.of_type(options.records):
-            print(json.dumps(record, separators=(",", ":")))
-        for problem in report.problems:
-            print(f"{parser.prog}: {problem}", file=sys.stderr)
-    else:
-        print_summary(report, sys.stdout)
+    parser = tool.Parser(prog="tools/iststorm_report.py", description=__doc__,
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("log", help="the report to read; - for stdin")
+    report = read_log(parser.parse_args(argv).log)
+    print_summary(report, sys.stdout)
     return status_of(report)
 
 
 if __name__ == "__main__":
-    end_quietly()
-    sys.exit(main(sys.argv[1:]))
+    tool.end_with(main)

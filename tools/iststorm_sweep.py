@@ -4,14 +4,17 @@ something, as one HTML file that needs no network and no script. Instructions ar
 image by objdump, where it is the image that was swept."""
 
 import collections
+import itertools
 import re
 import subprocess
 
+import iststorm_tool as tool
 from iststorm_latency import check_together
 from iststorm_page import fold, html_page, table, text
 
 EVENTS = {"nmi": "an NMI", "db": "a #DB", "db-nmi": "an NMI behind a #DB",
           "irq": "an interrupt, where IF is set"}
+STEP = re.compile(r"-?[0-9]{1,20}")
 INSTRUCTION = re.compile(r"^ *([0-9a-f]+):\t([^\t]*)\t?(.*)$")
 
 
@@ -28,7 +31,7 @@ class Sweep:
         self.unsafe = collections.defaultdict(dict)
 
     def take(self, record):
-        where = record.get("path"), record.get("event")
+        where = record["path"], record.get("event")
         if record["type"] == "sweep_path":
             self.paths[record["path"]] = addresses_of(record["addresses"])
         elif record["type"] == "sweep":
@@ -38,21 +41,23 @@ class Sweep:
 
 
 def addresses_of(told):
-    """The first address, then how much further each next one is."""
-    addresses, at = [], 0
-    for step in told.split():
-        at += int(step)
-        addresses.append(at)
-    return addresses
+    """The first address, then how much further each next one is. ValueError: it is damaged."""
+    steps = told.split()
+    if wrong := [step for step in steps if not STEP.fullmatch(step)]:
+        raise ValueError(f"addresses have {wrong[0][:80]!r}")
+    return list(itertools.accumulate(map(int, steps)))
 
 
-def sweeps_of(records):
-    """A Sweep a discipline, in the order of the stream."""
+def sweeps_of(result):
+    """A Sweep a discipline, in the order of the stream. Adds to the result's problems."""
     sweeps = {}
-    for record in records:
+    for record in result.report.records:
         if record["type"] in ("sweep_path", "sweep", "sweep_unsafe"):
             entry = record["entry"]
-            sweeps.setdefault(entry, Sweep(entry)).take(record)
+            try:
+                sweeps.setdefault(entry, Sweep(entry)).take(record)
+            except ValueError as error:
+                result.problems.append(f"damaged {record['type']} record {record['path']}: {error}")
     return list(sweeps.values())
 
 
@@ -70,19 +75,18 @@ def read_instructions(elf, sweeps):
     encoded = {int(row[1], 16): row[2].replace(" ", "") for row in rows}
     same = [record["bytes"].startswith(encoded.get(record["address"], "none"))
             for sweep in sweeps for found in sweep.unsafe.values() for record in found.values()]
-    # A few differ in the same build: what is patched at boot, as CLAC where there is SMAP.
+    # A few differ in the same build: instructions patched at boot, as CLAC where there is SMAP.
     if same and sum(same) < 0.9 * len(same):
         raise NotTheImage(f"no instructions: {elf} is not the image that was swept")
     return {int(row[1], 16): " ".join(row[3].split("#")[0].split()) for row in rows if row[3]}
 
 
-def page(result, instructions):
+def page(result, sweeps, instructions):
     """The whole page, as text. NotTogether: domains are mixed."""
     check_together(result)
-    sweeps = sweeps_of(result.report.records)
-    body = ["<header><h1>Every instruction boundary</h1><p>What an event costs that comes at each "
+    body = ["<header><h1>Every instruction boundary</h1><p>The losses to an event at each "
             "instruction boundary of the ways into and out of the kernel, under each entry "
-            "discipline. What was destroyed was put back, so that one run counts all.</p>"
+            "discipline. Destroyed state was put back, so one run counts all.</p>"
             '<p class="strip"><i></i> safe <i class="lost"></i> something is destroyed; each mark '
             f"is a boundary, from the stub to the IRET. Domain: {text(result.domain)}.</p>"
             "</header>", *warnings(result)]
@@ -100,7 +104,8 @@ def warnings(result):
     if not result.problems:
         return []
     return ['<div class="warning" role="alert"><ul>'
-            + "".join(f"<li>{text(problem)}</li>" for problem in result.problems) + "</ul></div>"]
+            + "".join(f"<li>{text(problem)}</li>" for problem in tool.first(result.problems))
+            + "</ul></div>"]
 
 
 def overview(sweep):
@@ -123,7 +128,7 @@ def overview(sweep):
 
 
 def path_part(sweep, path, instructions):
-    """Its strips, and the instructions with what is lost at each in a fold."""
+    """Its strips; and in a fold, the instructions with the loss at each."""
     boundaries = sweep.paths[path]
     # Where fewer were tried, which ones is not told.
     events = [event for event in EVENTS if (count := sweep.counts.get((path, event)))
@@ -139,9 +144,13 @@ def strip(sweep, path, event, instructions):
     lost = sweep.unsafe[path, event]
     marks = "".join(
         f'<i{" class=lost" if at in lost else ""} title="{text(where(address, instructions))}'
-        + (f": {text(lost[at]['lost'])}" if at in lost else "") + '"></i>'
+        + (f": {text(losses(lost[at]))}" if at in lost else "") + '"></i>'
         for at, address in enumerate(sweep.paths[path]))
     return f'<p class="strip"><b>{text(EVENTS[event])}</b>{marks}</p>'
+
+
+def losses(record):
+    return record.get("lost", "something")
 
 
 def where(address, instructions):
@@ -152,10 +161,11 @@ def listing(sweep, path, events, instructions):
     rows = []
     for at, address in enumerate(sweep.paths[path]):
         found = [sweep.unsafe[path, event].get(at) for event in events]
-        place = next((f"{one['symbol']}+{one['offset']}" for one in found if one), "")
+        place = next((f"{one['symbol']}+{one.get('offset', '?')}" for one in found
+                      if one and "symbol" in one), "")
         rows.append([f"<td>{at}</td>", f"<td>0x{address:x}</td>", f"<td>{text(place)}</td>",
                      f"<td><code>{text(instructions.get(address, ''))}</code></td>",
-                     *(f'<td class="bad">{text(one["lost"])}</td>' if one else "<td></td>"
+                     *(f'<td class="bad">{text(losses(one))}</td>' if one else "<td></td>"
                        for one in found)])
     return table(("no.", "address", "where", "instruction",
                   *(text(EVENTS[event]) for event in events)), rows, "rules")

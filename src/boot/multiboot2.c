@@ -27,7 +27,7 @@ struct parse {
     size_t error_size;
 };
 
-/* What follows the header of one tag. */
+/* The bytes behind the header of one tag. */
 struct tag {
     uint32_t type;
     const char *name;
@@ -68,145 +68,21 @@ static bool read_command_line(struct parse *p, const struct tag *tag)
     return true;
 }
 
-static bool read_loader_name(struct parse *p, const struct tag *tag)
-{
-    size_t length = string_length(tag);
-
-    if (length == tag->length)
-        return fail(p, tag, "no NUL ends the string");
-    if (length >= BOOT_LOADER_NAME_SIZE)
-        length = BOOT_LOADER_NAME_SIZE - 1;
-    memcpy(p->out->loader_name, tag->body, length);
-    p->out->loader_name[length] = '\0';
-    return true;
-}
-
-/* The memory map's entries as they lie in the tag. */
-struct raw_map {
-    const uint8_t *entries;
-    size_t count, entry_size;
-};
-
-enum { MAP_ENTRY_SIZE = 24 };       /* base, length, type, reserved */
-
-static enum boot_memory_type memory_type(uint32_t number)
-{
-    switch (number) {
-    case BOOT_MEMORY_AVAILABLE:
-    case BOOT_MEMORY_ACPI_RECLAIMABLE:
-    case BOOT_MEMORY_ACPI_NVS:
-    case BOOT_MEMORY_DEFECTIVE:
-        return (enum boot_memory_type)number;
-    default:
-        return BOOT_MEMORY_RESERVED;
-    }
-}
-
-/* Where two entries overlap, the one with the higher number holds. */
-static unsigned restriction(enum boot_memory_type type)
-{
-    switch (type) {
-    case BOOT_MEMORY_AVAILABLE:
-        return 1;
-    case BOOT_MEMORY_ACPI_RECLAIMABLE:
-        return 2;
-    case BOOT_MEMORY_ACPI_NVS:
-        return 3;
-    case BOOT_MEMORY_RESERVED:
-        return 4;
-    case BOOT_MEMORY_DEFECTIVE:
-        return 5;
-    }
-    return 0;
-}
-
-/* False for an entry that says nothing: of length 0, or one that wraps. */
-static bool raw_range(const struct raw_map *map, size_t index, struct boot_memory_range *range)
-{
-    const uint8_t *entry = map->entries + index * map->entry_size;
-
-    range->base = bytes_read64(entry);
-    range->length = bytes_read64(entry + 8);
-    range->type = memory_type(bytes_read32(entry + 16));
-    return range->length != 0 && range->base + range->length > range->base;
-}
-
-/*
- * The longest stretch from `from` on that the same entries cover: `piece->base` is `from`, and
- * `piece->length` runs to the next place where any entry begins or ends. Its type is the most
- * restrictive of those that cover it. `*covered` is false for a hole. False past the last entry.
- */
-static bool next_piece(const struct raw_map *map, uint64_t from, struct boot_memory_range *piece,
-                       bool *covered)
-{
-    uint64_t next = UINT64_MAX;
-    bool more = false;
-
-    *covered = false;
-    piece->base = from;
-    for (size_t i = 0; i < map->count; i++) {
-        struct boot_memory_range range;
-
-        if (!raw_range(map, i, &range) || range.base + range.length <= from)
-            continue;
-        more = true;
-        if (range.base > from) {
-            next = range.base < next ? range.base : next;
-            continue;
-        }
-        next = range.base + range.length < next ? range.base + range.length : next;
-        if (!*covered || restriction(range.type) > restriction(piece->type))
-            piece->type = range.type;
-        *covered = true;
-    }
-    piece->length = next - from;
-    return more;
-}
-
-/* False when the array is full. */
-static bool append_range(struct boot_info *out, const struct boot_memory_range *piece)
-{
-    struct boot_memory_range *last = NULL;
-
-    if (out->memory_count > 0)
-        last = &out->memory[out->memory_count - 1];
-    if (last != NULL && last->type == piece->type && last->base + last->length == piece->base) {
-        last->length += piece->length;
-        return true;
-    }
-    if (out->memory_count == BOOT_MEMORY_RANGES)
-        return false;
-    out->memory[out->memory_count++] = *piece;
-    return true;
-}
-
-/*
- * Entries come in any order and may overlap. The sweep over their edges needs no scratch memory;
- * its cost grows with the square of the count, which is why that is bounded first.
- */
 static bool read_memory_map(struct parse *p, const struct tag *tag)
 {
-    struct raw_map map = { .entries = tag->body + 8, .entry_size = bytes_read32(tag->body) };
-    struct boot_memory_range piece;
-    bool covered;
+    size_t entry_size = bytes_read32(tag->body);
 
-    if (map.entry_size < MAP_ENTRY_SIZE) {
+    if (entry_size < MEMORY_ENTRY_BYTES) {
         format(p->error, p->error_size, "multiboot2 tag %u (%s): an entry is %zu bytes long; "
-               "%d at least", tag->type, tag->name, map.entry_size, MAP_ENTRY_SIZE);
+               "%d at least", tag->type, tag->name, entry_size, MEMORY_ENTRY_BYTES);
         return false;
     }
-    map.count = (tag->length - 8) / map.entry_size;
-    if (map.count > BOOT_MEMORY_RANGES)
+    if (!memory_map_fill(&p->out->memory, tag->body + 8, (tag->length - 8) / entry_size,
+                         entry_size))
         return fail(p, tag, "more than 512 ranges");
-    for (size_t i = 0; i < map.count; i++)
-        p->out->memory_skipped += !raw_range(&map, i, &piece);
-    for (uint64_t from = 0; next_piece(&map, from, &piece, &covered); from += piece.length) {
-        if (covered && !append_range(p->out, &piece))
-            return fail(p, tag, "more than 512 ranges");
-    }
     return true;
 }
-_Static_assert(BOOT_MEMORY_RANGES == 512, "the errors of read_memory_map say so");
+_Static_assert(MEMORY_RANGES == 512, "the error of read_memory_map says so");
 
 /* Section 3.6.12; the colour part is at the offset that GRUB's own structure has. */
 enum {
@@ -281,18 +157,17 @@ static bool read_framebuffer(struct parse *p, const struct tag *tag)
 
 static bool read_elf_sections(struct parse *p, const struct tag *tag)
 {
-    struct boot_elf_sections elf = {
+    struct symbol_sections sections = {
         .headers = tag->body + 12,
         .count = bytes_read32(tag->body),
         .entry_size = bytes_read32(tag->body + 4),
-        .string_index = bytes_read32(tag->body + 8),
     };
 
-    if (elf.entry_size == 0)
+    if (sections.entry_size == 0)
         return fail(p, tag, "an entry is 0 bytes long");
-    if (elf.count > (tag->length - 12) / elf.entry_size)
+    if (sections.count > (tag->length - 12) / sections.entry_size)
         return fail(p, tag, "the section headers run past the end of the tag");
-    p->out->elf = elf;
+    p->out->symbols = sections;
     return true;
 }
 
@@ -313,43 +188,15 @@ static bool read_efi_system_table_64(struct parse *p, const struct tag *tag)
 
 static bool read_rsdp_old(struct parse *p, const struct tag *tag)
 {
-    memcpy(p->out->rsdp_old, tag->body, BOOT_RSDP_OLD_SIZE);
-    p->out->rsdp_old_given = true;
+    memcpy(p->out->acpi.old_copy, tag->body, ACPI_RSDP_OLD_BYTES);
+    p->out->acpi.old_copied = true;
     return true;
 }
 
 static bool read_rsdp_new(struct parse *p, const struct tag *tag)
 {
-    memcpy(p->out->rsdp_new, tag->body, BOOT_RSDP_NEW_SIZE);
-    p->out->rsdp_new_given = true;
-    return true;
-}
-
-static bool read_efi_memory_map(struct parse *p, const struct tag *tag)
-{
-    struct boot_efi_memory_map map = {
-        .descriptors = tag->body + 8,
-        .descriptor_size = bytes_read32(tag->body),
-        .descriptor_version = bytes_read32(tag->body + 4),
-    };
-
-    if (map.descriptor_size == 0)
-        return fail(p, tag, "an entry is 0 bytes long");
-    map.size_bytes = (uint32_t)(tag->length - 8);
-    map.size_bytes -= map.size_bytes % map.descriptor_size;
-    p->out->efi_memory_map = map;
-    return true;
-}
-
-static bool read_efi_image_handle(struct parse *p, const struct tag *tag)
-{
-    p->out->efi_image_handle = bytes_read64(tag->body);
-    return true;
-}
-
-static bool read_load_base(struct parse *p, const struct tag *tag)
-{
-    p->out->load_base = bytes_read32(tag->body);
+    memcpy(p->out->acpi.new_copy, tag->body, ACPI_RSDP_NEW_BYTES);
+    p->out->acpi.new_copied = true;
     return true;
 }
 
@@ -360,17 +207,13 @@ static const struct {
     bool (*read)(struct parse *p, const struct tag *tag);
 } TAGS[] = {
     { 1, "command line", 0, read_command_line },
-    { 2, "boot loader name", 0, read_loader_name },
     { TAG_MEMORY_MAP, "memory map", 8, read_memory_map },
     { 8, "framebuffer", 22, read_framebuffer },
     { 9, "ELF sections", 12, read_elf_sections },
     { 11, "EFI system table, 32-bit", 4, read_efi_system_table_32 },
     { 12, "EFI system table, 64-bit", 8, read_efi_system_table_64 },
-    { 14, "old RSDP", BOOT_RSDP_OLD_SIZE, read_rsdp_old },
-    { 15, "new RSDP", BOOT_RSDP_NEW_SIZE, read_rsdp_new },
-    { 17, "EFI memory map", 8, read_efi_memory_map },
-    { 20, "EFI image handle, 64-bit", 8, read_efi_image_handle },
-    { 21, "load base address", 4, read_load_base },
+    { 14, "old RSDP", ACPI_RSDP_OLD_BYTES, read_rsdp_old },
+    { 15, "new RSDP", ACPI_RSDP_NEW_BYTES, read_rsdp_new },
 };
 
 /* An unknown tag is skipped: the specification adds them. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who this machine is, as its firmware says (DMTF DSP0134, System Management BIOS 3.x, section 5.2
+ * The machine's identity by its firmware (DMTF DSP0134, System Management BIOS 3.x, section 5.2
  * for the entry points, 6.1 for the walk over the structures, 7.1 and 7.2 for types 0 and 1).
  */
 #include "boot/smbios.h"

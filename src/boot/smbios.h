@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who this machine is, as its firmware says (DMTF DSP0134, System Management BIOS 3.x: the entry
+ * The machine's identity, as its firmware says (DMTF DSP0134, System Management BIOS 3.x: the entry
  * points of section 5.2, structures of types 0 and 1).
  *
  * Machine-free. Thread context, once, on the BSP.

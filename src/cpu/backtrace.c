@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Walks frame pointers: an even RBP points at a caller's RBP, an odd one at a trap frame (entry.asm
- * marks it). */
+/* Walks frame pointers. An even RBP points at a caller's RBP. An odd one points at a trap frame,
+ * which entry.asm marks so. */
 #include "cpu/backtrace.h"
 
 #include <stddef.h>
 
-#include "boot/symbols.h"
+#include "lib/symbols.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "lib/format.h"
@@ -18,8 +18,8 @@ struct step {
     uint64_t rip, rbp, rsp;
 };
 
-/* Frames and links lie on our stacks alone. Anything else, ring 3's memory above all, is not read:
- * its RBP is whatever it likes. */
+/* Only our own stacks are read, since only they hold frames and links. Ring 3's RBP may be any
+ * value. */
 static bool readable(uintptr_t address, size_t size)
 {
     enum stack_kind kind = stack_find(address).kind;
@@ -90,7 +90,7 @@ unsigned backtrace_stacks(struct stack_place *out, unsigned most)
     return collect_stacks(here, out, most);
 }
 
-/* One line for the eye: <NMI> <DB[1]> <IRQ> <TASK>. */
+/* One line shows the whole chain: <NMI> <DB[1]> <IRQ> <TASK>. */
 static void report_chain(struct step at)
 {
     struct stack_place places[8];
@@ -111,7 +111,7 @@ void backtrace_report(const struct trap_frame *frame)
     struct step at = {frame->rip, frame->rbp, frame->rsp};
     unsigned steps = 0;
 
-    /* From the handler's own stack, so that the line begins with the event. */
+    /* The chain starts on the handler's own stack, so that the line begins with the event. */
     report_chain((struct step){frame->rip, (uint64_t)frame + 1, (uint64_t)frame});
     do
         report_step(&at);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The TSC's rate, where time begins, and what becomes of a step back: see clock.h. */
+/* The TSC's rate, the start of time, and steps back: see clock.h. */
 #include "cpu/clock.h"
 
-#define CLOCK_STEP_LEAST 1000       /* less is RDTSC being early, which nothing orders */
+#define CLOCK_STEP_LEAST 1000       /* a smaller step is RDTSC executed early, which nothing
+                                       orders */
 
 uint64_t clock_tsc_hz, clock_epoch;
 
@@ -15,12 +16,18 @@ void clock_start(uint64_t tsc_hz)
 void clock_join(void)
 {
     this_cpu->clock_epoch = clock_epoch;
-    this_cpu->clock_last = 0;
+    this_cpu->clock_last = read_tsc() - clock_epoch;
 }
 
-/* An interrupt that came between the reading and the comparison has read a later time: so it is
- * read again, with interrupts off. An NMI may still come, and do the same: one of the two moves the
- * epoch. */
+void clock_move(int64_t cycles)
+{
+    this_cpu->clock_epoch -= cycles;
+    this_cpu->clock_last += cycles;
+}
+
+/* An interrupt between the reading and the comparison may have read a later time, so the counter is
+ * read again with interrupts off. An NMI may still come and do the same. Only one of the two moves
+ * the epoch. */
 uint64_t clock_step_over(void)
 {
     uint64_t flags = interrupts_save(), epoch = this_cpu->clock_epoch;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Time, from the time-stamp counter: SDM volume 3, 17.17. How fast it counts is measured in
- * smp/calibrate.c.
+/* Time, from the time-stamp counter: SDM volume 3, 17.17. smp/calibrate.c measures its rate.
  *
  * Any context. Nanoseconds since clock_start; 0 before it. On one CPU time never runs backwards,
- * whatever its counter does: a step back is taken out of all that is read from then on, or who
- * sleeps would sleep for as long. */
+ * whatever its counter does: all later readings are corrected by a step back. Otherwise a thread
+ * that sleeps would sleep longer by the step. */
 #ifndef ISTSTORM_CPU_CLOCK_H
 #define ISTSTORM_CPU_CLOCK_H
 
@@ -16,14 +15,19 @@
 extern uint64_t clock_tsc_hz;
 extern uint64_t clock_epoch;        /* the TSC at clock_start */
 
-/* From here on there is time. What came before (firmware, a disk) took as long as it liked, and
- * must not show in a run that is to repeat to the byte. Once, on the BSP. */
+/* Starts time. The time that firmware and disks took before must not show in a run that is to
+ * repeat to the byte. Once, on the BSP. */
 void clock_start(uint64_t tsc_hz);
 
-/* From here on there is time on this CPU; each, once there is some at all. Interrupts off. */
+/* Starts time on this CPU, after clock_start. It equals the boot CPU's time where the TSCs began
+ * together; elsewhere it may be any time until it is moved. Once on each CPU, interrupts off. */
 void clock_join(void);
 
-/* What the time is, when the counter says less than before; see clock.c. */
+/* Moves this CPU's time by so many cycles, forward or back, to correct how it began. Interrupts
+ * off. */
+void clock_move(int64_t cycles);
+
+/* Corrects the time when the counter reads less than before, and returns it. */
 uint64_t clock_step_over(void);
 
 /* Whole seconds apart, so that neither product overflows in a run of weeks. */
@@ -33,7 +37,7 @@ static inline uint64_t clock_tsc_to_ns(uint64_t tsc)
     return hz ? tsc / hz * 1000000000 + tsc % hz * 1000000000 / hz : 0;
 }
 
-/* On this CPU never less than before. */
+/* Never less than this CPU read before. */
 static inline uint64_t clock_cycles(void)
 {
     uint64_t now = read_tsc() - this_cpu->clock_epoch;
@@ -54,7 +58,8 @@ static inline uint64_t clock_ms(void)
     return clock_ns() / 1000000;
 }
 
-/* From a time that another CPU may have read, whose counter is ahead of this one's. */
+/* The time since a moment that another CPU may have read, whose counter may be ahead of this
+ * one's. */
 static inline uint64_t clock_ms_since(uint64_t start_ms)
 {
     uint64_t now = clock_ms();

@@ -1,6 +1,6 @@
 ; SPDX-License-Identifier: MIT
 ; The way in and out of the kernel: from a stub to the handler's stack, and back. SDM volume 3,
-; 6.12.1, 6.14. Why the stacks are as they are: stacks.h. What the frame looks like: frame.h.
+; 6.12.1, 6.14. Why the stacks are as they are: stacks.h. The frame: frame.h.
 ;
 ; Every path does these, and no more:
 ;   - save what the handler may change, and hand it the frame: 15 registers;
@@ -9,137 +9,27 @@
 ;   - clear DF for the C ABI, and mark the frame for the backtrace: an odd RBP points at a frame,
 ;     not at a caller.
 ;
-; WHAT EACH INSTRUCTION BUYS, over a gate and an IRET alone. The sums are those of
-; test/path_lengths.json, as the sweep steps through them: from the stub's first to the IRET,
-; without the workload's own handler, whose RET is its own. Common to all that come by a gate is the
-; frame:
-;    3  the stub: one frame for all vectors, with its number; and the jump. Two, where the processor
-;       pushes an error code
-;   30  15 pushes and 15 pops: the registers, which C, the oops and whoever looks at the frame need
-;    3  CLD, the odd RBP, the handler's argument
-;    2  CALL, and RET or the jump to the exit
-;    2  ADD, vector and error code off the stack; IRETQ
-;    3  in C: PUSH, MOV and POP of RBP, which a backtrace needs
-; These are 43. What each path has besides is told where it stands.
+; test/path_lengths.json has the length of every path, in instructions: none may grow unseen.
 
-%include "cpu/entry.inc"
-%include "cpu/marks.inc"
+%include "cpu/irq_entry.inc"
 
 extern trap_handler
 extern irq_handler
 extern irq_nested_handler
 extern softirq_handlers
-extern softirq_count
 extern softirq_hand_over
-extern debug_handler
-extern breakpoint_handler
-extern nmi_handler
-extern double_fault_handler
-extern stack_fault_handler
-extern machine_check_handler
-extern irq_preempt
+extern cpu_above
 extern syscall_handler
-extern thread_exit
 
 section .text
 
-; Exceptions without an IST code: on the interrupted stack, or on RSP0 from ring 3. A software trap
-; is 54 instructions: the frame's 43; TEST and JZ twice, whose GS base it is, by CS, since IF is
-; clear wherever CS and GS disagree; and in trap.c two for whether it comes from ring 3, three for
-; whether it is an exception, two for the handler. An exception is 59: a #PF is told apart by two,
-; its hook is found and called by two, TEST and JE ask whether that expected it, and RET and the
-; jump are both there. From ring 3 it is 31 more: SWAPGS twice; CLAC; the check's call, LEA and JMP
-; behind it; three for the empty stack, two for the nest counter, 19 for the levels of six stacks,
-; its RET.
-TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL & ~UNDER(RET), leave_frame
+; Exceptions without an IST code, and software interrupts: on the interrupted stack, or on RSP0 from
+; ring 3.
+TRAP_ENTRY trap, trap_handler, PATH_ANY_VECTOR, UNDER_ALL, leave_frame
 
-; Rounds of softirqs: what is pending in EBX, more than nothing. Interrupts off before and after, on
-; the IRQ stack at nest counter 0; EBX and R12 are used up. What is raised meanwhile is the next
-; round's, and who raises for ever is handed to the softirq thread (softirq.h).
-;
-; The first handler comes eight instructions after the test that found it. The limit; the pending
-; mask taken and cleared; STI; the count; which softirq, taken from the mask; the call.
-%macro SOFTIRQ_ROUNDS 0
-        mov     r12d, SOFTIRQ_RESTARTS
-%%round:
-        mov     dword [gs:PERCPU_SOFTIRQ_PENDING], 0
-        sti
-%%next:
-        INJECT  PATCH_TRACE, {inc qword [gs:PERCPU_SOFTIRQS]}, {call [softirq_count]}
-        tzcnt   edi, ebx                        ; of a mask that is not 0, BSF does the same
-        btr     ebx, edi
-        call    [softirq_handlers + rdi * 8]
-        test    ebx, ebx
-        jnz     %%next
-        cli
-        mov     ebx, [gs:PERCPU_SOFTIRQ_PENDING]
-        test    ebx, ebx
-        jle     %%done
-        dec     r12d
-        jnz     %%round
-        call    softirq_hand_over
-%%done:
-%endmacro
-
-; External interrupts. The counter goes up before RSP moves and comes down after RSP is back: only
-; an NMI, #DB or #MC can see the two disagree, and those decide by RSP.
-;
-; What each of the 70 instructions buys: the frame's 43. TEST and JZ, twice: the GS base, as for a
-; trap. INC and JNZ: the counter, and whose stack it says that this is. MOV: to the IRQ stack. Two
-; pushes: the back-link and the way back. In irq.c, eight: RSP, back-link and counter say the same;
-; the dispatch and the count, three. MOV, TEST and JG: softirqs. POP and DEC: off the stack again.
-; CMP and JE: whether another thread is due. A nested one is 60: without the stack's four, the
-; softirqs' three and the thread's two, and its check is seven. A softirq in it is 14 more: seven up
-; to its call; TEST and JNZ, for others that were pending; CLI; MOV, TEST and JLE, for those that
-; were raised meanwhile; the jump back.
-;
-; IRQ_ENTRY name, what comes first on the IRQ stack
-%macro IRQ_ENTRY 2
-global %{1}_entry:function
-%{1}_entry:
-        test    byte [rsp + 24], 3
-        jz      %{1}_swapped
-        swapgs
-        CLEAR_AC
-global %{1}_swapped:function
-%{1}_swapped:                                   ; irq_swapped: GS is the kernel's
-        push    rax
-        PUSH_ALL_BUT_RAX
-        cld
-        lea     rbp, [rsp + 1]
-        mov     rdi, rsp
-        inc     dword [gs:PERCPU_IRQ_NEST]
-global %{1}_counted:function
-%{1}_counted:                                   ; irq_counted: RSP is not yet where it says
-        jnz     irq_nested                      ; from -1 to 0: leaves the thread's stack
-        mov     rsp, [gs:PERCPU_IRQ_STACK_TOP]
-        %2
-        INJECT  INJECT_BACK_LINK, {push rdi}, {push rsi}        ; the back-link
-        push    rdi                             ; again, for the ABI's alignment: the way back
-        call    irq_handler
-        mov     ebx, [gs:PERCPU_SOFTIRQ_PENDING]
-        test    ebx, ebx                        ; negative: they are the softirq thread's
-        jg      %{1}_softirqs
-%{1}_leave:
-        pop     rsp
-global %{1}_back:function
-%{1}_back:                                      ; irq_back: it is back, the counter is not
-        INJECT  INJECT_NEST_COUNTER, {dec dword [gs:PERCPU_IRQ_NEST]}, \
-                {test dword [gs:PERCPU_IRQ_NEST], eax}
-        cmp     byte [gs:PERCPU_NEED_RESCHED], 0
-        je      leave_frame
-        mov     rdi, rsp
-        call    [irq_preempt]
-        jmp     leave_frame
-
-%{1}_softirqs:
-        SOFTIRQ_ROUNDS
-        jmp     %{1}_leave
-%endmacro
-
-IRQ_ENTRY irq_stamped, {STAMP MARKS_SWITCHED}   ; the benchmark's
-IRQ_ENTRY irq, {}
-; On the IRQ stack already: it stays, runs no softirqs and schedules nothing.
+IRQ_ENTRY irq
+; Nested: it stays on the IRQ stack, and leaves softirqs and the scheduler to the outermost one.
+global irq_nested:function
 irq_nested:
         call    irq_nested_handler
         dec     dword [gs:PERCPU_IRQ_NEST]
@@ -159,14 +49,10 @@ leave_swapped:
         iretq
         ENTRY_PATH PATH_EXIT, PATH_ANY_VECTOR, UNDER_ALL, leave_frame
 
-; SYSCALL leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in R11. Until RSP is ours
-; only an IST event can come (the flags' mask has IF and TF). What an interrupt would have pushed is
-; pushed here, so that everybody sees the same frame; the way back is an IRET.
-;
-; Of 81 instructions these are the frame's 43, but for the stub's jump; SWAPGS, twice; two to keep
-; RSP and to load ours; five, what an interrupt would have pushed; TEST and JZ: the exit is the
-; others', too. In syscall.c 26 for the check of what comes from ring 3, as for a trap, and two: the
-; frame is found again, and handed to the hook. There is no CLAC: the flags' mask has AC.
+; SYSCALL (SDM volume 3, 5.8.8) leaves RSP and GS as ring 3 had them, RIP in RCX and the flags in
+; R11. Until RSP is the kernel's only an IST event can come: the flags' mask clears IF and TF, and
+; AC too, so there is no CLAC. The entry pushes what an interrupt would have pushed, so that all
+; see the same frame, and leaves by IRET.
 global syscall_entry:function
 global syscall_swapped:function
 global syscall_switched:function
@@ -184,20 +70,13 @@ syscall_switched:
         push    0
         push    VECTOR_SYSCALL
         push    rax
-        PUSH_ALL_BUT_RAX
+        PUSH_ALL_BUT_RAX INJECT_WRONG_SAVE
         cld
         lea     rbp, [rsp + 1]
         mov     rdi, rsp
         call    syscall_handler
         jmp     leave_frame
         ENTRY_PATH PATH_SYSCALL, VECTOR_SYSCALL, UNDER_ALL, syscall_entry
-
-; Where an IST handler's frame sends a ring 3 thread that is to end: the handler's exit has just put
-; ring 3's GS back.
-global thread_end_from_user:function
-thread_end_from_user:
-        swapgs
-        jmp     thread_exit
 
 ; void frame_resume(struct trap_frame *frame): starts what a hand-made frame says, as if it had been
 ; interrupted.
@@ -206,47 +85,17 @@ frame_resume:
         mov     rsp, rdi
         jmp     leave_frame
 
-; An IST entry. Between the hardware's push and the SUB another event of the same code would
-; overwrite the frame, so the SUB comes as early as it can: one push and two moves. The stack lies
-; in its CPU's window, so RSP says where the TSS is although nobody knows yet whose GS base is
-; loaded. That is found out from the base itself (ours lie in the upper half, ring 3's never do): CS
-; cannot tell, since we may have interrupted an entry before its SWAPGS or an exit after it.
-;
-; What each of a #BP's 72 instructions buys: the frame's 43; one of the pushes is before the rest,
-; to have RAX for the window. Three on entry, three on exit: the level, so that an event of the same
-; code does not overwrite the frame. Five on entry, two on exit: whose GS base it is, which nothing
-; but the base can say. Then, in ist.c, seven: the frame lies where this CPU's stack, kind and level
-; say, and TSS.ist[] was lowered; one: the hook's call. On the way out two: whether it was expected;
-; one: the count; five: the deepest level there was, and this one given back. A #DB has four more:
-; DR6 kept and cleared; a #MC seven: whether it is one, or INT 18. An NMI has none of the two, but
-; two for whether another CPU asks something by it. From ring 3 there are three more: SWAPGS twice,
-; and CLAC.
-;
-; IST_ENTRY name, stack, handler, vector, disciplines
-%macro IST_ENTRY 5
-global %{1}_entry:function
-%{1}_entry:
-        push    rax
-        LOWER_IST %2
-        SAVE_AND_FIND_GS
-        call    %3
-        LEAVE_IST %2
-        ENTRY_PATH PATH_IST, %4, %5, %{1}_entry
+; The vectors that have an IST code, each with an entry (entry.inc) and a handler.
+%macro VECTOR 7                                 ; as in vectors.def
+    %if %{6}_STACK_IST
+        extern  %5
+        IST_ENTRY %4, %{6}_STACK, %5, %1, UNDER(SHIFT)
+    %endif
 %endmacro
-
-IST_ENTRY debug, DEBUG_STACK, debug_handler, VECTOR_DB, UNDER(SHIFT)
-IST_ENTRY breakpoint, DEBUG_STACK, breakpoint_handler, VECTOR_BP, UNDER(SHIFT)
-IST_ENTRY nmi, NMI_STACK, nmi_handler, VECTOR_NMI, UNDER(SHIFT) | UNDER(RET)
-IST_ENTRY double_fault, DOUBLEFAULT_STACK, double_fault_handler, VECTOR_DF, UNDER(SHIFT)
-IST_ENTRY stack_fault, STACKFAULT_STACK, stack_fault_handler, VECTOR_SS, UNDER(SHIFT)
-IST_ENTRY machine_check, MCE_STACK, machine_check_handler, VECTOR_MC, UNDER(SHIFT)
+%include "cpu/vectors.inc"
 
 ; void softirq_run_pending(void): from a thread's stack, to the IRQ stack through the same counter
 ; and with the same back-link as an interrupt. Interrupts off on entry and on return.
-;
-; Of 32 instructions three ask what is pending, and one keeps it; three are the frame's of a
-; backtrace and four keep what the rounds use; RSP is kept by one; two are the counter's, two take
-; RSP there and back, two push; 13 are one softirq's; and RET.
 global softirq_run_pending:function
 softirq_run_pending:
         mov     ecx, [gs:PERCPU_SOFTIRQ_PENDING]

@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads CPUID, and says what is missing: SDM volume 2, CPUID; the hypervisor leaf 0x40000000 as
- * hypervisors have it. */
+/* Reads CPUID, and names a missing feature: SDM volume 2, CPUID; leaf 0x40000000 as hypervisors
+ * have it. */
 #include "cpu/features.h"
 
-#include <cpuid.h>
 #include <stddef.h>
 
+#include "lib/cpuid.h"
 #include "lib/string.h"
 
 struct cpu_features cpu_features;
-
-struct leaf {
-    uint32_t eax, ebx, ecx, edx;
-};
-
-static struct leaf read_leaf(uint32_t leaf, uint32_t subleaf)
-{
-    struct leaf r;
-    __cpuid_count(leaf, subleaf, r.eax, r.ebx, r.ecx, r.edx);
-    return r;
-}
 
 static void read_model(uint32_t max_extended)
 {
@@ -27,7 +16,7 @@ static void read_model(uint32_t max_extended)
     size_t skip = 0;
 
     for (uint32_t i = 0; i < 3 && max_extended >= 0x80000004; i++) {
-        struct leaf r = read_leaf(0x80000002 + i, 0);
+        struct cpuid_leaf r = cpuid_read(0x80000002 + i, 0);
         memcpy(model + i * sizeof(r), &r, sizeof(r));
     }
     while (model[skip] == ' ')
@@ -42,7 +31,7 @@ static void read_vendor(char vendor[13], uint32_t first, uint32_t second, uint32
     memcpy(vendor + 8, &third, 4);
 }
 
-/* The bits that the image cannot do without: leaf 1 EDX, and leaf 0x80000001 EDX. */
+/* The features that the image needs: leaf 1 EDX, and leaf 0x80000001 EDX. */
 static const char *missing(uint32_t edx, uint32_t extended_edx)
 {
     static const struct {
@@ -68,19 +57,19 @@ static const char *missing(uint32_t edx, uint32_t extended_edx)
 
 const char *features_read(void)
 {
-    struct leaf root = read_leaf(0, 0), one = read_leaf(1, 0), seven = {0}, six = {0};
-    uint32_t max_extended = read_leaf(0x80000000, 0).eax;
+    struct cpuid_leaf root = cpuid_read(0, 0), one = cpuid_read(1, 0), seven = {0}, six = {0};
+    uint32_t max_extended = cpuid_read(0x80000000, 0).eax;
     uint32_t base_family = one.eax >> 8 & 15;
 
     cpu_features.max_leaf = root.eax;
     if (root.eax >= 6)
-        six = read_leaf(6, 0);
+        six = cpuid_read(6, 0);
     if (root.eax >= 7)
-        seven = read_leaf(7, 0);
+        seven = cpuid_read(7, 0);
     read_vendor(cpu_features.vendor, root.ebx, root.edx, root.ecx);
     read_model(max_extended);
     if (features_hypervisor()) {
-        struct leaf h = read_leaf(0x40000000, 0);
+        struct cpuid_leaf h = cpuid_read(0x40000000, 0);
         read_vendor(cpu_features.hypervisor, h.ebx, h.ecx, h.edx);
     }
     cpu_features.emulated = strcmp(cpu_features.hypervisor, "TCGTCGTCGTCG") == 0 ||
@@ -94,28 +83,32 @@ const char *features_read(void)
     cpu_features.stepping = one.eax & 15;
     cpu_features.intel = strcmp(cpu_features.vendor, "GenuineIntel") == 0;
     cpu_features.physical_bits =
-        max_extended >= 0x80000008 ? read_leaf(0x80000008, 0).eax & 255 : 36;
+        max_extended >= 0x80000008 ? cpuid_read(0x80000008, 0).eax & 255 : 36;
     cpu_features.thermal_sensor = six.eax & 1;
     cpu_features.thermal_monitor = one.edx >> 22 & one.edx >> 29 & 1;
     cpu_features.power_limit = six.eax >> 4 & 1;
     cpu_features.package_thermal = six.eax >> 6 & 1;
     cpu_features.limit_logs = six.eax >> 7 & 1;
     cpu_features.scalable_mca =
-        max_extended >= 0x80000007 && read_leaf(0x80000007, 0).ebx >> 3 & 1 && !cpu_features.intel;
+        max_extended >= 0x80000007 && cpuid_read(0x80000007, 0).ebx >> 3 & 1 && !cpu_features.intel;
+    cpu_features.invariant_tsc =
+        max_extended >= 0x80000007 && cpuid_read(0x80000007, 0).edx >> 8 & 1;
     cpu_features.effective_frequency = six.ecx & 1;
     cpu_features.mtrr = one.edx >> 12 & 1;
     cpu_features.mca = one.edx >> 14 & 1;
+    cpu_features.clflush = one.edx >> 19 & 1;
+    cpu_features.clwb = seven.ebx >> 24 & 1;
     cpu_features.x2apic = one.ecx >> 21 & 1;
     cpu_features.smep = seven.ebx >> 7 & 1;
     cpu_features.smap = seven.ebx >> 20 & 1;
     cpu_features.umip = seven.ecx >> 2 & 1;
-    cpu_features.fred = seven.eax >= 1 && read_leaf(7, 1).eax >> 17 & 1;
-    return missing(one.edx, read_leaf(0x80000001, 0).edx);
+    cpu_features.fred = seven.eax >= 1 && cpuid_read(7, 1).eax >> 17 & 1;
+    return missing(one.edx, cpuid_read(0x80000001, 0).edx);
 }
 
 bool features_hypervisor(void)
 {
-    return read_leaf(1, 0).ecx >> 31;
+    return cpuid_read(1, 0).ecx >> 31;
 }
 
 const char *features_domain(void)

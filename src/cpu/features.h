@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What this CPU is and has: SDM volume 2, CPUID. */
+/* The CPU's identity and features: SDM volume 2, CPUID. */
 #ifndef ISTSTORM_CPU_FEATURES_H
 #define ISTSTORM_CPU_FEATURES_H
 
@@ -16,10 +16,12 @@ struct cpu_features {
     bool emulated;                  /* each instruction: TCG, Bochs */
     bool intel;
     bool mtrr, mca;
+    bool clflush, clwb;
+    bool invariant_tsc;             /* one rate in all states; no promise about its start */
     bool scalable_mca;              /* AMD's machine-check banks */
     bool effective_frequency;       /* APERF and MPERF */
     bool thermal_sensor;
-    bool thermal_monitor;           /* it throttles, and has an interrupt to say so */
+    bool thermal_monitor;           /* it throttles, and interrupts when it does */
     bool package_thermal, power_limit;
     bool limit_logs;                /* of the current's and of other domains' limits */
     bool x2apic, smep, smap, umip, fred;
@@ -28,7 +30,7 @@ struct cpu_features {
 /* Filled by features_read on the BSP, constant afterwards. */
 extern struct cpu_features cpu_features;
 
-/* Reads CPUID. NULL, or what this CPU lacks that the storm needs. */
+/* Reads CPUID. NULL, or the name of a needed feature that this CPU lacks. */
 const char *features_read(void);
 
 /* Whether CPUID says that there is a hypervisor (or emulator). Before features_read too. */

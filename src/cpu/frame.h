@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The trap frame: what every entry stub leaves on the stack, whichever stack that is. SDM volume 3,
- * 6.14.2.
+/* The trap frame, which every entry builds on the stack that it runs on. SDM volume 3, 6.14.2.
  *
  * In 64-bit mode the processor aligns RSP to 16 and then always pushes SS:RSP, so the frame has one
  * shape for every vector, ring and stack. Lowest address first. Handlers change the frame, never a

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Plants faults: writes the replacements that the linker has gathered over their sites. */
+/* Plants faults: writes replacements over the sites that the linker has gathered. */
 #include "cpu/inject.h"
 
 #include "lib/string.h"

@@ -4,10 +4,9 @@
 
 #include <stddef.h>
 
-#include "cpu/fault.h"
-#include "cpu/oops.h"
+#include "cpu/claim.h"
+#include "cpu/verdict.h"
 #include "cpu/percpu.h"
-#include "cpu/trap.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 
@@ -15,44 +14,33 @@
 void irq_handler(struct trap_frame *frame);
 void irq_nested_handler(struct trap_frame *frame);
 
-static void unexpected(struct trap_frame *frame)
-{
-    oops(frame, "interrupt %lu that nobody asked for", frame->vector);
-}
 
-static void (*handlers[])(struct trap_frame *frame) = {[0 ... VECTOR_COUNT - 1] = unexpected};
-void (*irq_preempt)(struct trap_frame *frame);
-
-void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame))
-{
-    handlers[vector] = handler;
-}
-
-/* A counter that says "nested" where a thread was interrupted did not come back from an interrupt
- * before; anything else is a switch that went wrong now. */
+/* A counter above 0 where a thread was interrupted was not lowered by an earlier interrupt. In all
+ * other cases this switch of stacks went wrong. */
 static __attribute__((cold, noinline)) void wrong_stack(const struct trap_frame *frame)
 {
     struct stack_place interrupted = stack_find((uintptr_t)frame);
-    struct fault_place place = fault_here(vector_name(frame->vector));
+    struct stack_place here = stack_find(read_rsp());
     bool left_over = this_cpu->irq_nest > 0 && interrupted.kind == THREAD_STACK;
 
-    fault_report(left_over ? CHECK_REST : CHECK_STACK, &place,
+    check_failed(left_over ? CHECK_REST : CHECK_STACK, vector_name(frame->vector),
                  "nest counter %d, but the interrupted stack is %s of owner %u and this is %s: %s",
                  this_cpu->irq_nest, stack_name(interrupted.kind), interrupted.owner,
-                 stack_name(place.stack),
-                 left_over ? "the counter did not come back" : "no switch to the IRQ stack");
-    fault_fatal();
+                 stack_name(here.kind),
+                 left_over ? "an earlier exit did not lower the counter"
+                           : "no switch to the IRQ stack");
+    verdict_fatal();
 }
 
 static inline void dispatch(struct trap_frame *frame)
 {
-    handlers[frame->vector](frame);
+    vector_handlers[frame->vector](frame);
     count_event(EVENT_IRQ);
 }
 
-/* What entry.asm has pushed on the IRQ stack when irq_handler is called: the back-link, the way
- * back, the return address; then irq_handler's RBP. So where RBP points, exactly, says that RSP has
- * moved to this CPU's IRQ stack; that the frame is not on it, that nobody was there before. */
+/* The words on the IRQ stack when irq_handler runs: the back-link, the saved RSP, the return
+ * address, and irq_handler's RBP. So an RBP exactly below this CPU's top proves that RSP has moved
+ * to its IRQ stack. A frame that is not on that stack proves that the stack was empty. */
 #define ENTRY_WORDS 4
 
 /* The outermost interrupt: the nest counter was -1. */
@@ -68,7 +56,7 @@ void irq_handler(struct trap_frame *frame)
     dispatch(frame);
 }
 
-/* Return address and RBP: the frame is right above them, on this CPU's IRQ stack. */
+/* The return address and RBP. The frame is right above them, on this CPU's IRQ stack. */
 #define NESTED_WORDS 2
 
 void irq_nested_handler(struct trap_frame *frame)

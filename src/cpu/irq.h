@@ -10,17 +10,11 @@
  *  5. At the outermost exit, and only there, softirqs run: on the IRQ stack, with interrupts on.
  *  6. Nothing on the IRQ stack is ever scheduled away: a reschedule waits until RSP is back on the
  *     thread's stack.
- * SDM volume 3, 6.14; the seed's "Interrupt stack". */
+ *
+ * SDM volume 3, 6.14; Linux's kernel-stacks document, "Interrupt stack". */
 #ifndef ISTSTORM_CPU_IRQ_H
 #define ISTSTORM_CPU_IRQ_H
 
 #include "cpu/frame.h"
-
-/* Set before the vector's interrupts can come. */
-void irq_set_handler(unsigned vector, void (*handler)(struct trap_frame *frame));
-
-/* Called by entry.asm on the thread's stack after the outermost interrupt when a reschedule is due,
- * interrupts off. Set by the scheduler. */
-extern void (*irq_preempt)(struct trap_frame *frame);
 
 #endif

@@ -1,7 +1,7 @@
 ; SPDX-License-Identifier: MIT
 ; Blocking NMIs on purpose: see nmi.h.
 
-%include "offsets.inc"
+%include "cpu/offsets.inc"
 %include "lib/kept.inc"
 
 PATIENCE        equ 1000000                     ; rounds of PAUSE for one's own NMI

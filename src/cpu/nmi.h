@@ -2,8 +2,8 @@
 /* Blocking NMIs on purpose: SDM volume 3, 6.7.1.
  *
  * The processor blocks NMIs from the delivery of one until the next IRET. A handler that leaves
- * without an IRET leaves them blocked; then an NMI that is sent is latched, and the next IRET,
- * whoever executes it, lets it in at exactly the instruction that it returns to. */
+ * without an IRET leaves them blocked; then an NMI that is sent is latched, and the next IRET lets
+ * it in at exactly the instruction that it returns to. */
 #ifndef ISTSTORM_CPU_NMI_H
 #define ISTSTORM_CPU_NMI_H
 

@@ -5,9 +5,9 @@
 #include <stdarg.h>
 
 #include "cpu/backtrace.h"
-#include "cpu/fault.h"
+#include "cpu/verdict.h"
 #include "cpu/percpu.h"
-#include "cpu/trap.h"
+#include "cpu/claim.h"
 #include "cpu/x86.h"
 #include "lib/format.h"
 #include "lib/report.h"
@@ -32,7 +32,6 @@ _Noreturn void oops(struct trap_frame *frame, const char *fmt, ...)
 {
     static bool under_way[MAX_CPUS];
     struct stack_place on = stack_find((uintptr_t)frame);
-    struct fault_place place = {cpu_index(), on.kind, on.level, vector_name(frame->vector)};
     char what[160];
     va_list args;
 
@@ -40,10 +39,11 @@ _Noreturn void oops(struct trap_frame *frame, const char *fmt, ...)
     va_start(args, fmt);
     format_v(what, sizeof(what), fmt, args);
     va_end(args);
-    fault_report(CHECK_UNEXPECTED, &place, "%s at 0x%lx", what, frame->rip);
+    check_failed_on(CHECK_UNEXPECTED, cpu_index(), on.kind, on.level, vector_name(frame->vector),
+                    "%s at 0x%lx", what, frame->rip);
     if (!under_way[cpu_index()]) {
         under_way[cpu_index()] = true;
         oops_report_frame(frame);
     }
-    fault_fatal();
+    verdict_fatal();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The oops: what is said when something came that nobody expected, and the end of the run.
+/* The oops: the report of an event that nobody expected, and the end of the run.
  *
  * Any context. */
 #ifndef ISTSTORM_CPU_OOPS_H
@@ -7,12 +7,12 @@
 
 #include "cpu/frame.h"
 
-/* Reports the fault, the registers and the backtrace of what was interrupted, and gives the
- * verdict. An oops inside an oops says only its first line. */
+/* Reports the failure, and the registers and backtrace of the interrupted code; then gives the
+ * verdict. An oops inside an oops writes only its first line. */
 _Noreturn __attribute__((format(printf, 2, 3))) void oops(struct trap_frame *frame,
                                                           const char *format, ...);
 
-/* Registers and backtrace alone, for a CPU that is asked where it is. */
+/* Reports registers and backtrace alone, for a CPU that is asked where it is. */
 void oops_report_frame(const struct trap_frame *frame);
 
 #endif

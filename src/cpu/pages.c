@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Page frames, handed out from the bottom of the memory map and kept in a list when they come
+/* Page frames: handed out from the bottom of the memory map, and kept in a list when they come
  * back. */
 #include "cpu/pages.h"
 
 #include <stddef.h>
 
+#include "cpu/image.h"
 #include "cpu/inject.h"
 #include "cpu/lastword.h"
 #include "cpu/spinlock.h"
@@ -14,51 +15,68 @@
 #define LOW_MEMORY_END 0xa0000ull
 #define FIRST_MIB (1ull << 20)
 
-extern char image_end[];
-
-static const struct boot_info *boot;
+static const struct memory_map *map;
 static struct spinlock lock;
 static unsigned range;              /* of the map, from which frames are now taken */
 static uint64_t next;               /* the next frame in it, or below it: none taken yet */
 static uint64_t free_list;          /* the first word of a free frame is the next one's address */
 static uint64_t in_use, total;
 
-/* The usable part of a range: whole pages above the first MiB and the image. */
-static void usable(const struct boot_memory_range *r, uint64_t *start, uint64_t *end)
+/* The usable part of a range: whole pages above the first MiB. */
+static void usable(const struct memory_range *r, uint64_t *start, uint64_t *end)
 {
-    uint64_t first = (uint64_t)image_end > FIRST_MIB ? (uint64_t)image_end : FIRST_MIB;
-
     *start = (r->base + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
     *end = (r->base + r->length) & ~(uint64_t)(PAGE_SIZE - 1);
-    if (*start < first)
-        *start = first;
-    if (r->type != BOOT_MEMORY_AVAILABLE || *end < *start)
+    if (*start < FIRST_MIB)
+        *start = FIRST_MIB;
+    if (r->type != MEMORY_AVAILABLE || *end < *start)
         *end = *start;
 }
 
-void pages_init(const struct boot_info *info)
+/* The next frame that may be handed out: neither one of the image's nor one of the last word's. */
+static uint64_t skip_kept(uint64_t frame)
 {
-    boot = info;
-    for (unsigned i = 0; i < boot->memory_count; i++) {
-        uint64_t start, end;
-        usable(&boot->memory[i], &start, &end);
-        total += (end - start) / PAGE_SIZE;
-        if (start <= LASTWORD_BASE && LASTWORD_END <= end)
-            total -= (LASTWORD_END - LASTWORD_BASE) / PAGE_SIZE;
+    for (;;) {
+        if (frame >= image_load_address && frame < image_physical(image_end))
+            frame = image_physical(image_end);
+        else if (frame >= LASTWORD_BASE && frame < LASTWORD_END)
+            frame = LASTWORD_END;
+        else
+            return frame;
     }
 }
 
-/* The next frame of a range that is to be handed out: not one of the last word's. */
-static uint64_t skip_kept(uint64_t frame)
+static uint64_t first_after(uint64_t frame, uint64_t kept, uint64_t end)
 {
-    return frame >= LASTWORD_BASE && frame < LASTWORD_END ? LASTWORD_END : frame;
+    return kept > frame && kept < end ? kept : end;
+}
+
+static uint64_t count_frames(uint64_t start, uint64_t end)
+{
+    uint64_t count = 0, stop;
+
+    for (uint64_t frame = skip_kept(start); frame < end; frame = skip_kept(stop)) {
+        stop = first_after(frame, image_load_address, first_after(frame, LASTWORD_BASE, end));
+        count += (stop - frame) / PAGE_SIZE;
+    }
+    return count;
+}
+
+void pages_init(const struct memory_map *memory)
+{
+    map = memory;
+    for (unsigned i = 0; i < map->count; i++) {
+        uint64_t start, end;
+        usable(&map->ranges[i], &start, &end);
+        total += count_frames(start, end);
+    }
 }
 
 static uint64_t take_fresh(void)
 {
-    for (; range < boot->memory_count; range++) {
+    for (; range < map->count; range++) {
         uint64_t start, end;
-        usable(&boot->memory[range], &start, &end);
+        usable(&map->ranges[range], &start, &end);
         if (next < start)
             next = start;
         next = skip_kept(next);
@@ -111,13 +129,13 @@ uint64_t pages_find_low(void)
 {
     uint64_t found = 0;
 
-    for (unsigned i = 0; i < boot->memory_count; i++) {
-        const struct boot_memory_range *r = &boot->memory[i];
+    for (unsigned i = 0; i < map->count; i++) {
+        const struct memory_range *r = &map->ranges[i];
         uint64_t end = r->base + r->length;
         if (end > LOW_MEMORY_END)
             end = LOW_MEMORY_END;
         end &= ~(uint64_t)(PAGE_SIZE - 1);
-        if (r->type == BOOT_MEMORY_AVAILABLE && end >= r->base + PAGE_SIZE && end > PAGE_SIZE)
+        if (r->type == MEMORY_AVAILABLE && end >= r->base + PAGE_SIZE && end > PAGE_SIZE)
             found = end - PAGE_SIZE;
     }
     return found;

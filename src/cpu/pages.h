@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* Page frames: the memory that the boot loader's map calls available, less the image and the first
- * MiB.
+/* Page frames: the memory that the boot loader's map calls available, less the first MiB, the image
+ * and the last word's place.
  *
- * Thread and IRQ context. Addresses are physical, which is also where the frame can be written
+ * Thread and IRQ context. Addresses are physical, and the frame can be written at the same address
  * (identity map). */
 #ifndef ISTSTORM_CPU_PAGES_H
 #define ISTSTORM_CPU_PAGES_H
 
 #include <stdint.h>
 
-#include "boot/multiboot2.h"
+#include "lib/memory_map.h"
 
 /* Once, on the BSP. The map must outlive the run. */
-void pages_init(const struct boot_info *boot);
+void pages_init(const struct memory_map *memory);
 
 /* A zeroed frame; the lowest first, until frames come back. 0: there is none. */
 uint64_t page_alloc(void);
 void page_free(uint64_t page);
 
-/* Frames handed out and not yet back; frames in all. */
+/* Frames that are in use, and frames in all. */
 uint64_t pages_in_use(void);
 uint64_t pages_total(void);
 

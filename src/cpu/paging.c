@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Builds and changes the page tables: SDM volume 3, 4.5; 4.10.4.2 for what must be flushed when;
- * 11.12 for the page attribute table (PAT).
+/* Builds and changes the page tables: SDM volume 3, 4.5; 4.10.4.2 (when to flush); 11.12 for the
+ * page attribute table (PAT).
  *
  * Tables are frames below 4 GiB (pages.c hands out the lowest first) and so always readable through
- * the identity map, by the boot loader's tables as well as by these. */
+ * the identity map, by entry.asm's tables as well as by these. */
 #include "cpu/paging.h"
 
 #include "cpu/features.h"
+#include "cpu/image.h"
 #include "cpu/pages.h"
 #include "cpu/spinlock.h"
 #include "cpu/stacks.h"
@@ -22,8 +23,8 @@
 #define PAT_ENTRY 0x7ull
 #define PAT_WRITE_COMBINING 0x1ull
 
-extern char boot_guard[];           /* boot/entry.asm: below the stack that main runs on */
-extern char text_start[], text_end[], rodata_start[], rodata_end[], image_end[];
+extern char boot_guard[];           /* iststorm.ld: below the stack that main runs on */
+extern char rodata_start[], rodata_end[];
 
 uint64_t paging_root;
 static struct spinlock lock;
@@ -132,33 +133,43 @@ static bool map_identity(uint64_t start, uint64_t end, uint64_t flags, bool larg
     return true;
 }
 
-static bool map_memory(const struct boot_info *boot)
+/* A range of memory without the image's frames, which must be changed by no other address. */
+static bool map_but_image(uint64_t start, uint64_t end)
 {
-    uint64_t split_end = ((uint64_t)image_end + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+    uint64_t low = image_load_address, high = image_physical(image_end);
 
-    for (unsigned i = 0; i < boot->memory_count; i++) {
-        const struct boot_memory_range *r = &boot->memory[i];
-        uint64_t start = r->base, end = r->base + r->length;
-        if (r->type == BOOT_MEMORY_RESERVED || r->type == BOOT_MEMORY_DEFECTIVE)
-            continue;
-        if (start < split_end &&
-            !map_identity(start, end < split_end ? end : split_end, PAGE_DATA, false))
-            return false;
-        if (end > split_end &&
-            !map_identity(start > split_end ? start : split_end, end, PAGE_DATA, true))
+    if (end <= low || high <= start)
+        return map_identity(start, end, PAGE_DATA, true);
+    return (start >= low || map_identity(start, low, PAGE_DATA, true)) &&
+           (end <= high || map_identity(high, end, PAGE_DATA, true));
+}
+
+static bool map_memory(const struct memory_map *memory)
+{
+    for (unsigned i = 0; i < memory->count; i++) {
+        const struct memory_range *r = &memory->ranges[i];
+        if (r->type != MEMORY_RESERVED && r->type != MEMORY_DEFECTIVE &&
+            !map_but_image(r->base, r->base + r->length))
             return false;
     }
+    return map_identity(0, FIRST_MIB, PAGE_DATA, false);
+}
+
+/* A part of the image, where it is linked. */
+static bool map_image(const char *from, const char *to, uint64_t flags)
+{
+    for (const char *at = from; at < to; at += PAGE_SIZE)
+        if (!paging_map((uintptr_t)at, image_physical(at), flags))
+            return false;
     return true;
 }
 
-bool paging_init(const struct boot_info *boot)
+bool paging_init(const struct memory_map *memory)
 {
     paging_root = page_alloc();
-    if (!paging_root || !map_memory(boot) || !map_identity(0, FIRST_MIB, PAGE_DATA, false) ||
-        !map_identity((uint64_t)text_start, (uint64_t)text_end, PTE_PRESENT, false) ||
-        !map_identity((uint64_t)rodata_start, (uint64_t)rodata_end, PTE_PRESENT | PTE_NO_EXECUTE,
-                      false) ||
-        !map_identity((uint64_t)rodata_end, (uint64_t)image_end, PAGE_DATA, false))
+    if (!paging_root || !map_memory(memory) || !map_image(text_start, text_end, PTE_PRESENT) ||
+        !map_image(rodata_start, rodata_end, PTE_PRESENT | PTE_NO_EXECUTE) ||
+        !map_image(rodata_end, image_end, PAGE_DATA))
         return false;
     *walk(0, 0, false) = 0;
     *walk((uintptr_t)boot_guard, 0, false) = 0;
@@ -200,6 +211,9 @@ static volatile void *map_physical(uint64_t physical, size_t length, uint64_t fl
 {
     static uintptr_t next = DEVICES_BASE;
     uint64_t page = physical & ~(uint64_t)(PAGE_SIZE - 1);
+
+    if (physical + length < physical || (physical + length - 1) >> cpu_features.physical_bits)
+        return NULL;
     uintptr_t mapped = __atomic_fetch_add(
         &next, (physical + length - page + PAGE_SIZE - 1) & -(uintptr_t)PAGE_SIZE,
         __ATOMIC_RELAXED);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The page tables, one set for all CPUs. SDM volume 3, 4.5 (4-level paging), 4.6 (access rights).
  *
- *   the image        identity-mapped: text read-execute, constants read-only, the rest no-execute;
- *   page 0 not mapped RAM, the tables  identity-mapped, writable, no-execute CPU windows      upper
- *   half, stacks.h: everything between the stacks is not mapped thread slots     upper half,
- *   stacks.h devices          upper half, uncached, mapped on demand ring 3           USER_BASE and
- *   up
+ *   0 and up           memory and firmware's tables, identity-mapped, no-execute; without page 0
+ *                      and the image's frames
+ *   USER_BASE          ring 3's code and stacks
+ *   CPU_WINDOWS_BASE   a window a CPU (stacks.h): all between its stacks is unmapped
+ *   THREAD_SLOTS_BASE  a slot a thread (stacks.h): its lower half, the guard, is unmapped
+ *   DEVICES_BASE       device registers, uncached, mapped on demand
+ *   the topmost 2 GiB  the image (image.h): text read-execute, constants read-only, the rest
+ *                      no-execute
  *
  * Thread and IRQ context, unless it says otherwise. */
 #ifndef ISTSTORM_CPU_PAGING_H
@@ -15,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "boot/multiboot2.h"
+#include "lib/memory_map.h"
 #include "cpu/x86.h"
 #include "lib/physical.h"
 
@@ -26,18 +29,17 @@
 #define PAGE_USER_DATA (PAGE_DATA | PTE_USER)
 #define PAGE_USER_TEXT (PTE_PRESENT | PTE_USER)
 #define PAGE_DEVICE (PAGE_DATA | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH)
-/* Writes to it are gathered. Entry 1 of the PAT, which nobody maps as what it is at reset, through
- * to memory. */
+/* Write-combining. Entry 1 of the PAT, which is write-through at reset and not used as that. */
 #define PAGE_COMBINED (PAGE_DATA | PTE_WRITE_THROUGH)
 
 /* Builds the tables and loads them. Once, on the BSP, after pages_init. False: out of memory. */
-bool paging_init(const struct boot_info *boot);
+bool paging_init(const struct memory_map *memory);
 
-/* This CPU's control registers: the tables, what PAGE_COMBINED means, WP, NX, and SMEP, SMAP, UMIP
- * where the CPU has them. Any CPU. */
+/* Loads this CPU's control registers: the tables, the PAT, WP, NX, and SMEP, SMAP, UMIP where the
+ * CPU has them. */
 void paging_load(void);
 
-/* Whether PAGE_COMBINED means on this CPU what it is to mean. */
+/* True: PAGE_COMBINED is write-combining on this CPU. */
 bool paging_combines(void);
 
 /* The tables' root: below 4 GiB, so that a starting CPU can load it in 32-bit mode. */
@@ -60,14 +62,15 @@ void paging_hide(uintptr_t low, uintptr_t high);
 /* Frees the frames of [low, high), hidden or not, which no other CPU has cached any more. */
 void paging_free(uintptr_t low, uintptr_t high);
 
-/* Device registers, uncached. NULL: out of memory or addresses. They stay mapped. */
+/* Device registers, uncached. NULL: out of memory, or past the CPU's physical addresses. They stay
+ * mapped. */
 volatile void *paging_map_device(uint64_t physical, size_t length);
 
-/* The same for memory that is only written to, as a framebuffer: write-combining. */
+/* The same for memory that is only written, as a framebuffer: write-combining. */
 volatile void *paging_map_combined(uint64_t physical, size_t length);
 
-/* Reads firmware's tables: maps what is not mapped yet, read-only. NULL past the CPU's physical
- * addresses. */
+/* Gives access to firmware's tables: maps pages that are not mapped yet, read-only. NULL past the
+ * CPU's physical addresses. */
 extern const struct physical paging_physical;
 
 /* Whether a read of [address, address + length) would not fault. Any context; takes no lock. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* How long to wait for another CPU before what it owes counts as lost: measured in its own timer
- * ticks.
+/* The time to wait for another CPU before an event counts as lost, in that CPU's own timer ticks.
  *
- * An emulator's CPUs share few real ones, and any of them may be held up for seconds; but one that
- * has taken so many timer interrupts since, and still has not taken the event, has lost it. A CPU
- * that does not tick at all is found by its neighbour (workloads/check.c), and then nobody waits
- * for it. Any context. */
+ * An emulator's CPUs share few real ones, and each may be held up for seconds. But a CPU that has
+ * taken so many timer interrupts since, and still not the event, has lost it. The watch finds a CPU
+ * that does not tick at all, and then no one waits for it. Any context. */
 #ifndef ISTSTORM_CPU_PATIENCE_H
 #define ISTSTORM_CPU_PATIENCE_H
 
@@ -15,7 +13,7 @@
 #include "cpu/features.h"
 #include "cpu/percpu.h"
 
-/* An emulator's host runs all CPUs alike; a hypervisor's may hold up one while the others run. */
+/* An emulator's host runs all CPUs alike. A hypervisor's may hold up one while the others run. */
 #define PATIENCE_TICKS 1500
 #define PATIENCE_TICKS_EMULATED 500
 
@@ -32,6 +30,15 @@ struct patience {
 static inline uint64_t cpu_ticks(uint32_t cpu)
 {
     return __atomic_load_n(&cpu_at(cpu)->events[EVENT_TICK], __ATOMIC_RELAXED);
+}
+
+static inline uint64_t ticks_of_all(void)
+{
+    uint64_t ticks = 0;
+
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        ticks += cpu_ticks(cpu);
+    return ticks;
 }
 
 static inline struct patience patience_with(uint32_t cpu)

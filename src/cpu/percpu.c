@@ -5,18 +5,20 @@
 
 #include <stddef.h>
 
-#include "cpu/entries.h"
+#include "cpu/discipline.h"
 #include "cpu/gdt.h"
 #include "cpu/inject.h"
 #include "cpu/lastword.h"
-#include "cpu/mce.h"
-#include "cpu/microcode.h"
+#include "cpu/late.h"
+#include "cpu/hardware/lfence.h"
+#include "cpu/hardware/mce.h"
+#include "cpu/hardware/microcode.h"
 #include "cpu/paging.h"
+#include "cpu/hardware/smi.h"
+#include "cpu/tables.h"
 #include "cpu/x86.h"
 #include "cpu/syscall.h"
 #include "lib/string.h"
-
-uint32_t cpu_count;
 
 static bool create_stacks(uint32_t index)
 {
@@ -44,15 +46,6 @@ static bool create_area(struct percpu *cpu, uint32_t index)
     return paging_map_new(rest, low + PERCPU_SIZE, PAGE_DATA);
 }
 
-/* An NMI may come in between, and takes the next place. */
-void trace_keep(enum event event)
-{
-    struct percpu *cpu = cpu_at(this_cpu->index);
-    uint32_t place = __atomic_fetch_add(&cpu->traced, 1, __ATOMIC_RELAXED) % TRACE_EVENTS;
-
-    cpu->trace[place] = (struct trace_event){read_tsc(), read_rsp(), event};
-}
-
 void percpu_begin(void)
 {
     static struct percpu early;
@@ -63,6 +56,8 @@ void percpu_begin(void)
 
 bool percpu_create(uint32_t count, const uint32_t *apic_ids)
 {
+    if (!late_create(count))
+        return false;
     for (uint32_t index = 0; index < count; index++) {
         struct percpu *cpu = cpu_at(index);
         if (!create_area(cpu, index) || !create_stacks(index))
@@ -71,13 +66,11 @@ bool percpu_create(uint32_t count, const uint32_t *apic_ids)
         cpu->index = index;
         cpu->apic_id = apic_ids[index];
         cpu->irq_nest = -1;
-        cpu->nmi_rare = inject_planted(INJECT_CLOBBER_REGISTER) ||
-                        inject_planted(INJECT_CLOBBER_STACK) ||
-                        inject_planted(INJECT_STACK_FILL) || inject_planted(INJECT_DEEP_STACK);
         cpu->irq_stack_top = stack_top(index, IRQ_STACK, 0);
         for (unsigned kind = 0; kind < CPU_STACK_KINDS; kind++)
             cpu->ist_next[kind] = cpu->ist_lowest[kind] = stack_top(index, kind, 0);
-        entry_prepare(index);
+        if (discipline->prepare)
+            discipline->prepare(index);
         gdt_prepare(cpu);
         cpu_count = index + 1;
     }
@@ -92,9 +85,16 @@ const char *percpu_load(uint32_t index)
     syscall_enable();
     mce_enable();
     microcode_read();
-    const char *wrong = gdt_verify(cpu);
+    lfence_serialise();
+    smi_poll();
+    this_cpu->efer = read_msr(MSR_EFER);
+    const char *wrong = tables_verify();
     if (inject_planted(INJECT_NO_SMAP) && index == inject_cpu())
         write_cr4(read_cr4() & ~(uint64_t)CR4_SMAP);
+    if (inject_planted(INJECT_MAPPED_GUARD) && index == inject_cpu()) {
+        uintptr_t end = stack_top(index, NMI_STACK, IST_LEVELS);
+        paging_map_new(end - PAGE_SIZE, end, PAGE_DATA);
+    }
     if (inject_planted(INJECT_SHARED_NMI_STACK) && index == inject_cpu())
         cpu->tss.ist[stack_shapes[NMI_STACK].ist - 1] = stack_top(0, NMI_STACK, 0);
     return wrong;

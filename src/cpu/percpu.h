@@ -16,6 +16,7 @@
 #include "cpu/stacks.h"
 
 #define IST_SLOTS 7
+#define DIFFERENCE_BYTES 96         /* room for one in words (cpu/tables.h) */
 
 struct tss {
     uint32_t reserved0;
@@ -41,7 +42,7 @@ enum selector {
     GDT_WORDS = 9
 };
 
-/* What is counted, a line an event: E(symbol, name in the report). */
+/* The counted events, a line each: E(symbol, name in the report). */
 #define EVENTS(E)                                                                                  \
     E(IRQ, irqs)                                                                                   \
     E(IPI, ipis)                                                                                   \
@@ -58,7 +59,8 @@ enum selector {
     E(CMCI, cmcis)                                                                                 \
     E(THERMAL, thermal_irqs)                                                                       \
     E(APIC_ERROR, apic_errors)                                                                     \
-    E(SPURIOUS, spurious)
+    E(SPURIOUS, spurious)                                                                          \
+    E(STRAY, stray_irqs)
 
 enum event {
 #define EVENT_ENUM(symbol, name) EVENT_##symbol,
@@ -68,14 +70,6 @@ enum event {
 };
 
 struct thread;
-
-/* The last events of a CPU, where break= asks for them. */
-#define TRACE_EVENTS 64
-struct trace_event {
-    uint64_t tsc;
-    uintptr_t rsp;                  /* says the stack */
-    enum event event;
-};
 
 struct percpu {
     struct tss tss;
@@ -88,7 +82,7 @@ struct percpu {
     uint64_t irq_stack_top;
     uint8_t need_resched;           /* written by other CPUs too */
     bool nmi_asked;                 /* by another CPU, to stop or to say where it is (smp/ipi.c) */
-    bool nmi_rare; /* nmi_asked or nmi_resume is set, or was, or damage is planted */
+    bool nmi_rare;                  /* nmi_asked or nmi_resume is set, or was */
     bool online;                    /* takes part in the run */
     bool lost; /* hung, and taken out by another CPU (smp/ipi.h): no longer online, for good */
     bool console_quiet; /* this CPU is where the console must not be drained (NMI, #MC, #DF,
@@ -108,8 +102,10 @@ struct percpu {
     uint64_t user_rsp;              /* where SYSCALL's entry keeps RSP for two instructions */
     uint64_t events[EVENT_KINDS];
     uint64_t gdt[GDT_WORDS];
-    struct trace_event trace[TRACE_EVENTS];
-    uint32_t traced;                /* events; the next one's place is this modulo TRACE_EVENTS */
+    uint32_t nmis_expected;         /* sent, or about to be (cpu/nmi_owner.h); written by others */
+    uint32_t strays_told[8];        /* vectors, a bit each (smp/strays.c) */
+    uint64_t efer;                  /* as it was loaded */
+    char difference[DIFFERENCE_BYTES]; /* what tables_look has told last */
 };
 _Static_assert(sizeof(struct percpu) <= PERCPU_SIZE, "the per-CPU area outgrows its pages");
 _Static_assert(offsetof(struct percpu, gdt) <= PAGE_SIZE, "events are on the page that is kept");
@@ -135,24 +131,15 @@ static inline bool cpu_is_lost(uint32_t index)
     return __atomic_load_n(&cpu_at(index)->lost, __ATOMIC_ACQUIRE);
 }
 
-extern uint32_t cpu_count; /* windows that are mapped: indexes below it are valid for cpu_at() */
-
 /* The CPU on which a planted fault strikes, of those that take part. */
 static inline uint32_t inject_cpu(void)
 {
     return cpu_count > 1 ? 1 : 0;
 }
 
-/* Any context. */
-void trace_keep(enum event event);
-
-/* One instruction, which break= makes a jump. */
+/* One instruction: whole against this CPU's own interrupts. Any context. */
 static inline __attribute__((always_inline)) void count_event(const enum event event)
 {
-    INJECT_JUMP(PATCH_TRACE, "incq %%gs:%c1", traced, "i"(offsetof(struct percpu, events[event])));
-    return;
-traced:
-    trace_keep(event);
     this_cpu->events[event]++;
 }
 
@@ -160,12 +147,13 @@ traced:
  * takes. First of all. */
 void percpu_begin(void);
 
-/* Maps and fills the windows of `count` CPUs and sets up their areas, index 0 to count - 1. Thread
- * context, once, by the BSP. False: not enough memory. */
+/* Maps and fills the windows of `count` CPUs and sets up their areas, index 0 to count - 1, and
+ * maps the tables that have an element a CPU (late.h). Thread context, once, by the BSP. False: not
+ * enough memory. */
 bool percpu_create(uint32_t count, const uint32_t *apic_ids);
 
 /* Loads this CPU's GS base, GDT, TSS and IDT, in the order that lets no IST gate be reached before
- * LTR, and reads gates and TSS back. NULL, or what differs. Interrupts off. */
+ * LTR, and compares what it has loaded (cpu/tables.h). NULL, or what differs. Interrupts off. */
 const char *percpu_load(uint32_t index);
 
 #endif

@@ -4,51 +4,20 @@
 
 #include <stddef.h>
 
+#include "cpu/above.h"
 #include "cpu/inject.h"
 #include "cpu/x86.h"
 
 /* For entry.asm alone. */
-extern void (*softirq_handlers[SOFTIRQ_COUNT])(unsigned softirq);
-extern void (*const softirq_count)(void);
 void softirq_hand_over(void);
-void softirq_run_pending(void);
 
-void (*softirq_handlers[SOFTIRQ_COUNT])(unsigned softirq);
-void (*softirq_defer)(void);
-
-/* The planted loss: who is to run it does not. */
-static void (*robbed)(unsigned softirq);
-
-static void lose(unsigned softirq)
-{
-    if (this_cpu->index != inject_cpu())
-        robbed(softirq);
-}
-
-void softirq_set_handler(unsigned softirq, void (*handler)(unsigned softirq))
-{
-    softirq_handlers[softirq] = handler;
-    if (inject_planted(INJECT_LOST_SOFTIRQ) && softirq == SOFTIRQ_STORM) {
-        robbed = handler;
-        softirq_handlers[softirq] = lose;
-    }
-}
-
-/* Where events are traced, entry.asm counts by this. */
-static void count(void)
-{
-    count_event(EVENT_SOFTIRQ);
-}
-
-void (*const softirq_count)(void) = count;
-
-/* Past the restart limit, interrupts off: until the thread takes its turn, an interrupt's exit
- * finds the mask negative. */
+/* Past the restart limit, interrupts off. An interrupt's exit runs no softirqs while the mask is
+ * negative, until the thread has taken its turn. */
 void softirq_hand_over(void)
 {
     this_cpu->softirq_pending |= SOFTIRQ_DEFERRED;
     if (!(inject_planted(INJECT_LOST_DEFERRAL) && this_cpu->index == inject_cpu()))
-        softirq_defer();
+        cpu_above.wake_softirqd();
 }
 
 void softirq_flush(void)

@@ -3,16 +3,16 @@
 #include "cpu/spinlock.h"
 
 #include "cpu/clock.h"
-#include "cpu/fault.h"
+#include "cpu/verdict.h"
 #include "cpu/patience.h"
 
-/* By time alone, a host that runs neither of the two would look like a holder that hangs: the wait
- * must also have been made. */
+/* By time alone, a host that runs neither CPU would look like a holder that hangs. So the waiter
+ * must also have looked so often. */
 #define LOOKS_LEAST 20000
-#define LONG_MS 500                 /* from then on others may know whom this CPU waits for */
+#define LONG_MS 500                 /* from then on other CPUs can see whom this CPU waits for */
 
 struct lock_wait {
-    struct percpu *holder;          /* the one of whom the rest is told */
+    struct percpu *holder;          /* the CPU that the other fields are about */
     uint64_t since, looks;
     uint64_t first_ticks;           /* of all CPUs, when it had become long */
     uint64_t last_ticks, quiet_since;   /* and when one of them last ticked */
@@ -23,16 +23,7 @@ static bool has_passed(uint64_t since, uint64_t ms)
     return clock_cycles() - since >= clock_tsc_hz / 1000 * ms;
 }
 
-static uint64_t ticks_of_all(void)
-{
-    uint64_t ticks = 0;
-
-    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
-        ticks += cpu_ticks(cpu);
-    return ticks;
-}
-
-/* Another holder is another wait: this lock is given back. False: it is free. */
+/* A new holder starts a new wait, since the lock was released. False: the lock is free. */
 static bool look(const struct spinlock *lock, struct lock_wait *wait)
 {
     struct percpu *holder = __atomic_load_n(&lock->holder, __ATOMIC_RELAXED);
@@ -48,9 +39,9 @@ static bool is_own(const struct lock_wait *wait)
     return wait->holder == this_cpu->self;
 }
 
-/* A CPU that still ticks watches the holder, or who waits for it, and says more of it than can be
- * said here: it has its time, by its own ticks. It is this CPU's turn when nobody ticks, or when
- * they should long have told. */
+/* A CPU that still ticks watches the holder, or a CPU that waits for it, and can report more than
+ * this one. It has time for that, by its own ticks. This CPU reports when no CPU ticks, or when the
+ * others should have reported long ago. */
 static bool nobody_tells(struct lock_wait *wait)
 {
     uint64_t ticks = ticks_of_all();
@@ -66,7 +57,7 @@ static bool nobody_tells(struct lock_wait *wait)
            (wait->looks > LOOKS_LEAST && has_passed(wait->quiet_since, LOCK_PATIENCE_S * 1000));
 }
 
-/* For so many milliseconds; 0: until nobody else tells that it is in vain. */
+/* Waits for so many milliseconds; 0: until no other CPU is left to report the hang. */
 static bool wait_for(struct spinlock *lock, struct lock_wait *wait, uint64_t ms)
 {
     bool taken = false, over = false;
@@ -98,8 +89,8 @@ void spinlock_wait(struct spinlock *lock)
 
     if (wait_for(lock, &wait, 0))
         return;
-    struct fault_place place = {wait.holder->index, NO_STACK, 0, "lock"};
-    fault_report(CHECK_ALIVE, &place, "it holds a lock that CPU %u needs, and does not give it "
-                 "back: %s", cpu_index(), is_own(&wait) ? "it is the same" : "nobody ticks");
-    fault_fatal();
+    check_failed_on(CHECK_ALIVE, wait.holder->index, NO_STACK, 0, "lock",
+                    "it does not release a lock that CPU %u waits for: %s", cpu_index(),
+                    is_own(&wait) ? "they are the same CPU" : "no CPU ticks any more");
+    verdict_fatal();
 }

@@ -2,10 +2,10 @@
 /* A spin lock, for thread and IRQ context; never taken in NMI, #MC, #DB or #DF context.
  *
  * Interrupts are off while it is held, so a holder is never preempted nor interrupted by a taker.
- * Whoever comes first when it is free gets it: a lock that waits its turn would wait for CPUs that
- * an emulator's host is not running.
+ * The first CPU to try gets a free lock. A lock that is handed over in turn would wait for CPUs
+ * that an emulator's host is not running.
  *
- * A CPU that hangs while it holds one stops all that need it, with their interrupts off: so a lock
+ * A CPU that hangs with a lock stops all CPUs that need it, with their interrupts off. So a lock
  * names its holder, and a wait has an end. */
 #ifndef ISTSTORM_CPU_SPINLOCK_H
 #define ISTSTORM_CPU_SPINLOCK_H
@@ -17,9 +17,8 @@ struct spinlock {
     struct percpu *holder;          /* NULL: it is free */
 };
 
-/* The way of who finds it taken. The first ends the run if the lock is not given back and no CPU
- * ticks for LOCK_PATIENCE_S, or the holder is this CPU; the second gives up after so many
- * milliseconds. */
+/* For a lock that is taken. The first ends the run if the lock is not released and no CPU ticks for
+ * LOCK_PATIENCE_S, or if the holder is this CPU. The second gives up after so many milliseconds. */
 #define LOCK_PATIENCE_S 10
 __attribute__((no_caller_saved_registers)) void spinlock_wait(struct spinlock *lock);
 bool spinlock_wait_ms(struct spinlock *lock, uint64_t ms);
@@ -32,9 +31,8 @@ static inline bool spinlock_grab(struct spinlock *lock)
                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-/* Returns the interrupt flag as it was, for spinlock_release. The call is hidden from the compiler,
- * which would keep everything across it that calls may lose: on the way of who need not wait,
- * too. */
+/* Returns the interrupt flag as it was, for spinlock_release. The call is hidden from the compiler.
+ * It would save registers for it, also on the path that does not wait. */
 static inline uint64_t spinlock_take(struct spinlock *lock)
 {
     uint64_t flags = interrupts_save();
@@ -44,7 +42,8 @@ static inline uint64_t spinlock_take(struct spinlock *lock)
     return flags;
 }
 
-/* For what can be left for another time. False: not taken, and interrupts are as they were. */
+/* For work that can be left for another time. False: the lock is not taken, and interrupts are as
+ * they were. */
 static inline bool spinlock_take_within(struct spinlock *lock, uint64_t ms, uint64_t *flags)
 {
     *flags = interrupts_save();

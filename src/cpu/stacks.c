@@ -5,11 +5,13 @@
 
 #include <stddef.h>
 
+uint32_t cpu_count;
+
 const struct stack_shape stack_shapes[CPU_STACK_KINDS] = {
-#define STACK_SHAPE(symbol, name, ist, size, levels)                                               \
+#define STACK(symbol, name, ist, size, levels)                                                     \
     [symbol##_STACK] = {name, offsetof(struct cpu_window, stack_##symbol), size, levels, ist},
-    CPU_STACKS(STACK_SHAPE)
-#undef STACK_SHAPE
+#include "cpu/stacks.def"
+#undef STACK
 };
 
 static struct stack_place find_in_window(uintptr_t address)
@@ -70,21 +72,20 @@ const char *stack_name(enum stack_kind kind)
 
 const char *stack_describe(uintptr_t address)
 {
-    static const char *const guards[CPU_STACK_KINDS + 1] = {
-#define GUARD_TEXT(symbol, name, ist, size, levels) "the guard page below the " name " stack",
-        CPU_STACKS(GUARD_TEXT)
-#undef GUARD_TEXT
-        "the guard page below a thread's stack",
+    static const char *const guards[CPU_STACK_KINDS] = {
+#define STACK(symbol, name, ist, size, levels) "the guard page below the " name " stack",
+#include "cpu/stacks.def"
+#undef STACK
     };
     struct stack_place place = stack_find(address);
 
     if (place.kind != GUARD_PAGE)
         return place.kind == NO_STACK ? "on no stack" : "on a stack";
-    /* What lies above a guard page is the stack that it guards. */
+    if (address >= THREAD_SLOTS_BASE)
+        return "the guard page below a thread's stack";
+    /* The stack above a guard page is the one that it guards. */
     place = stack_find((address | (PAGE_SIZE - 1)) + 1);
-    if (place.kind == GUARD_PAGE)
-        place.kind = THREAD_STACK;          /* the lower of the two pages below it */
-    return place.kind < NO_STACK ? guards[place.kind] : "a guard page";
+    return place.kind < CPU_STACK_KINDS ? guards[place.kind] : "a guard page";
 }
 
 uintptr_t stack_top(uint32_t cpu, enum stack_kind kind, uint32_t level)

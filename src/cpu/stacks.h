@@ -39,33 +39,50 @@
 #define EXCEPTION_STKSZ PAGE_SIZE
 #define DEBUG_STKSZ (2 * PAGE_SIZE)
 #define IST_LEVELS 4
-/* What must stay untouched of every level that is used, and of thread stacks: room for what a run
- * has not met, such as a page fault's frame and an oops on top of the deepest handler. */
+/* Bytes that must stay untouched of every used level, and of thread stacks: room for events that a
+ * run has not met, such as a page fault's frame and an oops on top of the deepest handler. */
 #define STACK_MARGIN 512
 
-/* S(symbol, short name, IST code or 0, bytes a level, levels) */
-#define CPU_STACKS(S)                                                                              \
-    S(STACKFAULT, "SS", 1, EXCEPTION_STKSZ, IST_LEVELS)                                            \
-    S(DOUBLEFAULT, "DF", 2, EXCEPTION_STKSZ, IST_LEVELS)                                           \
-    S(NMI, "NMI", 3, EXCEPTION_STKSZ, IST_LEVELS)                                                  \
-    S(DEBUG, "DB", 4, DEBUG_STKSZ, IST_LEVELS)                                                     \
-    S(MCE, "MC", 5, EXCEPTION_STKSZ, IST_LEVELS)                                                   \
-    S(IRQ, "IRQ", 0, IRQSTACKSIZE, 1)
-
 enum stack_kind {
-#define STACK_ENUM(symbol, name, ist, size, levels) symbol##_STACK,
-    CPU_STACKS(STACK_ENUM)
-#undef STACK_ENUM
+#define STACK(symbol, name, ist, size, levels) symbol##_STACK,
+#include "cpu/stacks.def"
+#undef STACK
     CPU_STACK_KINDS,
     THREAD_STACK = CPU_STACK_KINDS,
     GUARD_PAGE,             /* in a CPU's window or a thread's slot, but on no stack */
     NO_STACK
 };
 
+/* SDM volume 3, 6.14.5: the code that a gate has for its stack; 0 is none. */
+enum stack_ist {
+#define STACK(symbol, name, ist, size, levels) symbol##_STACK_IST = ist,
+#include "cpu/stacks.def"
+#undef STACK
+    THREAD_STACK_IST = 0
+};
+
+/* A sum of powers of two has a bit for each of them only where no two are equal. */
+#define STACK(symbol, name, ist, size, levels) +((ist) ? 1u << (ist) : 0)
+enum { STACK_IST_SUM = 0
+#include "cpu/stacks.def"
+};
+#undef STACK
+#define STACK(symbol, name, ist, size, levels) | ((ist) ? 1u << (ist) : 0)
+enum { STACK_IST_BITS = 0
+#include "cpu/stacks.def"
+};
+#undef STACK
+_Static_assert((int)STACK_IST_SUM == (int)STACK_IST_BITS, "two stacks claim one IST code");
+
 #define CPU_WINDOW (256 * 1024)
 #define PERCPU_SIZE (2 * PAGE_SIZE)
+#if __STDC_HOSTED__ /* a unit test has the lower half of the addresses (test/unit/machine.h) */
+#define CPU_WINDOWS_BASE 0x200000000000ull
+#define THREAD_SLOTS_BASE 0x210000000000ull
+#else
 #define CPU_WINDOWS_BASE 0xffff800000000000ull
 #define THREAD_SLOTS_BASE 0xffff900000000000ull
+#endif
 #define THREAD_SLOT (2 * THREAD_SIZE)   /* the upper half; the lower is its guard */
 #define THREAD_SLOTS 65536
 #define MAX_CPUS 1024
@@ -73,15 +90,18 @@ enum stack_kind {
 /* A CPU's window, as the linker would see it. */
 struct cpu_window {
     uint8_t percpu[PERCPU_SIZE];
-#define STACK_MEMBER(symbol, name, ist, size, levels)                                              \
+#define STACK(symbol, name, ist, size, levels)                                                     \
     uint8_t guard_##symbol[PAGE_SIZE];                                                             \
     uint8_t stack_##symbol[(size) * (levels)];
-    CPU_STACKS(STACK_MEMBER)
-#undef STACK_MEMBER
+#include "cpu/stacks.def"
+#undef STACK
     uint8_t guard_end[PAGE_SIZE];
 };
 _Static_assert(sizeof(struct cpu_window) <= CPU_WINDOW, "the stacks outgrow a CPU's window");
 _Static_assert((CPU_WINDOW & (CPU_WINDOW - 1)) == 0, "entry.asm finds the TSS by masking RSP");
+
+/* Windows that are mapped: those of the CPUs with an index below it. */
+extern uint32_t cpu_count;
 
 struct stack_shape {
     const char *name;       /* as in a backtrace: <NMI> <DB[1]> */
@@ -111,7 +131,7 @@ struct stack_place stack_find(uintptr_t address);
 struct stack_place stack_of_rsp(uintptr_t rsp);
 const char *stack_name(enum stack_kind kind);
 
-/* What an address is, in words: "the guard page below the NMI stack", "on no stack". */
+/* An address in words: "the guard page below the NMI stack", "on no stack". */
 const char *stack_describe(uintptr_t address);
 
 /* The top of a level of a CPU's stack: what TSS.ist[] holds when the level is the next to be used.

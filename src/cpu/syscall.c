@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Enables SYSCALL, and checks what its entry made of it. SDM volume 3, 5.8.8 (the MSRs). */
+/* Enables SYSCALL, and checks its entry. SDM volume 3, 5.8.8 (the MSRs). */
 #include "cpu/syscall.h"
 
 #include <stddef.h>
 
-#include "cpu/oops.h"
+#include "cpu/claim.h"
 #include "cpu/percpu.h"
 #include "cpu/trap.h"
 #include "cpu/x86.h"
@@ -15,21 +15,21 @@
 extern char syscall_entry[];
 void syscall_handler(struct trap_frame *frame);     /* called by entry.asm alone */
 
-static void unexpected(struct trap_frame *frame)
-{
-    oops(frame, "SYSCALL that nobody asked for");
-}
+/* The flags that SYSCALL clears: no interrupt or trap may come before there is a stack, and the C
+ * ABI and the checks expect the others clear. */
+#define SFMASK_VALUE (RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC)
 
-void (*syscall_hook)(struct trap_frame *frame) = unexpected;
+const struct syscall_msr syscall_msrs[SYSCALL_MSRS] = {
+    {MSR_STAR, "STAR", STAR_VALUE},
+    {MSR_LSTAR, "LSTAR", (uintptr_t)syscall_entry},
+    {MSR_SFMASK, "SFMASK", SFMASK_VALUE},
+};
 
-/* The flags that must be clear in the entry: no interrupt or trap before there is a stack, and what
- * the C ABI and the checks expect. */
 void syscall_enable(void)
 {
     write_msr(MSR_EFER, read_msr(MSR_EFER) | EFER_SCE);
-    write_msr(MSR_STAR, STAR_VALUE);
-    write_msr(MSR_LSTAR, (uintptr_t)syscall_entry);
-    write_msr(MSR_SFMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
+    for (unsigned i = 0; i < SYSCALL_MSRS; i++)
+        write_msr(syscall_msrs[i].msr, syscall_msrs[i].value);
 }
 
 void syscall_handler(struct trap_frame *frame)

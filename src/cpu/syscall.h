@@ -3,13 +3,20 @@
 #ifndef ISTSTORM_CPU_SYSCALL_H
 #define ISTSTORM_CPU_SYSCALL_H
 
+#include <stdint.h>
+
 #include "cpu/frame.h"
 
-/* This CPU: SYSCALL from ring 3 goes to entry.asm's syscall_entry. */
+/* This CPU: SYSCALL from ring 3 goes to entry.asm's syscall_entry, and from there to whoever has
+ * claimed it (cpu/claim.h). */
 void syscall_enable(void);
 
-/* Told of each SYSCALL, with a frame as an interrupt would have left it, on the thread's stack with
- * interrupts off. Set before ring 3 runs. */
-extern void (*syscall_hook)(struct trap_frame *frame);
+/* The MSRs that direct SYSCALL, beside EFER. */
+#define SYSCALL_MSRS 3
+extern const struct syscall_msr {
+    uint32_t msr;
+    const char *name;
+    uint64_t value;
+} syscall_msrs[SYSCALL_MSRS];
 
 #endif

@@ -2,7 +2,8 @@
 /* The processor's registers and instructions by name. SDM volume 3, chapters 2 and 4; volume 4 for
  * the MSRs.
  *
- * Any context. The functions are single instructions; what they may fault with is the manual's. */
+ * Any context. The functions are single instructions, and raise the exceptions that the manual
+ * says. */
 #ifndef ISTSTORM_CPU_X86_H
 #define ISTSTORM_CPU_X86_H
 
@@ -28,15 +29,24 @@
 #define CR4_SMEP (1u << 20)
 #define CR4_SMAP (1u << 21)
 
+#define RFLAGS_CF (1u << 0)
 #define RFLAGS_FIXED (1u << 1)
+#define RFLAGS_PF (1u << 2)
+#define RFLAGS_AF (1u << 4)
+#define RFLAGS_ZF (1u << 6)
+#define RFLAGS_SF (1u << 7)
 #define RFLAGS_TF (1u << 8)
 #define RFLAGS_IF (1u << 9)
 #define RFLAGS_DF (1u << 10)
+#define RFLAGS_OF (1u << 11)
 #define RFLAGS_IOPL (3u << 12)
 #define RFLAGS_NT (1u << 14)
 #define RFLAGS_RF (1u << 16)
 #define RFLAGS_VM (1u << 17)
 #define RFLAGS_AC (1u << 18)
+#define RFLAGS_ID (1u << 21)
+#define RFLAGS_ARITHMETIC \
+    (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
 
 #define DR6_B(n) (1u << (n))
 #define DR6_BD (1u << 13)
@@ -56,12 +66,15 @@
 
 #define MSR_TSC 0x10
 #define MSR_APIC_BASE 0x1b
+#define APIC_BASE_X2APIC (1u << 10)
+#define APIC_BASE_ENABLE (1u << 11)
 #define MSR_SMI_COUNT 0x34
 #define MSR_BIOS_SIGN_ID 0x8b
 #define MSR_MPERF 0xe7
 #define MSR_APERF 0xe8
 #define MSR_MCG_STATUS 0x17a
 #define MSR_THERM_INTERRUPT 0x19b
+#define MSR_MISC_ENABLE 0x1a0
 #define MSR_PAT 0x277
 #define MSR_MC_STATUS(bank) (0x401 + 4 * (bank))
 #define MSR_X2APIC(offset) (0x800 + ((offset) >> 4))
@@ -94,22 +107,10 @@
 #define PF_USER (1u << 2)
 #define PF_FETCH (1u << 4)
 
-static inline uint64_t read_cr0(void)
-{
-    uint64_t v;
-    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
-    return v;
-}
 static inline uint64_t read_cr2(void)
 {
     uint64_t v;
     __asm__ volatile("mov %%cr2, %0" : "=r"(v));
-    return v;
-}
-static inline uint64_t read_cr3(void)
-{
-    uint64_t v;
-    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
     return v;
 }
 static inline uint64_t read_cr4(void)
@@ -133,14 +134,6 @@ static inline uint64_t read_dr7(void)
 static inline void write_cr2(uint64_t v)
 {
     __asm__ volatile("mov %0, %%cr2" : : "r"(v) : "memory");
-}
-static inline void write_cr0(uint64_t v)
-{
-    __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
-}
-static inline void write_cr3(uint64_t v)
-{
-    __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
 }
 static inline void write_cr4(uint64_t v)
 {
@@ -171,6 +164,63 @@ static inline void write_dr7(uint64_t v)
     __asm__ volatile("mov %0, %%dr7" : : "r"(v) : "memory");
 }
 
+#if __STDC_HOSTED__
+/* In a unit test these are the machine (test/unit/machine.h). */
+void interrupts_off(void);
+void interrupts_on(void);
+void interrupts_on_and_halt(void);
+void invalidate_page(uintptr_t address);
+uint64_t read_cr0(void);
+uint64_t read_cr3(void);
+uint64_t read_flags(void);
+uint64_t read_msr(uint32_t msr);
+uint64_t read_tsc(void);
+uint64_t read_tsc_in_order(void);
+void write_back_caches(void);
+void write_cr0(uint64_t v);
+void write_cr3(uint64_t v);
+void write_cr8(uint64_t v);
+void write_msr(uint32_t msr, uint64_t value);
+#else
+static inline void interrupts_on(void) { __asm__ volatile("sti" : : : "memory"); }
+static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }
+
+/* STI takes effect after the next instruction, so nothing comes between it and HLT (SDM volume 2,
+ * STI). */
+static inline void interrupts_on_and_halt(void) { __asm__ volatile("sti; hlt" : : : "memory"); }
+
+static inline uint64_t read_flags(void)
+{
+    uint64_t flags;
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static inline void invalidate_page(uintptr_t address)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+static inline uint64_t read_cr0(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr0, %0" : "=r"(v));
+    return v;
+}
+static inline uint64_t read_cr3(void)
+{
+    uint64_t v;
+    __asm__ volatile("mov %%cr3, %0" : "=r"(v));
+    return v;
+}
+static inline void write_cr0(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+static inline void write_cr3(uint64_t v)
+{
+    __asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
 static inline void write_cr8(uint64_t v)
 {
     __asm__ volatile("mov %0, %%cr8" : : "r"(v) : "memory");
@@ -198,8 +248,8 @@ static inline uint64_t read_tsc(void)
     return (uint64_t)high << 32 | low;
 }
 
-/* The time, when everything before it is done (SDM volume 2, RDTSC). The same instructions as
- * STAMP's (marks.inc), so that a pair of either costs the same. */
+/* The time at which all earlier instructions are done (SDM volume 2, RDTSC). The same instructions
+ * as STAMP's (marks.inc), so that a pair of either costs the same. */
 static inline uint64_t read_tsc_in_order(void)
 {
     uint64_t time;
@@ -213,19 +263,15 @@ static inline uint64_t read_tsc_in_order(void)
     return time;
 }
 
+static inline void write_back_caches(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
+}
+#endif
+
 static inline void flush_line(const void *address)
 {
     __asm__ volatile("clflush (%0)" : : "r"(address) : "memory");
-}
-
-static inline void interrupts_on(void) { __asm__ volatile("sti" : : : "memory"); }
-static inline void interrupts_off(void) { __asm__ volatile("cli" : : : "memory"); }
-
-static inline uint64_t read_flags(void)
-{
-    uint64_t flags;
-    __asm__ volatile("pushfq; popq %0" : "=r"(flags) : : "memory");
-    return flags;
 }
 
 /* Interrupts off; what they were, for interrupts_restore. */
@@ -242,24 +288,16 @@ static inline void interrupts_restore(uint64_t flags)
         interrupts_on();
 }
 
-/* STI takes effect after the next instruction, so nothing comes between it and HLT (SDM volume 2,
- * STI). */
-static inline void interrupts_on_and_halt(void) { __asm__ volatile("sti; hlt" : : : "memory"); }
 static inline void cpu_relax(void) { __builtin_ia32_pause(); }
 
-/* For a wait that may be long: some rounds of nothing to each PAUSE. A multi-threaded emulator
- * takes a global lock for a PAUSE, which the one that is waited for needs too; a deterministic one
- * lets nobody else run without any. */
+/* For a wait that may be long: some empty rounds to each PAUSE. A multi-threaded emulator takes a
+ * global lock for a PAUSE, which the other CPU needs, too. A deterministic one lets no other CPU
+ * run without a PAUSE. */
 static inline void cpu_relax_rarely(void)
 {
     for (unsigned i = 0; i < 200; i++)
         __asm__ volatile("");
     cpu_relax();
-}
-
-static inline void invalidate_page(uintptr_t address)
-{
-    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
 static inline uintptr_t read_rsp(void)
@@ -268,5 +306,11 @@ static inline uintptr_t read_rsp(void)
     __asm__ volatile("mov %%rsp, %0" : "=r"(rsp));
     return rsp;
 }
+
+/* The operand of LGDT, LIDT, SGDT and SIDT. */
+struct pseudo_descriptor {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
 
 #endif

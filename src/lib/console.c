@@ -11,8 +11,8 @@
  * lands in the middle of another writer on the same CPU. It fills the text and then stores the
  * header, which says "ready". Free space is all zero, so a header not yet written is 0.
  *
- * Draining. Whoever sets `owned` from 0 drains records in order up to the first that is not ready,
- * zeroes what it took, and moves `drained`. Each outlet (a serial port, the screen) has a place of
+ * Draining. The CPU that sets `owned` from 0 drains records in order up to the first that is not
+ * ready, zeroes them, and moves `drained`. Each outlet (a serial port, the screen) has a place of
  * its own in the ring, so none waits for another: a stuck port's lines stay in the ring until it
  * moves again, and are passed over, and counted, only when they take up more than half of it.
  *
@@ -30,8 +30,8 @@
  *  4. Ownership passes on with what it protects (the drain state, the devices): owned is taken
  *     with acquire and given up with release, as parts of the above.
  *
- * Seizing. The owner was stopped between any two instructions. What it was doing is in the outlets,
- * in memory: which record, which byte of it, and whether a byte was just then on its way.
+ * Seizing. The owner was stopped between any two instructions. Its work is in the outlets, in
+ * memory: which record, which byte of it, and whether a byte was just then on its way.
  * In that last case nobody can know whether the byte went out; the line is ended and written again
  * whole, as a doubled or missing digit would be worse than a line that is obviously torn. A writer
  * stopped between reserve and commit leaves a header of 0; the next ready header behind it is
@@ -42,6 +42,8 @@
 
 #include <stdarg.h>
 
+#include "lib/above.h"
+#include "lib/crc32.h"
 #include "lib/font.h"
 #include "lib/format.h"
 #include "lib/screen.h"
@@ -62,7 +64,7 @@
 #define FULL_TRIES 100000
 /* Lines after which the screen is redrawn though more wait: at serial speed about a second. */
 #define FLUSH_RECORDS 128
-/* What a stuck port may keep of the ring. */
+/* A stuck port's share of the ring, at most. */
 #define KEPT_BYTES (RING_BYTES / 2)
 
 _Static_assert(CONSOLE_LINE_MAX <= HEADER_LENGTH_MASK, "a length fits its field");
@@ -76,8 +78,6 @@ static uint32_t owned;             /* 1: somebody drains */
 static bool opened;                /* console_start was called: there is somewhere to drain to */
 static bool seized;                /* one CPU is left, and it drains in any context */
 static bool notes_ended;
-
-bool (*console_may_drain)(void);
 
 /* A serial port, and what the owner is doing there; the one who seizes goes on from it. */
 struct outlet {
@@ -100,6 +100,18 @@ static struct {
     uint64_t start;  /* as an outlet's */
     unsigned unseen; /* records that are in the screen's grid and not drawn yet */
 } screen;
+
+/*
+ * The lines' CRC-32 is computed where the screen passes, which is never stuck and sees each line
+ * once and in order, also where there is no screen. Of the two, the one whose `end` is the screen's
+ * start counts; the other is free. So the owner can be stopped anywhere, and the record be summed
+ * again.
+ */
+static struct sum {
+    uint64_t end; /* a position: the lines before it are in the sum */
+    uint32_t crc;
+} sums[2];
+static uint64_t summed_from; /* a position */
 
 static uint64_t cut, told_cut, told_dropped; /* records of stopped writers; what notes have said */
 
@@ -156,10 +168,8 @@ static bool try_reserve(struct console_record *record, size_t length)
 
 static bool may_drain(void)
 {
-    bool (*ask)(void) = console_may_drain;
-
     return __atomic_load_n(&opened, __ATOMIC_ACQUIRE) &&
-           (__atomic_load_n(&seized, __ATOMIC_RELAXED) || !ask || ask());
+           (__atomic_load_n(&seized, __ATOMIC_RELAXED) || lib_above.may_drain());
 }
 
 bool console_reserve(struct console_record *record, size_t length)
@@ -200,22 +210,6 @@ void console_commit(const struct console_record *record)
 {
     commit(record);
     console_drain();
-}
-
-bool console_write(const char *text, size_t length)
-{
-    struct console_record record;
-
-    if (length > 0 && text[length - 1] == '\n')
-        length--;
-    if (length > CONSOLE_LINE_MAX - 1)
-        length = CONSOLE_LINE_MAX - 1;
-    if (!console_reserve(&record, length + 1))
-        return false;
-    memcpy(record.text, text, length);
-    record.text[length] = '\n';
-    console_commit(&record);
-    return true;
 }
 
 /* Notes: lines of the console's own */
@@ -341,7 +335,7 @@ static uint64_t next_ready(uint64_t position, uint64_t end)
     return position;
 }
 
-/* What a stopped writer left never gets ready; the screen, which is never stuck, is past it. */
+/* A stopped writer's record never gets ready; the screen, which is never stuck, is past it. */
 static void skip_unready(struct outlet *o)
 {
     size_t length;
@@ -398,14 +392,44 @@ static void pass_over(struct outlet *o)
 
 /* The owner */
 
+static const struct sum *sum_there(void)
+{
+    return &sums[sums[1].end == screen.start];
+}
+
+static uint32_t sum_with(const char *text, size_t length)
+{
+    uint32_t crc = screen.start == __atomic_load_n(&summed_from, __ATOMIC_RELAXED)
+                       ? 0
+                       : sum_there()->crc;
+
+    for (size_t start = 0, end; start < length; start = end + 1) {
+        for (end = start; end < length && text[end] != '\0'; end++)
+            ;
+        crc = crc32(crc, text + start, end - start);
+    }
+    return crc;
+}
+
+/* Moves the screen on, with what is then the sum. Can be stopped anywhere and done again. */
+static void screen_go_on(uint64_t end, uint32_t crc)
+{
+    struct sum *next = &sums[sum_there() == &sums[0]];
+
+    *next = (struct sum){end, crc};
+    __atomic_signal_fence(__ATOMIC_SEQ_CST); /* as cursor_set */
+    __atomic_store_n(&screen.start, end, __ATOMIC_RELAXED);
+}
+
 static bool screen_some(void)
 {
+    const char *text = text_at(screen.start);
     size_t length;
 
     if (!header_read(screen.start, &length))
         return false;
-    screen_write(text_at(screen.start), length);
-    __atomic_store_n(&screen.start, screen.start + record_bytes(length), __ATOMIC_RELAXED);
+    screen_write(text, length);
+    screen_go_on(screen.start + record_bytes(length), sum_with(text, length));
     if (++screen.unseen >= FLUSH_RECORDS) {
         screen_flush();
         screen.unseen = 0;
@@ -497,7 +521,17 @@ void console_give_page(void)
     disown();
 }
 
-/* What is lost and what is left */
+void console_sum_from(const struct console_record *record)
+{
+    __atomic_store_n(&summed_from, record->position, __ATOMIC_RELAXED);
+}
+
+uint32_t console_sum(void)
+{
+    return sum_there()->crc;
+}
+
+/* Lost and remaining lines */
 
 uint64_t console_dropped(void)
 {
@@ -541,6 +575,16 @@ bool console_unfinished(void)
     return drained != __atomic_load_n(&reserved, __ATOMIC_ACQUIRE);
 }
 
+bool console_is_out(void)
+{
+    uint64_t end = __atomic_load_n(&reserved, __ATOMIC_ACQUIRE);
+
+    for (unsigned i = 0; i < outlet_count; i++)
+        if (outlets[i].start >= end)
+            return true;
+    return outlet_count == 0;
+}
+
 /* Seizing */
 
 /* The stopped owner's byte may be out or not: end that line, and begin it again. */
@@ -574,7 +618,7 @@ void console_seize(void)
     for (unsigned i = 0; i < outlet_count; i++)
         take_over(&outlets[i]);
     for (drain_ready(); screen.start < end; drain_ready()) {
-        screen.start = next_ready(screen.start, end);
+        screen_go_on(next_ready(screen.start, end), sum_there()->crc);
         cut++;
     }
     for (unsigned i = 0; i < outlet_count; i++)

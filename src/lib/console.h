@@ -4,7 +4,7 @@
  * screen. No call waits for another CPU without a bound, and none spins on a lock.
  *
  * Lines are queued in a ring and written out by whoever finds the consoles free and may; a caller
- * that may not (see console_may_drain) only queues. The text is ASCII: other bytes, and control
+ * that may not (lib/above.h) only queues. The text is ASCII: other bytes, and control
  * characters but for the newline, come out as '?'.
  */
 #ifndef ISTSTORM_LIB_CONSOLE_H
@@ -52,8 +52,8 @@ struct console_framebuffer {
 };
 
 /*
- * Opens the chosen screen. Once, on one CPU, in thread context, before all that follows. What is
- * queued waits for console_start, or for console_seize.
+ * Opens the chosen screen. Once, on one CPU, in thread context, before all that follows. Queued
+ * lines wait for console_start, or for console_seize.
  */
 void console_init(const struct console_choice *choice);
 
@@ -79,17 +79,12 @@ void console_plant_stuck(void);
 void console_set_framebuffer(const struct console_framebuffer *fb, volatile void *mapped);
 
 /*
- * Queues one record of whole lines, never torn, and writes out what is queued if it may.
- * A missing last newline is added; what is longer than CONSOLE_LINE_MAX is cut.
- * False: the ring was full and the record is lost, counted, and its loss will be said.
- */
-bool console_write(const char *text, size_t length);
-
-/*
- * The same in two steps, for who formats straight into the ring and so needs no buffer: reserve
- * length bytes (at most CONSOLE_LINE_MAX), fill text[0 .. length - 1] with a newline at the end,
- * commit. Bytes left 0 are not written out. Between the two calls nothing behind this record is
- * written, so only formatting belongs there. False: lost, as above, and nothing to commit.
+ * Queues one record of whole lines, never torn, in two steps, so that whoever formats it needs no
+ * buffer: reserve length bytes (at most CONSOLE_LINE_MAX), fill text[0 .. length - 1] with a
+ * newline at the end, commit, which writes out what is queued if it may. Bytes left 0 are not
+ * written out. Between the two calls nothing behind this record is written, so only formatting
+ * belongs there. False: the ring was full and the record is lost, counted, and its loss will be
+ * said; there is nothing to commit.
  */
 struct console_record {
     char *text;
@@ -99,12 +94,6 @@ struct console_record {
 
 bool console_reserve(struct console_record *record, size_t length);
 void console_commit(const struct console_record *record);
-
-/*
- * Asks whether the calling context may write to the devices: set by the cpu room to a function
- * that is false in #NMI, #MC and #DF context. NULL: always.
- */
-extern bool (*console_may_drain)(void);
 
 /* Writes out what is queued, if no other CPU is at it. Any context. */
 void console_drain(void);
@@ -126,9 +115,17 @@ uint64_t console_dropped(void);
 void console_settle(void);
 
 /*
- * For who writes on the page on top of the screen (lib/screen.h): makes this CPU the owner of the
+ * Lines are summed from this record on, which is reserved and not yet committed. console_sum() is
+ * the CRC-32 of all of them that came so far, newlines included, in the order in which every port
+ * has them: exact when nothing is queued and nobody else writes.
+ */
+void console_sum_from(const struct console_record *record);
+uint32_t console_sum(void);
+
+/*
+ * For the writer of the page on top of the screen (lib/screen.h): makes this CPU the owner of the
  * consoles, and says how many cells the screen has. False: there is no screen, or somebody else
- * has the consoles just now. What is on the page is drawn when it gives them back. Any context that
+ * has the consoles just now. The page is drawn when this CPU gives them back. Any context that
  * may write to the devices.
  */
 bool console_take_page(uint32_t *columns, uint32_t *rows);
@@ -147,5 +144,8 @@ void console_end_notes(void);
 
 /* Whether a serial port still has records to come: it was stuck, and may move again. */
 bool console_unfinished(void);
+
+/* Whether a serial port, where there is one, has taken all that was said. */
+bool console_is_out(void);
 
 #endif

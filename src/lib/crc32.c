@@ -9,9 +9,9 @@ static const uint32_t left_of[16] = {
     0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
 };
 
-uint32_t crc32(const void *bytes, size_t length)
+uint32_t crc32(uint32_t before, const void *bytes, size_t length)
 {
-    uint32_t crc = UINT32_MAX;
+    uint32_t crc = ~before;
 
     for (const uint8_t *byte = bytes; length > 0; byte++, length--) {
         crc = left_of[(crc ^ *byte) & 15] ^ crc >> 4;

@@ -7,12 +7,12 @@
  */
 #include "lib/format.h"
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/string.h"
 
+#define LONGEST __INT_MAX__ /* <limits.h> would want libc's, and there is none here */
 #define DIGITS_MAX 20 /* of 2^64 - 1 in decimal; hexadecimal has 16 */
 
 struct sink {
@@ -45,7 +45,7 @@ static int text_length(const char *text, const struct directive *d)
     int length = 0;
 
     /* With a precision the text need not be terminated: nothing past it may be read. */
-    while ((!d->has_precision || length < d->precision) && length < INT_MAX && text[length] != '\0')
+    while ((!d->has_precision || length < d->precision) && length < LONGEST && text[length] != '\0')
         length++;
     return length;
 }
@@ -103,7 +103,7 @@ static int parse_count(const char **at)
     int count = 0;
 
     for (; **at >= '0' && **at <= '9'; (*at)++) {
-        if (count < INT_MAX / 10 - 1)
+        if (count < LONGEST / 10 - 1)
             count = count * 10 + (**at - '0');
     }
     return count;
@@ -136,7 +136,7 @@ static struct directive parse_directive(const char **at, struct arguments *args)
     d.width = parse_star_or_count(at, args);
     if (d.width < 0) { /* a negative '*' is a '-' flag */
         d.left = true;
-        d.width = d.width == INT_MIN ? INT_MAX : -d.width;
+        d.width = d.width < -LONGEST ? LONGEST : -d.width;
     }
     if (**at == '.') {
         (*at)++;

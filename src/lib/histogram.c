@@ -27,8 +27,8 @@ static __attribute__((cold, noinline)) void record_unusual(struct histogram *h, 
     h->usual = h->max < 0 ? 0 : (uint64_t)h->max + 1;
 }
 
-/* What is negative is, without a sign, beyond all that is usual: so two comparisons are enough to
- * find it, a new minimum and a new maximum. */
+/* A negative value is, without a sign, beyond all usual ones: so two comparisons are enough to find
+ * it, a new minimum and a new maximum. */
 void histogram_record(struct histogram *h, int64_t value)
 {
     if (__builtin_expect((uint64_t)value >= h->usual || value < h->min, 0)) {
@@ -46,23 +46,10 @@ static uint64_t least_magnitude(unsigned index)
     return (uint64_t)(index - (shift << HISTOGRAM_BITS)) << shift;
 }
 
-/* Of positive buckets alone: 2^63 - 1 is the last one's. */
-static int64_t greatest(unsigned index)
-{
-    return (int64_t)(least_magnitude(index + 1) - 1);
-}
-
-int64_t histogram_bucket_low(int index)
-{
-    if (index >= 0)
-        return (int64_t)least_magnitude((unsigned)index);
-    return index == -HISTOGRAM_LAST ? INT64_MIN : -greatest((unsigned)-index);
-}
-
 int64_t histogram_bucket_high(int index)
 {
     if (index >= 0)
-        return greatest((unsigned)index);
+        return (int64_t)(least_magnitude((unsigned)index + 1) - 1); /* 2^63 - 1 is the last's */
     return (int64_t)(0 - least_magnitude((unsigned)-index));
 }
 

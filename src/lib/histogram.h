@@ -51,8 +51,7 @@ void histogram_record(struct histogram *h, int64_t value);
 /* Empty: min is INT64_MAX and max INT64_MIN. */
 void histogram_reset(struct histogram *h);
 
-/* The least value of a bucket, and the greatest. */
-int64_t histogram_bucket_low(int index);
+/* The greatest value of a bucket; the next one's least is one more. */
 int64_t histogram_bucket_high(int index);
 
 /* The value that `parts` of `whole` samples do not exceed, as the greatest of its bucket but never

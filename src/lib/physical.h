@@ -15,7 +15,7 @@
 struct physical {
     /*
      * Where the bytes [address, address + length) of physical memory can be read, or NULL when any
-     * of them cannot be, which includes a range that wraps. What it returns stays readable, and
+     * of them cannot be, which includes a range that wraps. The bytes stay readable, and
      * need not be aligned. Called in thread context, before the APs run.
      */
     const void *(*at)(const struct physical *self, uint64_t address, size_t length);

@@ -18,6 +18,7 @@ uint16_t port_in16(uint16_t port);
 uint32_t port_in32(uint16_t port);
 void port_out8(uint16_t port, uint8_t value);
 void port_out16(uint16_t port, uint16_t value);
+void port_out32(uint16_t port, uint32_t value);
 
 #else
 
@@ -52,6 +53,11 @@ static inline void port_out8(uint16_t port, uint8_t value)
 static inline void port_out16(uint16_t port, uint16_t value)
 {
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void port_out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
 #endif

@@ -11,10 +11,8 @@ static uint64_t rotate_left(uint64_t value, unsigned bits)
 }
 
 /* splitmix64: a counter with a good mixer, so that seeds 1, 2, 3 ... give states far apart. */
-static uint64_t mix_next(uint64_t *counter)
+uint64_t random_mix(uint64_t z)
 {
-    uint64_t z = *counter += 0x9e3779b97f4a7c15;
-
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
     z = (z ^ z >> 27) * 0x94d049bb133111eb;
     return z ^ z >> 31;
@@ -24,7 +22,7 @@ void random_seed(struct random *random, uint64_t seed)
 {
     /* The one bad state, all zero, cannot come out: the mixer is a bijection of the counter. */
     for (unsigned i = 0; i < 4; i++)
-        random->s[i] = mix_next(&seed);
+        random->s[i] = random_mix(seed += RANDOM_STEP);
 }
 
 uint64_t random_next(struct random *random)

@@ -15,6 +15,10 @@ struct random {
     uint64_t s[4];
 };
 
+/* splitmix64: the n-th output is random_mix(seed + n * RANDOM_STEP). A bijection. */
+uint64_t random_mix(uint64_t z);
+#define RANDOM_STEP 0x9e3779b97f4a7c15ull
+
 /* Every seed is good, also 0; near seeds give unrelated sequences. */
 void random_seed(struct random *random, uint64_t seed);
 uint64_t random_next(struct random *random);

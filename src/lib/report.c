@@ -24,23 +24,6 @@
 #define DETAIL_MAX 2048
 _Static_assert(2 * NAME_MAX + DETAIL_MAX + 100 < CONSOLE_LINE_MAX, "a test's lines fit");
 
-enum kind { KIND_text, KIND_number, KIND_signed };
-
-/* Each member of a record is 8 bytes, in the order of its list: its place needs no saying. */
-struct field {
-    const char *name;
-    enum kind kind;
-};
-
-#define FIELD_BYTES 8
-_Static_assert(sizeof(uint64_t) == FIELD_BYTES && sizeof(char *) == FIELD_BYTES, "as said");
-
-struct type {
-    const char *name;
-    const struct field *fields;
-    size_t count;
-};
-
 /* Where a line goes: counts always, stores while there is room. */
 struct line {
     char *out;
@@ -132,27 +115,27 @@ static void put_string(struct line *line, const char *text, size_t text_max)
     put(line, '"');
 }
 
-static void put_field(struct line *line, const struct field *field, const void *place,
+static void put_field(struct line *line, const struct report_field *field, const void *place,
                       size_t text_max)
 {
     uint64_t value;
 
     memcpy(&value, place, sizeof(value));
-    if ((field->kind == KIND_text && value == 0) ||
-        (field->kind == KIND_signed && (int64_t)value == REPORT_UNKNOWN))
+    if ((field->kind == REPORT_KIND_text && value == 0) ||
+        (field->kind == REPORT_KIND_signed && (int64_t)value == REPORT_UNKNOWN))
         return;
     put_raw(line, ",\"");
     put_raw(line, field->name);
     put_raw(line, "\":");
-    if (field->kind == KIND_number)
+    if (field->kind == REPORT_KIND_number)
         put_number(line, value);
-    else if (field->kind == KIND_signed)
+    else if (field->kind == REPORT_KIND_signed)
         put_signed(line, (int64_t)value);
     else
         put_string(line, (const char *)(uintptr_t)value, text_max);
 }
 
-static void put_record(struct line *line, const struct type *type, const void *record,
+static void put_record(struct line *line, const struct report_type *type, const void *record,
                        size_t text_max)
 {
     put_raw(line, "# {\"v\":");
@@ -163,20 +146,20 @@ static void put_record(struct line *line, const struct type *type, const void *r
     put_raw(line, run_domain);
     put(line, '"');
     for (size_t i = 0; i < type->count; i++)
-        put_field(line, &type->fields[i], (const char *)record + i * FIELD_BYTES, text_max);
+        put_field(line, &type->fields[i], (const char *)record + i * REPORT_FIELD_BYTES, text_max);
     put_raw(line, "}\n");
 }
 
 /* Before it is committed: the line of a CPU that is stopped in between counts as lost, too. */
 static void count_record(const struct line *line)
 {
-    uint32_t crc = crc32(line->out, line->length - 1); /* without the newline */
+    uint32_t crc = crc32(0, line->out, line->length - 1); /* without the newline */
 
     __atomic_add_fetch(&records_reported, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&records_sum, crc, __ATOMIC_RELAXED);
 }
 
-static void emit(const struct type *type, const void *record)
+void report_record(const struct report_type *type, const void *record)
 {
     struct console_record place;
     struct line measured, line;
@@ -205,24 +188,11 @@ uint32_t report_records_sum(void)
     return __atomic_load_n(&records_sum, __ATOMIC_RELAXED);
 }
 
-#define DESCRIBE_FIELD(kind, name, doc) {#name, KIND_##kind},
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define DEFINE_EMITTER(name, doc)                                                                  \
-    void report_##name(const struct report_##name *record)                                         \
-    {                                                                                              \
-        static const struct field fields[] = {REPORT_FIELDS_##name(DESCRIBE_FIELD)};               \
-        static const struct type description = {#name, fields, COUNT(fields)};                     \
-                                                                                                   \
-        _Static_assert(sizeof(*record) == COUNT(fields) * FIELD_BYTES, "no gaps");                 \
-        emit(&description, record);                                                                \
-    }
-
-REPORT_TYPES(DEFINE_EMITTER)
-
 /* Lines for people: a formatted text between fixed ones, which are lists that end with NULL. */
 struct message {
     const char *const *before, *const *after;
     const char *fmt; /* NULL: nothing in between */
+    bool first;      /* of the lines that console_sum() sums */
 };
 
 static void put_list(struct line *line, const char *const *list)
@@ -251,6 +221,8 @@ static void say_v(const struct message *message, va_list args)
         return;
     line = (struct line){.out = place.text, .size = place.length};
     put_message(&line, message, args);
+    if (message->first)
+        console_sum_from(&place);
     console_commit(&place);
 }
 
@@ -273,7 +245,14 @@ static void count_test(char number[NUMBER_BYTES])
 
 void report_plan(unsigned tests)
 {
-    say(&(struct message){LIST("KTAP version 1\n1.."), LIST("\n"), "%u"}, tests);
+    struct message message = {
+        .before = LIST("KTAP version 1\n1.."),
+        .after = LIST("\n"),
+        .fmt = "%u",
+        .first = true,
+    };
+
+    say(&message, tests);
 }
 
 void report_test(bool ok, const char *name, const char *fmt, ...)
@@ -314,15 +293,19 @@ void report_note(const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    say_v(&(struct message){LIST("# "), LIST("\n"), fmt}, args);
+    say_v(&(struct message){.before = LIST("# "), .after = LIST("\n"), .fmt = fmt}, args);
     va_end(args);
 }
 
 void report_verdict_line(const char *word, const char *reason)
 {
+    bool explained = reason && *reason != '\0';
+    struct message message = {
+        .before = LIST("iststorm: ", word, explained ? ": " : ""),
+        .after = LIST("\n"),
+        .fmt = explained ? "%s" : NULL,
+    };
+
     console_end_notes();
-    if (reason && *reason != '\0')
-        say(&(struct message){LIST("iststorm: ", word, ": "), LIST("\n"), "%s"}, reason);
-    else
-        say(&(struct message){LIST("iststorm: ", word), LIST("\n"), NULL});
+    say(&message, reason);
 }

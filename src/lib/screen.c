@@ -400,6 +400,6 @@ void screen_flush(void)
             if (!is_shown(row, column))
                 draw_cell(row, column);
     screen.changed = false;
-    /* What is gathered on its way to a framebuffer goes there now: nothing may come after it. */
+    /* Combined writes to a framebuffer go there now: no later one may come. */
     __asm__ volatile("sfence" : : : "memory");
 }

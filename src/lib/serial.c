@@ -51,11 +51,12 @@ enum {
  * is a UART, so this many are 70 to 700 times that, and the bound grows as the speed falls.
  */
 #define READS_BOUND 1000000
-/* What waits in vain halve it down to: still longer than a FIFO takes. */
+/* Waits in vain halve it down to this: still longer than a FIFO takes. */
 #define READS_LEAST (READS_BOUND / 50)
 /* Reads until the transmitter of a named port is free, which may have firmware's last byte. */
 #define READS_PRESENT 100000
-/* So often as many for the last chance, when nothing else is kept waiting. */
+/* So often as many for a chance at the run's end, when nothing else is kept waiting: before it is
+ * said that the port is stuck, then for the verdict, and once more before the machine is left. */
 #define LAST_CHANCE 10
 
 static uint8_t get(const struct serial *serial, unsigned reg)
@@ -112,7 +113,7 @@ static bool transmitter_is_free(const struct serial *serial)
     return false;
 }
 
-/* What is read behind FCR is IIR, in which these bits are never set together: only RAM keeps them,
+/* A read of FCR's address reads IIR, where these bits are never set together: only RAM keeps them,
  * as a framebuffer's at an address that is wrong. */
 static bool is_no_ram(const struct serial *serial)
 {
@@ -257,9 +258,6 @@ bool serial_revive(struct serial *serial)
 
 void serial_forgive(struct serial *serial)
 {
-    if (serial->forgiven)
-        return;
-    serial->forgiven = true;
     serial->stuck = false;
     if (serial->patience < READS_BOUND * LAST_CHANCE)
         serial->patience = READS_BOUND * LAST_CHANCE;

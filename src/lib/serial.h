@@ -31,7 +31,6 @@ struct serial {
     bool stuck;           /* it took no byte within the bound; nothing is written to it */
     uint8_t fifo_bytes;   /* what fits once the holding register is empty: 16, or 1 without FIFO */
     uint8_t room;         /* bytes that can be sent before the next look */
-    bool forgiven;        /* it had its last chance */
     uint16_t found_divisor; /* of the speed that the firmware had left */
     uint64_t patience;      /* reads of the line status register before it is called stuck */
     uint64_t full_patience;
@@ -52,7 +51,7 @@ void serial_send(struct serial *serial, uint8_t byte);
 void serial_finish(struct serial *serial);
 /* One look at a stuck port: true when it moves again (a reader that had paused, say). */
 bool serial_revive(struct serial *serial);
-/* A last chance, at the run's end, with all the patience that there is: once. */
+/* At the run's end: a chance more, with all the patience that there is. */
 void serial_forgive(struct serial *serial);
 
 #endif

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Ends threads that fault: in ring 3 from any exception, in ring 0 from #DF and #SS, which have a
- * stack of their own to do it from. SDM volume 3, 6.15 (interrupts 8, 12 and 14). */
+/* Ends threads by exceptions: in ring 3 by any, in ring 0 by #DF and #SS, whose handlers have
+ * stacks of their own to do it from. SDM volume 3, 6.15 (interrupts 8, 12 and 14). */
 #include "sched/end.h"
 
 #include <stddef.h>
 
-#include "cpu/fault.h"
+#include "cpu/above.h"
+#include "cpu/verdict.h"
 #include "cpu/ist.h"
 #include "cpu/oops.h"
 #include "cpu/percpu.h"
+#include "cpu/claim.h"
 #include "cpu/trap.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
 #include "sched/thread.h"
 
-extern char thread_end_from_user[]; /* entry.asm */
+extern char thread_end_from_user[]; /* switch.asm */
 
 static void note_end(struct thread *thread, const struct trap_frame *frame)
 {
@@ -27,16 +29,15 @@ static void note_end(struct thread *thread, const struct trap_frame *frame)
     };
 }
 
-/* Nobody expected it: said in full, and a fault of the run. */
+/* The end was not expected: it is reported in full, as a failure. */
 static void tell_end(const struct thread *thread, const struct trap_frame *frame)
 {
     struct stack_place on = stack_find((uintptr_t)frame);
-    struct fault_place place = {cpu_index(), on.kind, on.level, vector_name(frame->vector)};
 
-    fault_report(CHECK_UNEXPECTED, &place,
-                 "ring %u thread %s ends: error code 0x%lx, CR2 0x%lx (%s), at 0x%lx",
-                 (unsigned)frame->cs & 3, thread->name, frame->error_code, read_cr2(),
-                 stack_describe(read_cr2()), frame->rip);
+    check_failed_on(CHECK_UNEXPECTED, cpu_index(), on.kind, on.level, vector_name(frame->vector),
+                    "ring %u thread %s ends: error code 0x%lx, CR2 0x%lx (%s), at 0x%lx",
+                    (unsigned)frame->cs & 3, thread->name, frame->error_code, read_cr2(),
+                    stack_describe(read_cr2()), frame->rip);
     oops_report_frame(frame);
 }
 
@@ -48,7 +49,7 @@ static void say(struct thread *thread, const struct trap_frame *frame)
         tell_end(thread, frame);
 }
 
-/* Only a thread that was running, not an interrupt, softirq or handler that was in its way. */
+/* True: the exception interrupted a thread, not an interrupt, a softirq or a handler. */
 static bool was_in_thread(void)
 {
     return ist_events_all() == 1 && this_cpu->irq_nest < 0 && this_cpu->current &&
@@ -73,7 +74,7 @@ static bool end_thread(struct trap_frame *frame)
     return true;
 }
 
-/* On the thread's own stack, which it had left empty. */
+/* Runs on the thread's own stack, which was empty. */
 static void end_user_thread(struct trap_frame *frame)
 {
     say(this_cpu->current, frame);
@@ -82,6 +83,6 @@ static void end_user_thread(struct trap_frame *frame)
 
 void end_init(void)
 {
-    ist_end_thread = end_thread;
-    trap_user_fault = end_user_thread;
+    cpu_above.end_thread = end_thread;
+    cpu_above.end_user_thread = end_user_thread;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Buries zombies in batches: all that have gathered wait for one round of TLB flushes. */
+/* Frees zombies in batches: all that have gathered wait for one round of TLB flushes. */
 #include "sched/reaper.h"
 
 #include <stddef.h>
 
+#include "cpu/late.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
 
-static struct thread *zombies;      /* pushed by any CPU, taken whole by the reaper */
+static struct thread *zombies;      /* any CPU pushes one; the reaper takes the whole list */
 static struct thread *reaper;
 
 void reaper_take(struct thread *zombie)
@@ -19,10 +20,10 @@ void reaper_take(struct thread *zombie)
     thread_wake(reaper);
 }
 
-/* Every CPU reloads CR3 at its next tick when the round has changed. That is soon enough, and
- * spares a machine of many CPUs an interrupt to each of them for every batch. */
+/* Every CPU reloads CR3 at its next tick when the round has changed. A tick is soon enough, and
+ * costs no interrupt to each CPU for every batch. */
 static uint64_t flush_round;
-static uint64_t flushed[MAX_CPUS];
+static uint64_t CPU_TABLE(flushed);
 
 void reaper_tick(void)
 {
@@ -40,7 +41,7 @@ static void wait_until_forgotten(void)
 
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         while (cpu_at(cpu)->online && __atomic_load_n(&flushed[cpu], __ATOMIC_ACQUIRE) != round)
-            thread_block_ms(1);     /* a hung CPU is its neighbour's to find */
+            thread_block_ms(1);     /* the watch finds a CPU that hangs here */
 }
 
 static void bury(struct thread *batch)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The reaper: the thread that buries zombies. A stack is unmapped, every CPU forgets the mapping,
- * and only then may the slot carry another thread: SDM volume 3, 4.10.5. */
+/* The reaper: the thread that frees zombies. It unmaps a stack, waits until every CPU has flushed
+ * its TLB, and only then gives the slot to other threads: SDM volume 3, 4.10.5. */
 #ifndef ISTSTORM_SCHED_REAPER_H
 #define ISTSTORM_SCHED_REAPER_H
 
@@ -11,11 +11,11 @@
 /* Makes the reaper's thread, on CPU 0. False: out of memory. */
 bool reaper_create(void);
 
-/* From every timer tick, interrupts off: this CPU forgets the mappings of stacks that were unmapped
- * since its last. */
+/* Flushes this CPU's TLB if stacks were unmapped since its last tick. In every timer tick,
+ * interrupts off. */
 void reaper_tick(void);
 
-/* A zombie on whose stack nobody stands any more. Thread context, interrupts off. */
+/* Takes a zombie whose stack is no longer in use. Thread context, interrupts off. */
 void reaper_take(struct thread *zombie);
 
 #endif

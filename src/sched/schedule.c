@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The run queues, the tick, sleepers, and the way into and out of waiting. */
+/* The run queues, the tick, sleepers, and how threads wait and are woken. */
 #include "sched/schedule.h"
 
 #include <stddef.h>
 
+#include "cpu/above.h"
+#include "cpu/claim.h"
 #include "cpu/clock.h"
-#include "cpu/fault.h"
+#include "cpu/verdict.h"
 #include "cpu/features.h"
-#include "cpu/gdt.h"
+#include "cpu/idt.h"
 #include "cpu/inject.h"
 #include "cpu/irq.h"
 #include "cpu/lastword.h"
+#include "cpu/late.h"
 #include "cpu/nmi.h"
 #include "cpu/patience.h"
 #include "cpu/softirq.h"
@@ -22,32 +25,38 @@
 #include "sched/switch.h"
 #include "smp/apic.h"
 #include "smp/calibrate.h"
+#include "smp/clock_watch.h"
 #include "smp/ipi.h"
-#include "smp/warp.h"
 
 struct run_queue {
     struct spinlock lock;
     struct thread *first, *last;
     struct thread *sleepers;
     struct thread *idle;
-    bool slice_over;                /* of the thread that runs; only this CPU touches it */
+    bool slice_over;                /* of the running thread; touched by this CPU alone */
     uint32_t woken;                 /* counted while a lost wake-up is planted */
-    struct thread *exited; /* switched away from for the last time; only this CPU touches it */
+    struct thread *exited; /* has run for the last time; touched by this CPU alone */
 } __attribute__((aligned(64)));
 
 #define LOST_WAKE_UP 20             /* which of a CPU's wake-ups inject=lost-wake-up loses */
 
-static struct run_queue queues[MAX_CPUS];
-void (*schedule_tick_hook)(void);
+static void do_nothing(void)
+{
+}
+
+struct sched_above sched_above = {.tick = do_nothing};
+
+static struct run_queue CPU_TABLE(queues);
+static unsigned timer_softirq;      /* wakes the sleepers that are due */
 
 #define TICK_HZ 100
-#define TICKS_OF_SILENCE 3
+#define TICKS_OF_SILENCE 150        /* fewer than after which a CPU counts as hung */
 #define TICKS_EMULATED \
     3200 /* a second, by all CPUs together, before an emulator does little else */
 #define TICK_HZ_LEAST 10
-/* Thousandths of the round time that a tick takes. An emulator's own timers go off at round times,
- * ten ticks for one of QEMU's, and where two go off together, which of its threads sees to the
- * second one is a race on the host: a run that counts instructions would not always repeat. */
+/* A tick takes so many thousandths of its round time. QEMU's own timers go off at round times, one
+ * every ten ticks. Where two go off together, a race on the host decides which of QEMU's threads
+ * handles the second, and a run that counts instructions would not always repeat. */
 #define TICK_STRETCH 1037
 
 uint32_t schedule_tick_hz(void)
@@ -69,8 +78,8 @@ static void append(struct run_queue *queue, struct thread *thread)
     queue->last = thread;
 }
 
-/* Who was woken goes first, or an answer would wait for everybody's time slice. The tick keeps this
- * fair. */
+/* A thread that was woken goes first. Otherwise an answer would wait for the time slices of all
+ * others. The tick keeps this fair. */
 static void prepend(struct run_queue *queue, struct thread *thread)
 {
     thread->next = queue->first;
@@ -89,8 +98,8 @@ static struct thread *take_next(struct run_queue *queue)
     return thread;
 }
 
-/* Whose time slice is over goes last; who only made way for a thread that was woken goes on right
- * after that. */
+/* A thread whose time slice is over goes last. A thread that only made way for a woken one goes on
+ * right after it. */
 static struct thread *pick_next(struct run_queue *queue, struct thread *previous)
 {
     bool goes_on = previous->state == THREAD_RUNNING && !previous->idle;
@@ -111,8 +120,8 @@ static struct thread *pick_next(struct run_queue *queue, struct thread *previous
     return next;
 }
 
-/* What must hold whenever a CPU switches threads, because then it is at rest: design, checks 4 and
- * 5. */
+/* A CPU that switches threads is at rest: its nest counter is at its base, interrupts are off, and
+ * the thread stands on its own stack, whose bottom is whole. */
 static void check_at_rest(const struct thread *thread)
 {
     uintptr_t depth = thread_stack(thread) + THREAD_SIZE - read_rsp();
@@ -123,20 +132,19 @@ static void check_at_rest(const struct thread *thread)
                              thread_stack_is_whole(thread),
                          1))
         return;
-    struct fault_place place = fault_here("switch");
     if (this_cpu->irq_nest != -1)
-        fault_report(CHECK_REST, &place,
-                     "the IRQ nest counter is %d at a switch: it did not come back",
+        check_failed(CHECK_REST, "switch",
+                     "the IRQ nest counter is %d at a switch, not -1: an exit did not lower it",
                      this_cpu->irq_nest);
     else if (open)
-        fault_report(CHECK_REST, &place, "interrupts are on at a switch");
+        check_failed(CHECK_REST, "switch", "interrupts are on at a switch");
     else if (depth > THREAD_SIZE)
-        fault_report(CHECK_STACK, &place, "thread %s switches on a stack that is not its own",
+        check_failed(CHECK_STACK, "switch", "thread %s switches on a stack that is not its own",
                      thread->name);
     else
-        fault_report(CHECK_FILL, &place, "thread_info or the end magic of thread %s is damaged",
+        check_failed(CHECK_FILL, "switch", "thread_info or the end magic of thread %s is damaged",
                      thread->name);
-    fault_fatal();
+    verdict_fatal();
 }
 
 void schedule(void)
@@ -161,7 +169,7 @@ void schedule(void)
     schedule_finish_switch();
 }
 
-/* On the new thread's stack: now nobody stands on the old one any more. */
+/* Runs on the new thread's stack, so the old one is no longer in use. */
 void schedule_finish_switch(void)
 {
     struct run_queue *queue = &queues[cpu_index()];
@@ -206,7 +214,7 @@ void thread_block_ms(uint64_t ms)
     wait(THREAD_ASLEEP, clock_ms() + ms);
 }
 
-/* Wake-ups that meant something else leave it asleep: it goes back until the time has come. */
+/* A wake-up that was meant for something else does not end the sleep. */
 void thread_sleep_ms(uint64_t ms)
 {
     uint64_t end = clock_ms() + ms;
@@ -225,8 +233,7 @@ void thread_yield(void)
     schedule();
     interrupts_restore(flags);
     if (alone)
-        cpu_relax(); /* what it waits for is on another CPU, which an emulator may have to let run
-                      */
+        cpu_relax(); /* an emulator may have to let the other CPU run that this one waits for */
 }
 
 _Noreturn void thread_exit(void)
@@ -247,7 +254,7 @@ static void remove_sleeper(struct run_queue *queue, struct thread *thread)
         *link = thread->next;
 }
 
-/* With the queue's lock held: true if it was waiting. */
+/* The queue's lock is held. True: the thread was waiting. */
 static bool make_ready(struct run_queue *queue, struct thread *thread)
 {
     if (thread->state != THREAD_BLOCKED && thread->state != THREAD_ASLEEP) {
@@ -264,15 +271,6 @@ static bool make_ready(struct run_queue *queue, struct thread *thread)
     return true;
 }
 
-/* What a wake-up's instructions buy, of those in test/path_lengths.json (wake 0-0), from the call
- * of this to the woken thread's first, when the waker blocks at once. Here 42: 26 for interrupts
- * off and on, the lock, and whose CPU it is; 16 for the thread's state, and its place in the queue.
- * In wait 37: the flags, the lock, the new state and whether somebody has woken this thread
- * meanwhile; six of them when it is back. In schedule 116: 53 for the checks that nothing is left
- * over, the stack's end magic among them; 36 for the lock, who is next, and the count; 13 for RSP0;
- * 14 behind the switch, which has 15 itself. A yield (switch 0-0) has 21 in thread_yield in place
- * of this and wait, and 15 more in schedule: who yields is put back. The rest is the benchmark's:
- * its stamps' ends and the loops. */
 void thread_wake(struct thread *thread)
 {
     struct run_queue *queue = &queues[thread->cpu];
@@ -311,7 +309,7 @@ static void wake_due(unsigned softirq)
     spinlock_release(&queue->lock, flags);
 }
 
-/* inject=triple-fault: the first CPU ticks on for a while, so that the record tells who fell
+/* inject=triple-fault: the first CPU ticks on for a while, so that the record shows which CPU fell
  * silent. */
 static void die_first(void)
 {
@@ -328,7 +326,7 @@ static _Noreturn void hang(void)
         cpu_relax();
 }
 
-/* inject=hung-cpu and its like: which CPU is to go wrong does so in a tick, after a second. */
+/* inject=hung-cpu and its like: the CPU goes wrong in a tick, after a second. */
 static void go_wrong(void)
 {
     bool due = this_cpu->events[EVENT_TICK] > schedule_tick_hz();
@@ -346,8 +344,17 @@ static void go_wrong(void)
     }
     if (inject_planted(INJECT_DEAF_CPU) && here && nmi_block(apic_send_nmi_to_self))
         hang();
+    if (inject_planted(INJECT_HUNG_ALL) && due) {
+        if (here)
+            nmi_block(apic_send_nmi_to_self);
+        hang();
+    }
+    if (inject_planted(INJECT_STOPPED_TIMERS) && due)
+        apic_timer_start(0, false);
     if (inject_planted(INJECT_TRIPLE_FAULT) && here)
         die_first();
+    if (inject_planted(INJECT_DIES_TELLING) && here)
+        __builtin_trap();
 }
 
 static void tick_handler(struct trap_frame *frame)
@@ -357,21 +364,21 @@ static void tick_handler(struct trap_frame *frame)
 
     count_event(EVENT_TICK);
     if (any_due(queue, clock_ms()))
-        softirq_raise(SOFTIRQ_TIMER);
+        softirq_raise(timer_softirq);
     spinlock_release(&queue->lock, flags);
     go_wrong();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
     reaper_tick();
-    tsc_check_tick();
-    if (schedule_tick_hook)
-        schedule_tick_hook();
+    clock_check_tick();
+    sched_above.tick();
     lastword_tick(frame->rip, this_cpu->current->name);
     apic_eoi();
 }
 
-/* The outermost interrupt is over and RSP is back on the interrupted stack. Off a thread's stack
- * nothing is ever scheduled: an interrupt that was let into an IST handler returns to it. */
+/* The outermost interrupt is over, and RSP is back on the interrupted stack. Only a thread's stack
+ * may be switched away from: an interrupt that was let into an IST handler returns to the
+ * handler. */
 static void preempt(struct trap_frame *frame)
 {
     if (stack_find((uintptr_t)frame).kind == THREAD_STACK)
@@ -390,11 +397,17 @@ static void idle(void *argument)
     }
 }
 
+uint32_t schedule_softirqs(void)
+{
+    return 1u << timer_softirq;
+}
+
 bool schedule_init(void)
 {
-    softirq_set_handler(SOFTIRQ_TIMER, wake_due);
-    irq_set_handler(VECTOR_TIMER, tick_handler);
-    irq_preempt = preempt;
+    thread_init();
+    timer_softirq = claim_softirq("timer", wake_due);
+    claim_this_vector(VECTOR_TIMER, "timer", tick_handler);
+    cpu_above.preempt = preempt;
     end_init();
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
         struct thread *thread = thread_create("idle", cpu, idle, NULL);
@@ -406,7 +419,12 @@ bool schedule_init(void)
     return reaper_create();
 }
 
-_Noreturn void schedule_enter(void)
+void schedule_start_ticks(void)
+{
+    apic_timer_start(calibrated_apic_hz / schedule_tick_hz() / 1000 * TICK_STRETCH, true);
+}
+
+static _Noreturn void enter(void)
 {
     struct thread *first = queues[cpu_index()].idle;
     uint64_t nowhere;
@@ -414,9 +432,14 @@ _Noreturn void schedule_enter(void)
     first->state = THREAD_RUNNING;
     this_cpu->current = first;
     this_cpu->tss.rsp[0] = thread_stack(first) + THREAD_SIZE;
-    apic_timer_start(calibrated_apic_hz / schedule_tick_hz() / 1000 * TICK_STRETCH, true);
     switch_to(&nowhere, first->rsp);
     __builtin_unreachable();
+}
+
+_Noreturn void schedule_enter(void)
+{
+    schedule_start_ticks();
+    enter();
 }
 
 _Noreturn void schedule_start(void (*first)(void *argument))
@@ -424,10 +447,9 @@ _Noreturn void schedule_start(void (*first)(void *argument))
     struct thread *thread = thread_create("main", 0, first, NULL);
 
     if (!thread) {
-        struct fault_place place = {0, NO_STACK, 0, "start"};
-        fault_report(CHECK_UNEXPECTED, &place, "no memory for the main thread");
-        fault_fatal();
+        check_failed_on(CHECK_UNEXPECTED, 0, NO_STACK, 0, "start", "no memory for the main thread");
+        verdict_fatal();
     }
     thread_wake(thread);
-    schedule_enter();
+    enter();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The run queues: one a CPU, first in first out, with the timer's tick as the time slice.
  *
- * Only its own CPU takes threads from a queue, so a switch needs no lock of its own; any CPU may
- * put one in. */
+ * Any CPU may put a thread into a queue. Only the queue's own CPU takes threads out, so a switch
+ * needs no further lock. */
 #ifndef ISTSTORM_SCHED_SCHEDULE_H
 #define ISTSTORM_SCHED_SCHEDULE_H
 
@@ -22,17 +22,26 @@ bool schedule_init(void);
  * any stack. */
 _Noreturn void schedule_enter(void);
 
-/* The BSP's: like schedule_enter, with `first` as the first thread to run. */
+/* The BSP's: `first` is the first thread to run, and there are no ticks before it starts them. */
 _Noreturn void schedule_start(void (*first)(void *argument));
+
+/* This CPU's. */
+void schedule_start_ticks(void);
 
 /* Gives the CPU to the next ready thread; returns when this one has it again. Thread stack,
  * interrupts off. */
 void schedule(void);
 
-/* The first thing on a stack that was switched to. For thread.c. */
+/* Must be called first on a stack that was switched to. For thread.c. */
 void schedule_finish_switch(void);
 
-/* Is told of every tick, in IRQ context. Set before CPUs enter. */
-extern void (*schedule_tick_hook)(void);
+/* The softirqs that a tick raises, a bit each. */
+uint32_t schedule_softirqs(void);
+
+/* The questions of this room to the rooms above it, which fill them in before the CPUs enter. */
+struct sched_above {
+    void (*tick)(void);             /* in every timer tick, IRQ context */
+};
+extern struct sched_above sched_above;
 
 #endif

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* The softirq threads: each runs what its CPU deferred, then gives way to the others. */
+/* The softirq threads: each runs the softirqs that its CPU deferred, then gives way to other
+ * threads. */
 #include "sched/softirqd.h"
 
 #include <stddef.h>
 
+#include "cpu/above.h"
+#include "cpu/late.h"
 #include "cpu/percpu.h"
 #include "cpu/softirq.h"
 #include "sched/thread.h"
 
-static struct thread *softirqd[MAX_CPUS];
-static uint64_t runs[MAX_CPUS];
+static struct thread *CPU_TABLE(softirqd);
+static uint64_t CPU_TABLE(runs);
 
 static void wake(void)
 {
@@ -32,7 +35,7 @@ static void run(void *argument)
 
 bool softirqd_create(uint32_t cpu)
 {
-    softirq_defer = wake;
+    cpu_above.wake_softirqd = wake;
     softirqd[cpu] = thread_create("softirqd", cpu, run, NULL);
     return softirqd[cpu] != NULL;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The softirq threads: one a CPU, for what is left when softirqs were restarted too often
- * (cpu/softirq.h). */
+/* The softirq threads, one a CPU. Each runs the softirqs that were restarted too often in
+ * interrupts (cpu/softirq.h). */
 #ifndef ISTSTORM_SCHED_SOFTIRQD_H
 #define ISTSTORM_SCHED_SOFTIRQD_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Makes a CPU's. False: out of memory. */
+/* Makes a CPU's softirq thread. False: out of memory. */
 bool softirqd_create(uint32_t cpu);
 
 /* How often a CPU's thread had something to run. Any context. */

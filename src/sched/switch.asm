@@ -1,10 +1,12 @@
 ; SPDX-License-Identifier: MIT
-; The switch: six registers and RSP. The flags need no saving: it is only called with interrupts
-; off. 15 instructions: six pushes, six pops, RSP out and in, RET.
+; The switch saves six registers and RSP. It is only called with interrupts off, so it need not save
+; the flags.
 
-%include "offsets.inc"
+%include "cpu/offsets.inc"
 %include "cpu/entry_path.inc"
 %include "lib/kept.inc"
+
+extern thread_exit
 
 section .text
 global switch_to:function
@@ -32,5 +34,12 @@ switch_prepare:
         mov     [rax + 7 * 8], rcx
         mov     [rax + 8 * 8], rcx
         ret
+
+; A ring 3 thread that is to end comes here by the changed frame of an IST handler, whose exit has
+; just put ring 3's GS base back.
+global thread_end_from_user:function
+thread_end_from_user:
+        swapgs
+        jmp     thread_exit
 
 section .note.GNU-stack noalloc noexec nowrite progbits

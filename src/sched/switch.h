@@ -6,12 +6,11 @@
 
 #include <stdint.h>
 
-/* Saves this thread's RSP and goes on where the other's was saved. Interrupts off. Returns when
- * somebody switches back. */
+/* Saves this thread's RSP and goes on where the other thread saved its own. Interrupts off. Returns
+ * when a CPU switches back. */
 void switch_to(uint64_t *save_rsp, uint64_t rsp);
 
-/* What a stack that has never run must hold: the RSP for the first switch to it, which goes to
- * `begin`. */
+/* Prepares a stack for the first switch to it, which goes to `begin`. Returns the RSP for it. */
 uint64_t switch_prepare(uintptr_t stack_top, void (*begin)(void));
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads: slots, stacks, creation and end. The seed's first paragraph; the stack's layout stands
- * in thread.h. */
+/* Threads: slots, stacks, creation and end. Linux's kernel-stacks document, first paragraph;
+ * thread.h has the stack's layout. */
 #include "sched/thread.h"
 
 #include <stddef.h>
 
-#include "cpu/fault.h"
+#include "cpu/verdict.h"
 #include "cpu/inject.h"
+#include "cpu/late.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/patience.h"
@@ -15,14 +16,19 @@
 #include "sched/schedule.h"
 #include "sched/switch.h"
 
-static struct thread threads[MOST_THREADS];
+static struct thread CPU_TABLE_FLAT(threads, THREADS_A_CPU);
 static struct thread *free_slots;
 static struct spinlock slots_lock;
 static uint32_t alive;
 
+static uint32_t slot_count(void)
+{
+    return cpu_count * THREADS_A_CPU;
+}
+
 void thread_init(void)
 {
-    for (uint32_t slot = MOST_THREADS; slot-- > 0;) {
+    for (uint32_t slot = slot_count(); slot-- > 0;) {
         threads[slot].next = free_slots;
         free_slots = &threads[slot];
     }
@@ -48,7 +54,7 @@ uint32_t threads_alive(void)
 
 struct thread *thread_of_slot(uint32_t slot)
 {
-    return slot < MOST_THREADS ? &threads[slot] : NULL;
+    return slot < slot_count() ? &threads[slot] : NULL;
 }
 
 uintptr_t thread_stack(const struct thread *thread)
@@ -96,7 +102,7 @@ void thread_mend(struct thread *thread)
     set_bottom(thread);
 }
 
-static uint32_t most_used[MAX_CPUS];
+static uint32_t CPU_TABLE(most_used);
 
 uint32_t thread_stack_most_used(uint32_t cpu)
 {
@@ -114,7 +120,7 @@ static void note_use(const struct thread *thread)
 
 void threads_measure(void)
 {
-    for (uint32_t slot = 0; slot < MOST_THREADS; slot++)
+    for (uint32_t slot = 0; slot < slot_count(); slot++)
         if (threads[slot].state != THREAD_FREE)
             note_use(&threads[slot]);
 }
@@ -157,10 +163,8 @@ void thread_release(struct thread *zombie)
 {
     uintptr_t low = thread_stack(zombie), user = (uintptr_t)zombie->user_stack;
 
-    if (any_readable(low, low + THREAD_SIZE) || (user && any_readable(user, user + PAGE_SIZE))) {
-        struct fault_place place = fault_here("reaper");
-        fault_report(CHECK_LEAK, &place, "a stack of a zombie can still be read");
-    }
+    if (any_readable(low, low + THREAD_SIZE) || (user && any_readable(user, user + PAGE_SIZE)))
+        check_failed(CHECK_LEAK, "reaper", "a stack of a zombie can still be read");
     if (inject_planted(INJECT_STACK_LEAK))
         low += PAGE_SIZE;
     paging_free(low, thread_stack(zombie) + THREAD_SIZE);
@@ -169,7 +173,7 @@ void thread_release(struct thread *zombie)
     release_slot(zombie);
 }
 
-/* Where a new thread's first switch returns to. */
+/* A new thread's first switch returns here. */
 static _Noreturn void begin(void)
 {
     struct thread *self = thread_current();
@@ -204,6 +208,26 @@ struct thread *thread_create(const char *name, uint32_t cpu, void (*entry)(void 
     return thread;
 }
 
+struct thread_life thread_run_expecting(struct thread_end *end, const char *name, uint32_t cpu,
+                                        void (*entry)(void *argument), void *argument)
+{
+    struct thread *thread = thread_create(name, cpu, entry, argument);
+    struct thread_life life = {0};
+
+    if (!thread)
+        return life;
+    life = thread_life_of(thread);
+    thread->end = end;
+    thread_wake(thread);
+    return life;
+}
+
+struct thread_life thread_run(const char *name, uint32_t cpu, void (*entry)(void *argument),
+                              void *argument)
+{
+    return thread_run_expecting(NULL, name, cpu, entry, argument);
+}
+
 struct thread *thread_current(void)
 {
     return this_cpu->current;
@@ -220,31 +244,37 @@ bool thread_stopping(void)
     return thread_current()->stop;
 }
 
-static bool is_over(const struct thread *thread, uint64_t generation)
+static bool is_over(const struct thread_life *life)
 {
-    return __atomic_load_n(&thread->generation, __ATOMIC_ACQUIRE) != generation;
+    return __atomic_load_n(&life->thread->generation, __ATOMIC_ACQUIRE) != life->generation;
 }
 
-/* The joiner is only a hint: the slot may carry another life by now, so nobody sleeps long on its
- * word alone. */
+/* The joiner is only a hint, since the slot may hold another thread by now. So a wait looks again
+ * after JOIN_GLANCE_MS, woken or not. */
 #define JOIN_GLANCE_MS 100
 
 static void look_nowhere(void)
 {
 }
 
-bool thread_join(struct thread *thread, uint64_t generation)
+bool thread_join(struct thread_life life)
 {
-    return thread_join_glancing(thread, generation, look_nowhere);
+    return thread_join_glancing(life, look_nowhere);
 }
 
-bool thread_join_glancing(struct thread *thread, uint64_t generation, void (*glance)(void))
+bool thread_stop_and_join(struct thread_life life)
 {
-    struct patience patience = patience_with(thread->cpu);
+    thread_stop(life.thread);
+    return thread_join(life);
+}
+
+bool thread_join_glancing(struct thread_life life, void (*glance)(void))
+{
+    struct patience patience = patience_with(life.thread->cpu);
 
     for (;;) {
-        __atomic_store_n(&thread->joiner, thread_current(), __ATOMIC_SEQ_CST);
-        if (is_over(thread, generation))
+        __atomic_store_n(&life.thread->joiner, thread_current(), __ATOMIC_SEQ_CST);
+        if (is_over(&life))
             return true;
         if (patience_is_over(&patience))
             return false;

@@ -5,6 +5,7 @@
 
 #include "cpu/features.h"
 #include "cpu/frame.h"
+#include "cpu/image.h"
 #include "cpu/inject.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
@@ -21,12 +22,13 @@ bool user_init(void)
     uintptr_t text = (uintptr_t)user_text_start;
 
     for (uintptr_t at = text; at < (uintptr_t)user_text_end; at += PAGE_SIZE)
-        if (!paging_map(USER_BASE + (at - text), at, PAGE_USER_TEXT))
+        if (!paging_map(USER_BASE + (at - text), image_physical((const void *)at), PAGE_USER_TEXT))
             return false;
     return true;
 }
 
-/* With SMAP lifted, and interrupts off: AC is not switched with threads. */
+/* SMAP is lifted by the AC flag. Interrupts are off meanwhile, since a switch would leave AC to the
+ * next thread. */
 static void copy_across(void *to, const void *from, size_t size)
 {
     uint64_t flags = interrupts_save();
@@ -59,6 +61,19 @@ bool user_read(void *to, uintptr_t from, size_t size)
     return true;
 }
 
+bool user_write(uintptr_t to, const void *from, size_t size)
+{
+    if (to < USER_BASE || to + size < to || !paging_readable(to, size))
+        return false;
+    copy_across((void *)to, from, size);
+    return true;
+}
+
+uintptr_t user_address(const void *code)
+{
+    return USER_BASE + ((uintptr_t)code - (uintptr_t)user_text_start);
+}
+
 void user_enter(const void *code, const void *copy, size_t size)
 {
     struct thread *self = thread_current();
@@ -69,7 +84,7 @@ void user_enter(const void *code, const void *copy, size_t size)
     self->user_stack = (uint8_t *)page;
     copy_across((void *)stack, copy, size);
     struct trap_frame frame = {
-        .rip = USER_BASE + ((uintptr_t)code - (uintptr_t)user_text_start),
+        .rip = user_address(code),
         .cs = USER_CS,
         .rflags = RFLAGS_FIXED | RFLAGS_IF,
         .rsp = stack,

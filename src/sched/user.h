@@ -17,10 +17,15 @@ bool user_init(void);
  * when memory ran out. */
 void user_enter(const void *code, const void *copy, size_t size);
 
-/* Where ring 3 sees the calling thread's copy. */
+/* The address at which ring 3 sees the calling thread's copy. */
 uintptr_t user_stack_address(size_t size);
 
-/* Reads ring 3's memory, with SMAP lifted. False: it is not mapped. */
+/* The address at which ring 3 sees an address in .user_text. */
+uintptr_t user_address(const void *code);
+
+/* Reads and writes ring 3's memory, with SMAP lifted. False: it is not mapped. A write must be to
+ * the calling thread's own stack page. */
 bool user_read(void *to, uintptr_t from, size_t size);
+bool user_write(uintptr_t to, const void *from, size_t size);
 
 #endif

@@ -4,35 +4,36 @@
 
 #include <stddef.h>
 
+#include "cpu/verdict.h"
 #include "cpu/features.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
+#include "lib/mmio.h"
 
-#define APIC_BASE_X2APIC (1u << 10)
-#define APIC_BASE_ENABLE (1u << 11)
 #define SVR_ENABLE (1u << 8)
 #define LVT_DELIVERY (7u << 8)
 #define LVT_SMI (2u << 8)
 #define LVT_NMI (4u << 8)
 #define LVT_PERIODIC (1u << 17)
+#define ICR_PENDING (1u << 12)
 #define ICR_NMI (4u << 8)
 #define ICR_INIT (5u << 8)
 #define ICR_STARTUP (6u << 8)
-#define ICR_PENDING (1u << 12)
 #define ICR_ASSERT (1u << 14)
 #define TIMER_DIVIDE_BY_1 0xb
 #define XAPIC_IDS 255           /* 0xff is the broadcast id */
 #define ICR_PATIENCE 1000000    /* reads; each takes an uncached access */
 
 bool apic_x2apic;
-static volatile uint32_t *const registers = (volatile uint32_t *)APIC_REGISTERS;
-static uint32_t firmware_thermal; /* its entry for the thermal interrupt, where that is an SMI */
+static volatile uint8_t *const registers = (volatile uint8_t *)APIC_REGISTERS;
+static uint32_t firmware_thermal; /* firmware's entry for the thermal interrupt, where that is an
+                                     SMI */
 
 uint32_t apic_read(enum apic_register reg)
 {
-    return apic_x2apic ? (uint32_t)read_msr(MSR_X2APIC(reg)) : registers[reg / 4];
+    return apic_x2apic ? (uint32_t)read_msr(MSR_X2APIC(reg)) : mmio_in(registers + reg, 4);
 }
 
 void apic_write(enum apic_register reg, uint32_t value)
@@ -40,7 +41,7 @@ void apic_write(enum apic_register reg, uint32_t value)
     if (apic_x2apic)
         write_msr(MSR_X2APIC(reg), value);
     else
-        registers[reg / 4] = value;
+        mmio_out(registers + reg, 4, value);
 }
 
 bool apic_has(enum apic_register first, unsigned vector)
@@ -66,7 +67,7 @@ const char *apic_init(const struct machine_topology *topology, bool x2apic)
     if (x2apic && !cpu_features.x2apic)
         return "'apic=x2apic': this CPU has no x2APIC mode";
     for (unsigned i = 0; i < topology->cpu_count; i++)
-        needed |= topology->cpus[i].enabled && topology->cpus[i].apic_id >= XAPIC_IDS;
+        needed |= topology->cpus[i].apic_id >= XAPIC_IDS;
     if (!(base & APIC_BASE_ENABLE) && (base & APIC_BASE_X2APIC))
         return "the local APIC is in a state that the manual does not allow";
     apic_x2apic = base & APIC_BASE_X2APIC || (needed && cpu_features.x2apic);
@@ -118,8 +119,8 @@ bool apic_has_thermal(void)
     return cpu_features.thermal_monitor && highest_lvt() >= 5 && !firmware_thermal;
 }
 
-/* Firmware may keep the thermal interrupt to itself. The boot CPU's entry alone says so, since INIT
- * has reset the others': they get it back. */
+/* Firmware may keep the thermal interrupt to itself. Only the boot CPU's entry shows it, since INIT
+ * has reset the others'. They are given the same entry. */
 static uint32_t thermal_entry(void)
 {
     uint32_t found = apic_read(APIC_LVT_THERMAL);
@@ -146,7 +147,7 @@ void apic_enable(const struct machine_topology *topology)
 {
     enter_mode();
     apic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
-    apic_write(APIC_TPR, 0);
+    write_cr8(CR8_NO_EXCEPTIONS);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | VECTOR_TIMER);
     enable_rare_entries();
     apic_write(APIC_LVT_LINT0, pin_is_nmi(topology, 0) ? LVT_NMI : APIC_LVT_MASKED);
@@ -154,12 +155,48 @@ void apic_enable(const struct machine_topology *topology)
     apic_write(APIC_LVT_ERROR, VECTOR_APIC_ERROR);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
     apic_take_errors();
-    apic_eoi();                                 /* what the firmware may have left in service */
 }
 
-/* The two halves of the xAPIC's ICR are two writes, which an interrupt handler that sends must not
- * come between. In x2APIC mode one WRMSR does it, which is not serialising: the fences make earlier
- * stores visible first (10.12.3). */
+/* Reported once: each later sending may be lost as well. */
+static __attribute__((cold, noinline)) void tell_stuck(void)
+{
+    static bool told;
+
+    if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+        check_failed(CHECK_HARDWARE, "APIC", "the ICR's delivery status stays set: what this CPU "
+                     "sends does not leave its APIC");
+}
+
+/* False: it does not become idle. */
+static inline bool icr_is_idle(void)
+{
+    for (unsigned i = 0; i < ICR_PATIENCE; i++) {
+        if (!(mmio_in(registers + APIC_ICR_LOW, 4) & ICR_PENDING))
+            return true;
+        cpu_relax();
+    }
+    return false;
+}
+
+static inline void write_icr(uint32_t destination, uint32_t command)
+{
+    mmio_out(registers + APIC_ICR_HIGH, 4, destination << 24);
+    mmio_out(registers + APIC_ICR_LOW, 4, command);
+}
+
+/* Sends all the same, since the status alone may be wrong. A tail call, so apic_send saves no
+ * registers. */
+static __attribute__((cold, noinline)) void send_stuck(uint32_t destination, uint32_t command,
+                                                       uint64_t flags)
+{
+    tell_stuck();
+    write_icr(destination, command);
+    interrupts_restore(flags);
+}
+
+/* The xAPIC's ICR takes two writes, and an interrupt handler that sends must not come between them.
+ * In x2APIC mode it takes one WRMSR, which is not serialising: the fences make earlier stores
+ * visible first (10.12.3). */
 void apic_send(uint32_t destination, uint32_t command)
 {
     if (apic_x2apic) {
@@ -168,10 +205,11 @@ void apic_send(uint32_t destination, uint32_t command)
         return;
     }
     uint64_t flags = interrupts_save();
-    for (unsigned i = 0; i < ICR_PATIENCE && apic_read(APIC_ICR_LOW) & ICR_PENDING; i++)
-        cpu_relax();
-    apic_write(APIC_ICR_HIGH, destination << 24);
-    apic_write(APIC_ICR_LOW, command);
+    if (__builtin_expect(!icr_is_idle(), 0)) {
+        send_stuck(destination, command, flags);
+        return;
+    }
+    write_icr(destination, command);
     interrupts_restore(flags);
 }
 
@@ -179,10 +217,10 @@ volatile uint32_t *apic_aim(uint32_t apic_id)
 {
     if (apic_x2apic)
         return NULL;
-    for (unsigned i = 0; i < ICR_PATIENCE && apic_read(APIC_ICR_LOW) & ICR_PENDING; i++)
-        cpu_relax();
+    if (!icr_is_idle())
+        tell_stuck();
     apic_write(APIC_ICR_HIGH, apic_id << 24);
-    return &registers[APIC_ICR_LOW / 4];
+    return (volatile uint32_t *)(registers + APIC_ICR_LOW);
 }
 
 void apic_send_ipi(uint32_t apic_id, uint8_t vector)
@@ -208,6 +246,22 @@ void apic_send_init(uint32_t apic_id)
 void apic_send_startup(uint32_t apic_id, uint8_t page)
 {
     apic_send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
+}
+
+void apic_set_counter_nmi(bool on)
+{
+    if (highest_lvt() >= 4)
+        apic_write(APIC_LVT_PERFORMANCE, on ? LVT_NMI : APIC_LVT_MASKED);
+}
+
+unsigned apic_in_service(void)
+{
+    for (unsigned word = VECTOR_COUNT / 32; word-- > 0;) {
+        uint32_t bits = apic_read(APIC_ISR + word * 16);
+        if (bits)
+            return word * 32 + 31 - (unsigned)__builtin_clz(bits);
+    }
+    return 0;
 }
 
 uint32_t apic_take_errors(void)

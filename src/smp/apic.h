@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "cpu/x86.h"
-#include "smp/madt.h"
+#include "smp/acpi/madt.h"
 
 /* Register offsets, table 10-1; in x2APIC mode MSR 0x800 + offset / 16. */
 enum apic_register {
@@ -21,7 +21,7 @@ enum apic_register {
     APIC_LDR = 0xd0,
     APIC_DFR = 0xe0,            /* not in x2APIC mode */
     APIC_SVR = 0xf0,
-    APIC_ISR = 0x100,           /* the first of eight, 0x10 apart; likewise the next two */
+    APIC_ISR = 0x100,           /* the first of eight, 0x10 apart; so are APIC_TMR and APIC_IRR */
     APIC_TMR = 0x180,
     APIC_IRR = 0x200,
     APIC_ESR = 0x280,
@@ -61,7 +61,7 @@ const char *apic_init(const struct machine_topology *topology, bool x2apic);
  * Interrupts off. */
 void apic_enable(const struct machine_topology *topology);
 
-/* Whether this CPU's thermal interrupt comes to us: firmware may have it as an SMI. */
+/* Whether the thermal interrupt comes to this image. Firmware may have taken it as an SMI. */
 bool apic_has_thermal(void);
 
 /* Whether this id can be reached in the mode picked. */
@@ -69,7 +69,7 @@ bool apic_reaches(uint32_t apic_id);
 const char *apic_mode(void);
 extern bool apic_x2apic; /* the mode picked */
 
-/* Where the registers lie in xAPIC mode. A fixed page, so that an EOI is one store. */
+/* The registers' address in xAPIC mode: a fixed page, so that an EOI is one store. */
 #define APIC_REGISTERS 0xfffffffffee00000ull
 
 /* From the handler of an interrupt; interrupts off. */
@@ -91,9 +91,9 @@ void apic_send_nmi_to_self(void);
 void apic_send_init(uint32_t apic_id);
 void apic_send_startup(uint32_t apic_id, uint8_t page);
 
-/* For who times a sending: makes the next write to the ICR go to this id, and returns the ICR; NULL
- * in x2APIC mode, where one write to MSR_X2APIC(ICR) says both. Until then this CPU sends nothing
- * else. The ICR's commands for it. */
+/* To time a sending: makes the next write to the ICR go to this id, and returns the ICR. NULL in
+ * x2APIC mode, where one write to MSR_X2APIC(ICR) holds id and command. The caller must send
+ * nothing else before that write. The commands for it. */
 volatile uint32_t *apic_aim(uint32_t apic_id);
 #define APIC_COMMAND_IPI(vector) (1u << 14 | (vector))
 #define APIC_COMMAND_NMI (1u << 14 | 4u << 8)
@@ -101,8 +101,16 @@ volatile uint32_t *apic_aim(uint32_t apic_id);
 /* The error status register, read after the write that latches it (SDM volume 3, 10.5.3). */
 uint32_t apic_take_errors(void);
 
-/* This CPU's timer. Counts at the rate that clock_init measured; an interrupt of VECTOR_TIMER every
- * period. */
+/* Chooses whether this CPU's performance counters interrupt it by NMI, or not at all. Each such NMI
+ * masks the entry, so it must be set anew. */
+void apic_set_counter_nmi(bool on);
+
+/* The most urgent vector that is in service on this CPU: taken, and not ended; 0: none is. Any
+ * context. */
+unsigned apic_in_service(void);
+
+/* This CPU's timer. It counts at calibrated_apic_hz (calibrate.h), and interrupts on VECTOR_TIMER
+ * at the end of a period. */
 void apic_timer_start(uint32_t initial_count, bool periodic);
 uint32_t apic_timer_read(void);
 

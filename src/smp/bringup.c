@@ -6,21 +6,30 @@
 #include <stddef.h>
 
 #include "cpu/clock.h"
-#include "cpu/fault.h"
+#include "cpu/verdict.h"
 #include "cpu/features.h"
+#include "cpu/hardware/hidden.h"
 #include "cpu/inject.h"
 #include "cpu/pages.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
-#include "cpu/thermal.h"
+#include "cpu/hardware/thermal.h"
 #include "lib/string.h"
 #include "smp/apic.h"
 #include "smp/calibrate.h"
 #include "smp/memory_types.h"
+#include "smp/strays.h"
 
 #define INIT_DELAY_US 10000         /* SDM volume 3, 8.4.4.1 */
-#define STARTUP_DELAY_US 200
 #define INT3 0xcc
+
+/* The wait after each start-up IPI, in us, before the next goes to the processors that are not
+ * alive. The first is the manual's. An AP in system-management mode takes INIT only after its RSM
+ * (34.3.1), and a start-up IPI that comes before the INIT is lost. So an SMI on all CPUs loses both
+ * of the manual's start-up IPIs. No SMI lasts as long as the second bound, so the third IPI comes
+ * after the INIT. A start-up IPI does nothing to an AP that runs already. */
+static const uint32_t startup_patience_us[] = {200, 100000, BRINGUP_PATIENCE_MS * 1000};
+#define INJECT_APART_S 100          /* inject=clock-apart */
 
 enum life {
     NOT_ASKED,
@@ -30,6 +39,7 @@ enum life {
 };
 
 extern const char trampoline_start[], trampoline_end[];
+extern const char trampoline_hidden[], trampoline_cr3[];
 void bringup_ap_main(uint32_t index);       /* called by trampoline.asm alone */
 
 uint32_t bringup_apic_ids[MAX_CPUS];
@@ -46,7 +56,7 @@ uint32_t bringup_list(const struct machine_topology *topology, uint32_t most)
 
     bringup_apic_ids[0] = self;
     for (unsigned i = 0; i < topology->cpu_count && count < most && count < MAX_CPUS; i++)
-        if (topology->cpus[i].enabled && topology->cpus[i].apic_id != self)
+        if (topology->cpus[i].apic_id != self)
             bringup_apic_ids[count++] = topology->cpus[i].apic_id;
     return count;
 }
@@ -59,8 +69,13 @@ const char *bringup_self(const struct machine_topology *topology, uint32_t index
         return wrong;
     if (!paging_combines())
         return "the page attribute table";
+    if (!hidden_is_shown())
+        return "IA32_MISC_ENABLE";
     clock_join();
+    if (inject_planted(INJECT_CLOCK_APART) && index == inject_cpu())
+        clock_move(-(int64_t)clock_tsc_hz * INJECT_APART_S);
     apic_enable(topology);
+    strays_look();
     thermal_enable(apic_has_thermal());
     if (apic_read_id() != bringup_apic_ids[index])
         return "the APIC's id";
@@ -131,6 +146,9 @@ static uint64_t copy_trampoline(void)
     if (page) {
         memset((void *)page, INT3, PAGE_SIZE);
         memcpy((void *)page, trampoline_start, trampoline_end - trampoline_start);
+        memcpy((void *)(page + (trampoline_hidden - trampoline_start)), &hidden_bits,
+               sizeof(hidden_bits));
+        *(uint32_t *)(page + (trampoline_cr3 - trampoline_start)) = (uint32_t)paging_root;
         paging_map(page, page,
                    PTE_PRESENT | PTE_WRITE); /* executable, for the APs' step into paging */
     }
@@ -157,40 +175,38 @@ static bool wait_for_all(uint64_t patience_us)
 
 static void report_missing(uint32_t cpu)
 {
-    struct fault_place place = {cpu, NO_STACK, 0, "start-up"};
     uint8_t expected = STARTING;
     const char *why = ap_error[cpu];
 
     if (why)
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u: %s is not as it was loaded",
-                     bringup_apic_ids[cpu], why);
+        check_failed_on(CHECK_BRINGUP, cpu, NO_STACK, 0, "start-up",
+                        "APIC id %u: %s is not as it was loaded", bringup_apic_ids[cpu], why);
     else if (!apic_reaches(bringup_apic_ids[cpu]))
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u needs x2APIC, which this CPU lacks",
-                     bringup_apic_ids[cpu]);
+        check_failed_on(CHECK_BRINGUP, cpu, NO_STACK, 0, "start-up",
+                        "APIC id %u needs x2APIC, which this CPU lacks", bringup_apic_ids[cpu]);
     else if (__atomic_compare_exchange_n(&life[cpu], &expected, ABANDONED, false, __ATOMIC_ACQ_REL,
                                          __ATOMIC_ACQUIRE))
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u did not come up", bringup_apic_ids[cpu]);
+        check_failed_on(CHECK_BRINGUP, cpu, NO_STACK, 0, "start-up", "APIC id %u did not come up",
+                        bringup_apic_ids[cpu]);
     else
-        fault_report(CHECK_BRINGUP, &place, "APIC id %u lives but did not get online",
-                     bringup_apic_ids[cpu]);
+        check_failed_on(CHECK_BRINGUP, cpu, NO_STACK, 0, "start-up",
+                        "APIC id %u is alive, but did not come online", bringup_apic_ids[cpu]);
 }
 
 struct bringup_result bringup_start(const struct machine_topology *topology, void (*enter)(void))
 {
-    uint64_t page = copy_trampoline();
     struct bringup_result result = {0};
 
     memory_types_read();
     ap_topology = topology;
     ap_enter = enter;
     send_inits();
+    uint64_t page = copy_trampoline();
     uint64_t first = read_tsc();
-    if (page) {
+    for (unsigned i = 0; i < sizeof(startup_patience_us) / sizeof(startup_patience_us[0]); i++) {
         send_startups(page / PAGE_SIZE);
-        if (!wait_for_all(STARTUP_DELAY_US)) {
-            send_startups(page / PAGE_SIZE);
-            wait_for_all(BRINGUP_PATIENCE_MS * 1000ull);
-        }
+        if (wait_for_all(startup_patience_us[i]))
+            break;
     }
     result.us = (read_tsc() - first) / (clock_tsc_hz / 1000000);
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts every enabled processor at once: INIT, start-up, start-up, with delays that all share. SDM
+/* Starts all enabled processors at once: INIT, start-up, start-up, with delays that they share. SDM
  * volume 3, 8.4.
  *
- * Two-stage: a processor says that it lives before it touches anything that is not its own, and
- * online when its GDT, TSS, IDT and APIC are loaded and read back. The BSP gives up on one by the
- * same word that the processor would say it lives with, so a late one parks and is never half a
- * member. */
+ * There are two stages. A processor first reports that it is alive, before it touches anything that
+ * is not its own; it is online when its GDT, TSS, IDT and APIC are loaded and read back. The BSP
+ * gives up on a processor by writing the same word that the processor would report with, so a late
+ * one parks and never takes part by half. */
 #ifndef ISTSTORM_SMP_BRINGUP_H
 #define ISTSTORM_SMP_BRINGUP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "smp/madt.h"
+#include "smp/acpi/madt.h"
 
 #define BRINGUP_PATIENCE_MS 10000
 
@@ -25,17 +25,17 @@ uint32_t bringup_list(const struct machine_topology *topology, uint32_t most);
 
 struct bringup_result {
     uint32_t online, missing;
-    uint32_t types_changed;     /* came with other memory types than the BSP's, which were copied */
+    uint32_t types_changed;     /* had other memory types than the BSP, whose were copied */
     uint64_t us;                /* from the first start-up IPI to the last CPU online */
 };
 
 /* Starts them; each calls `enter` when it is online, on its IRQ stack with interrupts off, and
- * `enter` does not return. Each that does not come is reported as a fault by its APIC id. Thread
- * context on the BSP, once. */
+ * `enter` does not return. A processor that does not come is a failure, reported by its APIC id.
+ * Thread context on the BSP, once. */
 struct bringup_result bringup_start(const struct machine_topology *topology, void (*enter)(void));
 
-/* What the BSP does for itself and each AP for itself: GDT, TSS, IDT, APIC; then online. NULL, or
- * what is wrong. */
+/* Sets up the calling CPU: GDT, TSS, IDT, APIC; then it is online. NULL, or the first that differs
+ * from what was loaded. */
 const char *bringup_self(const struct machine_topology *topology, uint32_t index);
 
 #endif

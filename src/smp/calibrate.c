@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Measures the clocks: ACPI 4.8.2.1 (PM timer, 3.579545 MHz), Intel 8254 data sheet (1.193182 MHz,
- * channel 2). */
+/* Measures the clocks, and chooses between sources that disagree: see calibrate.h. */
 #include "smp/calibrate.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cpu/clock.h"
-#include "lib/port.h"
+#include "cpu/features.h"
+#include "lib/report.h"
 #include "smp/apic.h"
+#include "smp/counters.h"
+#include "smp/tsc_stated.h"
 
-#define PM_TIMER_HZ 3579545u
-#define PIT_HZ 1193182u
-#define PIT_CHANNEL2 0x42
-#define PIT_COMMAND 0x43
-#define PIT_CHANNEL2_MODE0 0xb0     /* low then high byte, interrupt on terminal count */
-#define PIT_GATE 0x61 /* bit 0: channel 2's gate; bit 1: the speaker; bit 5: channel 2's output */
 #define SPAN_MS 20
-#define PATIENCE 10000000           /* reads of a reference that does not move */
+#define PATIENCE 10000000           /* reads of a counter that does not get there */
+#define STANDSTILL 100000           /* and of one that does not move */
 #define READINGS 8                  /* of which one without an SMI is hoped for */
+#define MOST_COUNTERS 2
+#define MOST_RATES 5
 
 uint32_t calibrated_apic_hz;
 
@@ -26,12 +26,29 @@ struct reading {
     uint32_t apic;
 };
 
+/* The counts of the clocks while a counter counted. */
+struct span {
+    uint64_t ticks;                 /* the counter's */
+    uint64_t tsc;
+    uint32_t apic;
+};
+
+/* The TSC's rate, from one source. They are chosen in this order. */
+struct rates {
+    struct rate {
+        const char *source;
+        uint64_t tsc_hz;
+    } of[MOST_RATES];
+    unsigned count;
+};
+
 static struct reading read_clocks(void)
 {
     return (struct reading){read_tsc(), apic_timer_read()};
 }
 
-/* No better than the reference's crystal, some 20 in a million: digits behind that are noise. */
+/* A rate is no better than the reference's crystal, about 20 in a million: further digits are
+ * noise. */
 static uint64_t round_rate(uint64_t hz)
 {
     uint64_t unit = 1;
@@ -41,79 +58,169 @@ static uint64_t round_rate(uint64_t hz)
     return (hz + unit / 2) / unit * unit;
 }
 
-static void set_rates(struct reading from, struct reading to, uint64_t ticks, uint64_t hz)
+static void add(struct rates *rates, const char *source, uint64_t tsc_hz)
 {
-    calibrated_apic_hz = round_rate((uint64_t)(from.apic - to.apic) * hz / ticks);
-    clock_start(round_rate((to.tsc - from.tsc) * hz / ticks));
-    clock_join();
+    if (tsc_hz)
+        rates->of[rates->count++] = (struct rate){source, tsc_hz};
 }
 
-/* The PM timer, and the clocks at that moment. Between the one and the other firmware may take its
- * time, or a host: of several readings the quickest counts. */
-static uint32_t read_pm_timer(uint16_t port, struct reading *clocks)
+/* Reads the counter, and the clocks at that moment. Firmware or a host may take time between the
+ * two, so the quickest of several readings counts. */
+static uint32_t read_both(const struct counter *counter, struct reading *clocks)
 {
     uint64_t least = UINT64_MAX;
-    uint32_t timer = 0;
+    uint32_t count = 0;
 
     for (unsigned i = 0; i < READINGS; i++) {
         struct reading before = read_clocks();
-        uint32_t now = port_in32(port);
+        uint32_t now = counter->read();
         uint64_t took = read_tsc() - before.tsc;
         if (took < least) {
             least = took;
             *clocks = before;
-            timer = now;
+            count = now;
         }
     }
-    return timer;
+    return count;
 }
 
-static bool against_pm_timer(const struct acpi_fadt_facts *fadt)
+/* False: it does not get there, since it stands still or is no counter. Two readings must say that
+ * it is there: some PM timers are read wrong now and then, and a step back looks far ahead. */
+static bool wait_for(const struct counter *counter, uint32_t first)
 {
-    uint32_t mask = fadt->pm_timer_bits == 32 ? UINT32_MAX : (1u << 24) - 1;
-    uint32_t span = PM_TIMER_HZ / 1000 * SPAN_MS, first, now;
-    struct reading from, to;
+    uint32_t span = counter->hz / 1000 * SPAN_MS, last = first, still = 0;
+    bool was_there = false;
 
-    if (!fadt->pm_timer_bits || fadt->pm_timer.space != ACPI_SPACE_PORT)
-        return false;
-    first = now = read_pm_timer(fadt->pm_timer.address, &from);
-    for (unsigned i = 0; i < PATIENCE && ((now - first) & mask) < span; i++)
-        now = port_in32(fadt->pm_timer.address);
-    if (((now - first) & mask) < span)
-        return false;
-    now = read_pm_timer(fadt->pm_timer.address, &to);
-    set_rates(from, to, (now - first) & mask, PM_TIMER_HZ);
-    return true;
+    for (unsigned i = 0; i < PATIENCE && still < STANDSTILL; i++) {
+        uint32_t now = counter->read();
+        bool is_there = ((now - first) & counter->mask) >= span;
+        if (is_there && was_there)
+            return true;
+        was_there = is_there;
+        still = now == last ? still + 1 : 0;
+        last = now;
+    }
+    return false;
 }
 
-static bool against_pit(void)
+/* Measures all sources in the same time. A counter that stands still has no ticks. */
+static void measure(const struct counter *counters, unsigned count, struct span *spans)
 {
-    uint32_t span = PIT_HZ / 1000 * SPAN_MS, i = 0;
+    struct reading from[MOST_COUNTERS], to;
+    uint32_t first[MOST_COUNTERS];
+    bool passed = false;
 
-    port_out8(PIT_GATE, (port_in8(PIT_GATE) & ~2u) | 1);
-    port_out8(PIT_COMMAND, PIT_CHANNEL2_MODE0);
-    port_out8(PIT_CHANNEL2, span & 0xff);
-    port_out8(PIT_CHANNEL2, span >> 8);
-    struct reading from = read_clocks();
-    while (i < PATIENCE && !(port_in8(PIT_GATE) & 1u << 5))
-        i++;
-    if (i == 0 || i == PATIENCE)
-        return false;
-    set_rates(from, read_clocks(), span, PIT_HZ);
-    return true;
+    for (unsigned i = 0; i < count; i++)
+        first[i] = read_both(&counters[i], &from[i]);
+    for (unsigned i = 0; i < count && !passed; i++)
+        passed = wait_for(&counters[i], first[i]);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t now = read_both(&counters[i], &to);
+        spans[i] = (struct span){passed ? (now - first[i]) & counters[i].mask : 0,
+                                 to.tsc - from[i].tsc, from[i].apic - to.apic};
+        if (counters[i].stop)
+            counters[i].stop();
+    }
 }
 
-const char *calibrate(const struct acpi_fadt_facts *fadt)
+static void add_measured(struct rates *rates, const struct counter *counters, unsigned count,
+                         struct span *longest)
 {
-    const char *reference = NULL;
+    struct span spans[MOST_COUNTERS];
 
+    measure(counters, count, spans);
+    for (unsigned i = 0; i < count; i++) {
+        if (!spans[i].ticks)
+            continue;
+        add(rates, counters[i].name, round_rate(spans[i].tsc * counters[i].hz / spans[i].ticks));
+        if (spans[i].tsc > longest->tsc)
+            *longest = spans[i];
+    }
+}
+
+/* The 8254 comes late, since a host that takes its time makes it wrap unnoticed; the base frequency
+ * last, since it is rounded. */
+static void collect(struct rates *rates, const struct acpi_fadt_facts *fadt,
+                    const struct acpi_header *hpet, struct span *longest)
+{
+    struct counter counters[MOST_COUNTERS];
+    unsigned count = counter_pm_timer(fadt, &counters[0]);
+
+    count += counter_hpet(hpet, &counters[count]);
+    add_measured(rates, counters, count, longest);
+    if (features_hypervisor())
+        add(rates, "hypervisor", tsc_stated_by_hypervisor());
+    add(rates, "cpuid-15h", tsc_stated_by_crystal());
+    if (!longest->tsc) {
+        counter_pit(&counters[0]);
+        add_measured(rates, counters, 1, longest);
+    }
+    add(rates, "cpuid-16h", tsc_stated_by_base());
+}
+
+/* Within a hundredth: nearer than any that is not the same rate, further than any error. */
+static bool agree(const struct rate *a, const struct rate *b)
+{
+    uint64_t apart = a->tsc_hz > b->tsc_hz ? a->tsc_hz - b->tsc_hz : b->tsc_hz - a->tsc_hz;
+
+    return apart <= a->tsc_hz / 100;
+}
+
+/* Chooses the first source that another one confirms, or else the first. */
+static const struct rate *choose(const struct rates *rates)
+{
+    for (unsigned i = 0; i < rates->count; i++)
+        for (unsigned j = 0; j < rates->count; j++)
+            if (i != j && agree(&rates->of[i], &rates->of[j]))
+                return &rates->of[i];
+    return &rates->of[0];
+}
+
+static void note_those_that_disagree(const struct rates *rates, const struct rate *chosen)
+{
+    for (unsigned i = 0; i < rates->count; i++)
+        if (!agree(chosen, &rates->of[i]))
+            report_note("clocks disagree: the TSC has %lu Hz by %s, but %lu Hz by %s, which is "
+                        "believed", rates->of[i].tsc_hz, rates->of[i].source, chosen->tsc_hz,
+                        chosen->source);
+}
+
+/* Where nothing but the TSC counts. */
+static struct span let_tsc_count(uint64_t tsc_hz)
+{
+    struct reading from = read_clocks(), to = from;
+
+    for (unsigned i = 0; i < PATIENCE && to.tsc - from.tsc < tsc_hz / 1000 * SPAN_MS; i++)
+        to = read_clocks();
+    return (struct span){0, to.tsc - from.tsc, from.apic - to.apic};
+}
+
+static const char *start_clocks(const struct acpi_fadt_facts *fadt, const struct acpi_header *hpet)
+{
+    struct rates rates = {.count = 0};
+    struct span span = {0};
+
+    collect(&rates, fadt, hpet, &span);
+    if (!rates.count)
+        return NULL;
+    const struct rate *chosen = choose(&rates);
+    note_those_that_disagree(&rates, chosen);
+    if (!span.tsc)
+        span = let_tsc_count(chosen->tsc_hz);
+    if (!span.tsc)
+        return NULL;
+    calibrated_apic_hz = round_rate((uint64_t)span.apic * chosen->tsc_hz / span.tsc);
+    clock_start(chosen->tsc_hz);
+    clock_join();
+    return calibrated_apic_hz ? chosen->source : NULL;
+}
+
+const char *calibrate(const struct acpi_fadt_facts *fadt, const struct acpi_header *hpet)
+{
     apic_timer_start(UINT32_MAX, false);
-    if (against_pm_timer(fadt))
-        reference = "acpi-pm";
-    else if (against_pit())
-        reference = "pit";
+    const char *source = start_clocks(fadt, hpet);
     apic_timer_start(0, false);
-    return clock_tsc_hz && calibrated_apic_hz ? reference : NULL;
+    return source;
 }
 
 void delay_us(uint64_t us)

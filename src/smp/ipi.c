@@ -4,30 +4,33 @@
 
 #include <stddef.h>
 
+#include "cpu/above.h"
 #include "cpu/clock.h"
-#include "cpu/fault.h"
-#include "cpu/irq.h"
-#include "cpu/ist.h"
-#include "cpu/mce.h"
+#include "cpu/verdict.h"
+#include "cpu/claim.h"
+#include "cpu/late.h"
+#include "cpu/hardware/mce.h"
 #include "cpu/oops.h"
 #include "cpu/patience.h"
 #include "cpu/percpu.h"
-#include "cpu/thermal.h"
+#include "cpu/hardware/thermal.h"
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "lib/format.h"
 #include "smp/apic.h"
+#include "smp/strays.h"
 
 #define STOP_PATIENCE_MS 2000
 #define ASK_PATIENCE_MS 1000
 #define ILLEGAL_VECTOR 5            /* below 16 */
 #define NO_REGISTER 0x40            /* reserved, table 10-1 */
 
-/* One call at a time for the whole machine: it is for rare things, and a queue would need its own
- * proofs. */
+/* One call at a time for the whole machine. Calls are rare, and a queue would need proofs of its
+ * own. */
 static struct {
     bool taken;
-    bool broken; /* one was never answered: the next could not tell its answer */
+    bool broken; /* one was never answered, and its late answer would be taken for the next
+                    call's */
     void (*function)(void);
     bool asked[MAX_CPUS]; /* until it has answered */
 } call;
@@ -35,8 +38,8 @@ static struct {
 static uint32_t stopped_by; /* the CPU that ends the run, its index + 1; 0: nobody yet */
 static uint32_t stopped;
 
-#define NOT_ANSWERED 1              /* no RIP: ring 0's lie in the image, ring 3's on pages */
-static uint64_t whereabouts[MAX_CPUS];
+#define NOT_ANSWERED 1              /* no RIP: ring 0's lie in the image, ring 3's in pages */
+static struct whereabouts CPU_TABLE(answers);   /* rip is written last */
 
 void ipi_reschedule(uint32_t cpu)
 {
@@ -44,7 +47,7 @@ void ipi_reschedule(uint32_t cpu)
     apic_send_ipi(cpu_at(cpu)->apic_id, VECTOR_RESCHEDULE);
 }
 
-/* A CPU that is lost meanwhile will not run the function any more, and nobody need wait for it. */
+/* A CPU that is lost meanwhile will not run the function, so the caller need not wait for it. */
 static bool wait_for_answer(uint32_t cpu, void (*pause)(void))
 {
     struct patience patience = patience_with(cpu);
@@ -60,7 +63,7 @@ static bool wait_for_answer(uint32_t cpu, void (*pause)(void))
 bool ipi_call_others(void (*function)(void), void (*pause)(void))
 {
     while (__atomic_exchange_n(&call.taken, true, __ATOMIC_ACQUIRE))
-        pause(); /* interrupts are on: this CPU answers the one before */
+        pause(); /* interrupts are on, so this CPU answers the call before */
     uint32_t self = cpu_index();
     if (call.broken) {
         __atomic_store_n(&call.taken, false, __ATOMIC_RELEASE);
@@ -97,6 +100,13 @@ static void reschedule_handler(struct trap_frame *frame)
     apic_eoi(); /* need_resched does the rest, on the way out */
 }
 
+/* inject=no-reschedule-eoi */
+static void unended_handler(struct trap_frame *frame)
+{
+    (void)frame;
+    count_event(EVENT_IPI);
+}
+
 /* By bit (SDM volume 3, 10.5.3). */
 static const char *const apic_errors[8] = {
     "send checksum", "receive checksum", "nobody accepted what it sent",
@@ -104,8 +114,8 @@ static const char *const apic_errors[8] = {
     "illegal vector received", "illegal register",
 };
 
-/* An emulator's APIC may keep what has been read: what is still there right after that is told
- * once. */
+/* An emulator's APIC may keep errors that have been read. An error that is still there right after
+ * the read is reported once. */
 static uint32_t take_new_errors(void)
 {
     static uint32_t kept[MAX_CPUS];
@@ -117,7 +127,6 @@ static uint32_t take_new_errors(void)
 
 static void note_apic_errors(void)
 {
-    struct fault_place place = fault_here("APIC error");
     uint32_t errors = take_new_errors();
     char text[160] = "";
     size_t used = 0;
@@ -128,7 +137,7 @@ static void note_apic_errors(void)
                            apic_errors[bit]);
     if (errors) {
         count_event(EVENT_APIC_ERROR);
-        fault_report(CHECK_UNEXPECTED, &place, "APIC error status 0x%x: %s", errors, text);
+        check_failed(CHECK_UNEXPECTED, "APIC error", "APIC error status 0x%x: %s", errors, text);
     }
 }
 
@@ -174,12 +183,14 @@ static void thermal_handler(struct trap_frame *frame)
     apic_eoi();
 }
 
-/* No EOI: a spurious interrupt sets no ISR bit (SDM volume 3, 10.9). An 8259's comes the same
- * way. */
+/* No EOI: a spurious interrupt sets no ISR bit (SDM volume 3, 10.9). An 8259's spurious interrupt
+ * sets none either. An interrupt that did set a bit is a device's. */
 static void spurious_handler(struct trap_frame *frame)
 {
-    (void)frame;
-    count_event(EVENT_SPURIOUS);
+    if (apic_has(APIC_ISR, frame->vector))
+        strays_take(frame);
+    else
+        count_event(EVENT_SPURIOUS);
 }
 
 static _Noreturn void park(void)
@@ -188,19 +199,34 @@ static _Noreturn void park(void)
         __asm__ volatile("cli; hlt");
 }
 
-/* The flag says that there is something to look for; it is cleared first, since who asks sets it
- * last. */
+struct whereabouts ipi_whereabouts(const struct trap_frame *frame)
+{
+    return (struct whereabouts){.rip = frame->rip,
+                                .open = frame->rflags & RFLAGS_IF,
+                                .unended = this_cpu->irq_nest < 0 ? apic_in_service() : 0};
+}
+
+/* Reports nothing when it is too late: the verdict may be out. */
+static _Noreturn void answer(struct whereabouts *to, const struct trap_frame *frame)
+{
+    struct whereabouts here = ipi_whereabouts(frame);
+
+    if (__atomic_load_n(&to->rip, __ATOMIC_ACQUIRE) == NOT_ANSWERED)
+        oops_report_frame(frame);
+    to->open = here.open;
+    to->unended = here.unended;
+    __atomic_store_n(&to->rip, here.rip, __ATOMIC_RELEASE);
+    park();
+}
+
+/* The flag is cleared before the requests are read, since a CPU that asks sets it last. */
 static void nmi_asked(struct trap_frame *frame)
 {
     uint32_t self = this_cpu->index, ender = __atomic_load_n(&stopped_by, __ATOMIC_ACQUIRE);
 
     this_cpu->nmi_asked = false;
-    if (cpu_is_lost(self)) {
-        if (__atomic_load_n(&whereabouts[self], __ATOMIC_ACQUIRE) == NOT_ANSWERED)
-            oops_report_frame(frame);
-        __atomic_store_n(&whereabouts[self], frame->rip, __ATOMIC_RELEASE);
-        park();
-    }
+    if (cpu_is_lost(self))
+        answer(&answers[self], frame);
     if (ender != 0 && ender != self + 1) {
         __atomic_fetch_add(&stopped, 1, __ATOMIC_RELEASE);
         park();
@@ -214,31 +240,29 @@ static void ask_by_nmi(uint32_t cpu)
     apic_send_nmi(cpu_at(cpu)->apic_id);
 }
 
-/* Lost is said before it is asked: from then on there is no way out of the NMI, whenever it
- * comes. */
-bool ipi_take_out(uint32_t cpu, uint64_t *rip)
+/* The CPU is marked lost before it is asked, so that it stays in the NMI whenever that comes. */
+bool ipi_take_out(uint32_t cpu, struct whereabouts *found)
 {
+    uint64_t *rip = &answers[cpu].rip, unanswered = NOT_ANSWERED;
     uint64_t end = clock_ms() + ASK_PATIENCE_MS;
 
     if (!__atomic_exchange_n(&cpu_at(cpu)->online, false, __ATOMIC_ACQ_REL))
         return false;
-    __atomic_store_n(&whereabouts[cpu], NOT_ANSWERED, __ATOMIC_RELAXED);
+    __atomic_store_n(rip, NOT_ANSWERED, __ATOMIC_RELAXED);
     __atomic_store_n(&cpu_at(cpu)->lost, true, __ATOMIC_RELEASE);
     ask_by_nmi(cpu);
-    while (__atomic_load_n(&whereabouts[cpu], __ATOMIC_ACQUIRE) == NOT_ANSWERED &&
-           clock_ms() < end)
+    while (__atomic_load_n(rip, __ATOMIC_ACQUIRE) == NOT_ANSWERED && clock_ms() < end)
         cpu_relax_rarely();
-    /* One that answers too late says nothing any more: the verdict may be out. */
-    *rip = NOT_ANSWERED;
-    if (__atomic_compare_exchange_n(&whereabouts[cpu], rip, 0, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        *rip = 0;
+    *found = (struct whereabouts){0};
+    if (!__atomic_compare_exchange_n(rip, &unanswered, 0, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE))
+        *found = answers[cpu];
     return true;
 }
 
-/* Called at the end of a run that cannot go on, from any context. A CPU that is itself in an NMI
- * cannot be stopped by one, nor can a dead one: the wait is bounded, and the console is seized
- * after it all the same. */
+/* Called at the end of a run that cannot go on, from any context. An NMI stops neither a dead CPU
+ * nor one that is in an NMI. So the wait is bounded, and the console is seized after it all the
+ * same. */
 static void stop_others(void)
 {
     uint32_t others = 0;
@@ -257,14 +281,16 @@ static void stop_others(void)
 
 void ipi_init(void)
 {
-    irq_set_handler(VECTOR_RESCHEDULE, reschedule_handler);
-    irq_set_handler(VECTOR_CALL, call_handler);
-    irq_set_handler(VECTOR_APIC_ERROR, apic_error_handler);
-    irq_set_handler(VECTOR_SPURIOUS, spurious_handler);
-    irq_set_handler(VECTOR_CMCI, cmci_handler);
-    irq_set_handler(VECTOR_THERMAL, thermal_handler);
+    claim_this_vector(VECTOR_RESCHEDULE, "reschedule",
+                      inject_planted(INJECT_NO_RESCHEDULE_EOI) ? unended_handler
+                                                               : reschedule_handler);
+    claim_this_vector(VECTOR_CALL, "call", call_handler);
+    claim_this_vector(VECTOR_APIC_ERROR, "APIC error", apic_error_handler);
+    claim_this_vector(VECTOR_SPURIOUS, "spurious", spurious_handler);
+    claim_this_vector(VECTOR_CMCI, "CMCI", cmci_handler);
+    claim_this_vector(VECTOR_THERMAL, "thermal", thermal_handler);
     for (unsigned input = 0; input < 16; input++)
-        irq_set_handler(VECTOR_PIC_FIRST + input, spurious_handler);
-    nmi_asked_hook = nmi_asked;
-    fault_stop_others = stop_others;
+        claim_this_vector(VECTOR_PIC_FIRST + input, "PIC", spurious_handler);
+    cpu_above.answer_nmi = nmi_asked;
+    cpu_above.stop_others = stop_others;
 }

@@ -58,7 +58,7 @@ static bool same_as_bsp(void)
 
 static void write_back_caches_and_flush(void)
 {
-    __asm__ volatile("wbinvd" : : : "memory");
+    write_back_caches();
     write_cr3(read_cr3());
 }
 

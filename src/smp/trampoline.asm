@@ -3,12 +3,13 @@
 ; copied. SDM volume 3, 8.4.4 (MP initialisation), 10.8.5 (IA-32e mode), 9.1.4.
 ;
 ; CS is the page's number * 256 and IP 0; nothing else is known. All processors run it at once, so
-; it has no stack and writes nothing: the APIC id says which CPU this is, and so which stack is its
-; own.
+; it has no stack, and what it writes all write alike: the APIC id says which CPU this is, and so
+; which stack is its own.
 
-%include "offsets.inc"
+%include "cpu/offsets.inc"
+%include "smp/offsets.inc"
 
-extern paging_root
+extern apic_x2apic
 extern cpu_count
 extern bringup_apic_ids
 extern bringup_ap_main
@@ -42,15 +43,35 @@ protected:
         mov     ss, ax
         mov     eax, CR4_PAE
         mov     cr4, eax
-        mov     eax, [paging_root]              ; below 4 GiB: paging.h
+        mov     eax, [ebx + trampoline_cr3 - trampoline_start]
         mov     cr3, eax
-        mov     ecx, MSR_EFER
+        ; EFER and the tables have NX, which firmware may have hidden.
+        mov     esi, [ebx + trampoline_hidden - trampoline_start]
+        mov     edi, [ebx + trampoline_hidden + 4 - trampoline_start]
+        mov     eax, esi
+        or      eax, edi
+        jz      .shown
+        mov     ecx, MSR_MISC_ENABLE
+        rdmsr
+        not     esi
+        not     edi
+        and     eax, esi
+        and     edx, edi
+        wrmsr
+.shown: mov     ecx, MSR_EFER
         rdmsr
         or      eax, EFER_LME | EFER_NXE
         wrmsr
         mov     eax, CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG
         mov     cr0, eax
-        jmp     24:trampoline_long              ; in the image, not in the copy
+        lea     eax, [ebx + long_mode - trampoline_start]
+        mov     [ebx + long_pointer - trampoline_start], eax
+        jmp     far [ebx + long_pointer - trampoline_start]
+
+bits 64
+long_mode:
+        mov     rax, trampoline_long            ; in the image, not in the copy
+        jmp     rax
 
 align 8
 gdt:
@@ -65,6 +86,16 @@ gdt_pointer:
 far_pointer:
         dd      0
         dw      8
+long_pointer:
+        dd      0
+        dw      24
+; bringup.c fills these in when it copies the trampoline: hidden_bits, paging_root.
+global trampoline_hidden:data
+trampoline_hidden:
+        dq      0
+global trampoline_cr3:data
+trampoline_cr3:
+        dd      0
 trampoline_end:
 
 section .text
@@ -74,23 +105,26 @@ trampoline_long:
         mov     ss, eax
         mov     ds, eax
         mov     es, eax
-        ; The id: leaf 0xB has all 32 bits where it exists, leaf 1 eight.
-        cpuid
-        cmp     eax, 0xb
-        jb      .leaf1
-        mov     eax, 0xb
-        xor     ecx, ecx
-        cpuid
-        test    ebx, ebx
-        jnz     .known
-.leaf1: mov     eax, 1
-        cpuid
-        shr     ebx, 24
-        mov     edx, ebx
+        ; The id is the APIC's, which firmware may have changed: CPUID goes on giving the first one
+        ; (SDM volume 3, 10.4.6). In x2APIC mode alone it has 32 bits, so that mode comes first, and
+        ; from xAPIC mode (10.12.5).
+        cmp     byte [apic_x2apic], 0
+        je      .xapic
+        mov     ecx, MSR_APIC_BASE
+        rdmsr
+        or      eax, APIC_BASE_ENABLE
+        wrmsr
+        or      eax, APIC_BASE_X2APIC
+        wrmsr
+        mov     ecx, MSR_X2APIC_ID
+        rdmsr
+        jmp     .known
+.xapic: mov     eax, [APIC_ID_REGISTER]
+        shr     eax, 24
 .known: xor     edi, edi
 .next:  cmp     edi, [cpu_count]
         jae     .stranger
-        cmp     [bringup_apic_ids + rdi * 4], edx
+        cmp     [bringup_apic_ids + rdi * 4], eax
         je      .mine
         inc     edi
         jmp     .next

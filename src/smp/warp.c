@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* Compares readings of the time-stamp counter: see warp.h. */
+/* Compares the CPUs' clocks at bring-up, and moves them: see warp.h. */
 #include "smp/warp.h"
 
+#include <stdbool.h>
+
 #include "cpu/clock.h"
-#include "cpu/fault.h"
-#include "cpu/inject.h"
 #include "cpu/percpu.h"
-#include "cpu/trap.h"
-#include "cpu/x86.h"
+#include "lib/report.h"
+#include "smp/exchange.h"
+#include "smp/ipi.h"
 
-#define WARP_ROUNDS 2000
-#define WARP_WAIT_MS 5
-#define INJECT_TICKS 50              /* before inject=clock-back steps back */
-#define INJECT_STEP_S 1000          /* by so much: longer than anybody waits for a run */
+#define ROUNDS 2000
+#define WAIT_MS 5
+#define NOTABLE 1000                /* cycles; the cost of looking */
+#define EXCHANGES_MOST 64                /* the quickest one counts */
+#define CLOSE_ENOUGH_US 50          /* to see whether they differ beyond what compare() sees */
 
-static uint64_t latest_tsc, warp;
+#define LONG_AGO (INT64_MIN / 2)    /* a clock's difference to it does not overflow */
+
+static int64_t latest, worst;       /* clocks, of all CPUs; the largest step back that any saw */
 static uint32_t expected, present;
+static uint64_t tsc_spread;
+static int64_t tolerance = INT64_MAX;
 
-void tsc_warp_expect(uint32_t cpus)
-{
-    expected = cpus;
-}
-
-/* No longer than it is worth: of many CPUs of an emulator, few run at a time. */
+/* The comparison takes a bounded time, since few of an emulator's many CPUs run at a time. */
 static void wait_for_the_others(void)
 {
-    uint64_t end = read_tsc() + clock_tsc_hz / 1000 * WARP_WAIT_MS;
+    uint64_t end = read_tsc() + clock_tsc_hz / 1000 * WAIT_MS;
 
     __atomic_fetch_add(&present, 1, __ATOMIC_ACQ_REL);
     while (__atomic_load_n(&present, __ATOMIC_ACQUIRE) < expected && read_tsc() < end)
@@ -33,98 +34,145 @@ static void wait_for_the_others(void)
 }
 
 /* A reading taken after another CPU's was published must not be lower than it. */
-void tsc_check_warp(void)
+static void compare(void)
 {
     wait_for_the_others();
-    for (unsigned i = 0; i < WARP_ROUNDS; i++) {
-        uint64_t seen = __atomic_load_n(&latest_tsc, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        int64_t seen = __atomic_load_n(&latest, __ATOMIC_ACQUIRE);
         __asm__ volatile("lfence" : : : "memory");
-        uint64_t now = read_tsc();
-        uint64_t worst = __atomic_load_n(&warp, __ATOMIC_RELAXED);
-        while (now < seen && seen - now > worst &&
-               !__atomic_compare_exchange_n(&warp, &worst, seen - now, false, __ATOMIC_RELAXED,
+        int64_t now = clock_cycles(), before = __atomic_load_n(&worst, __ATOMIC_RELAXED);
+        while (seen - now > before &&
+               !__atomic_compare_exchange_n(&worst, &before, seen - now, false, __ATOMIC_RELAXED,
                                             __ATOMIC_RELAXED))
             ;
         if (now > seen)
-            __atomic_compare_exchange_n(&latest_tsc, &seen, now, false, __ATOMIC_RELEASE,
+            __atomic_compare_exchange_n(&latest, &seen, now, false, __ATOMIC_RELEASE,
                                         __ATOMIC_RELAXED);
     }
 }
 
-uint64_t tsc_warp(void)
+/* This CPU compares, too, once, while the others do. */
+static struct {
+    bool joined;
+    void (*pause)(void);
+} here;
+
+static void join(void)
 {
-    return __atomic_load_n(&warp, __ATOMIC_RELAXED);
+    if (!here.joined)
+        compare();
+    here.joined = true;
+    here.pause();
 }
 
-/* From here on it is clocks that are compared: they begin together, and what a CPU has told is
- * taken out of its own. */
-static int64_t readings[MAX_CPUS], latest_reading; /* at each CPU's last tick, and of them all */
-static bool told[MAX_CPUS];
-
-/* The latest reading's CPU and this one disagree; who of the two is wrong, neither can tell. */
-static uint32_t who_is_ahead(void)
+/* Returns the largest step back; -1: not every CPU has answered. */
+static int64_t compare_all(void)
 {
-    uint32_t ahead = 0;
-
-    for (uint32_t cpu = 1; cpu < cpu_count; cpu++)
-        if (readings[cpu] > readings[ahead])
-            ahead = cpu;
-    return ahead;
+    here.joined = false;
+    present = 0;
+    latest = LONG_AGO;
+    worst = 0;
+    return ipi_call_others(compare, join) ? worst : -1;
 }
 
-static void tell_once(int64_t cycles, bool own)
-{
-    uint32_t self = cpu_index(), ahead = who_is_ahead();
-    struct fault_place place = {self, NO_STACK, 0, "clock"};
+struct offset {
+    int64_t cycles, bound;          /* the other's clock less this CPU's, known to within this */
+};
 
-    if (told[self])
-        return;
-    told[self] = true;
-    if (own)
-        fault_report(CHECK_CLOCK, &place, "the TSC runs backwards: %ld cycles below what it said",
-                     cycles);
+/* Exchanges times until the difference is known closely enough, or more exchanges improve it
+ * little. False: the CPU has not answered. */
+static bool measure_offset(uint32_t cpu, int64_t close_enough, struct offset *offset)
+{
+    offset->bound = INT64_MAX;
+    for (unsigned i = 0; i < EXCHANGES_MOST && offset->bound > close_enough; i++) {
+        struct exchange e;
+        if (!exchange_times(cpu, here.pause, &e))
+            return false;
+        int64_t bound = (e.back - e.asked) / 2 + 1;
+        if (bound < offset->bound)
+            *offset = (struct offset){e.answered - e.asked - bound, bound};
+    }
+    return true;
+}
+
+static bool is_off(const struct offset *offset)
+{
+    return offset->cycles > offset->bound || -offset->cycles > offset->bound;
+}
+
+static void tell_moved(uint32_t cpu, const struct offset *offset)
+{
+    uint64_t cycles = offset->cycles < 0 ? -offset->cycles : offset->cycles;
+
+    report_note("CPU %u's TSC is %lu us %s CPU 0's from its start: its clock is moved by that, "
+                "which is known to %lu us", cpu, clock_tsc_to_ns(cycles) / 1000,
+                offset->cycles < 0 ? "behind" : "ahead of",
+                clock_tsc_to_ns(offset->bound) / 1000 + 1);
+}
+
+static void move_clock(uint32_t cpu, const struct offset *offset)
+{
+    uint64_t cycles = offset->cycles < 0 ? -offset->cycles : offset->cycles;
+
+    exchange_move_clock(cpu, -offset->cycles, here.pause);
+    tell_moved(cpu, offset);
+    if (cycles > tsc_spread)
+        tsc_spread = cycles;
+}
+
+/* Moves the clocks that differ by more than `close_enough`. Returns the largest bound of these; -1:
+ * a CPU has not answered. */
+static int64_t move_clocks(int64_t close_enough)
+{
+    int64_t most = 0;
+
+    for (uint32_t cpu = 1; cpu < cpu_count; cpu++) {
+        struct offset offset;
+        if (!cpu_at(cpu)->online)
+            continue;
+        if (!measure_offset(cpu, close_enough, &offset))
+            return -1;
+        if (!is_off(&offset))
+            continue;
+        if (!measure_offset(cpu, 0, &offset))
+            return -1;
+        move_clock(cpu, &offset);
+        if (offset.bound > most)
+            most = offset.bound;
+    }
+    return most;
+}
+
+/* A CPU that is far behind looks first and sees no step, and no CPU looks after one that is far
+ * ahead. So each CPU is asked, too. */
+void warp_measure(uint32_t cpus, void (*pause)(void))
+{
+    int64_t spread, bound = -1;
+
+    here.pause = pause;
+    expected = cpus;
+    spread = compare_all();
+    if (spread >= 0) {
+        tsc_spread = spread;
+        bound = move_clocks(spread > NOTABLE ? 0 : clock_tsc_hz / 1000000 * CLOSE_ENOUGH_US);
+    }
+    if (bound == 0 && spread > NOTABLE)
+        report_note("the TSCs differ by %ld cycles from their start: no clock is moved by so "
+                    "little", spread);
+    if (bound > 0)
+        spread = compare_all();
+    if (spread < 0 || bound < 0)
+        report_note("not every CPU answered a call: their clocks are not compared");
     else
-        fault_report(CHECK_CLOCK, &place,
-                     "the TSC is %ld cycles behind what CPU %u read before; at bring-up it was %lu",
-                     cycles, ahead, tsc_warp());
+        tolerance = spread + 2 * bound + NOTABLE;
 }
 
-/* inject=clock-back: the counter itself, or where that is not taken (an emulator), all that is read
- * from it as time. */
-static void step_back(void)
+uint64_t warp_tsc_spread(void)
 {
-    static bool stepped;
-    uint64_t step = clock_tsc_hz * INJECT_STEP_S, before = read_tsc();
-
-    if (stepped || this_cpu->events[EVENT_TICK] <= INJECT_TICKS)
-        return;
-    stepped = true;
-    if (!msr_try_write(MSR_TSC, before - step) || (int64_t)(read_tsc() - before) > 0)
-        this_cpu->clock_epoch += step;
+    return tsc_spread;
 }
 
-/* The fence stands between the two readings that are compared: without it, RDTSC may be early. */
-static int64_t read_own(void)
+int64_t warp_tolerance(void)
 {
-    bool here = cpu_index() == inject_cpu();
-
-    if (inject_planted(INJECT_CLOCK_BACK) && here)
-        step_back();
-    __asm__ volatile("lfence" : : : "memory");
-    return clock_cycles() - (inject_planted(INJECT_CLOCK_BEHIND) && here ? clock_tsc_hz : 0);
-}
-
-void tsc_check_tick(void)
-{
-    int64_t seen = __atomic_load_n(&latest_reading, __ATOMIC_ACQUIRE), now = read_own();
-    int64_t most = tsc_warp() + TSC_WARP_NOTABLE;
-
-    readings[cpu_index()] = now;
-    if (this_cpu->clock_stepped)
-        tell_once(this_cpu->clock_stepped, true);
-    else if (seen - now > most && tsc_warp() <= TSC_WARP_NOTABLE)
-        tell_once(seen - now, false);
-    if (now > seen)
-        __atomic_compare_exchange_n(&latest_reading, &seen, now, false, __ATOMIC_RELEASE,
-                                    __ATOMIC_RELAXED);
+    return __atomic_load_n(&tolerance, __ATOMIC_RELAXED);
 }

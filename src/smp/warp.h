@@ -1,28 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the time-stamp counters run backwards, from CPU to CPU or on one: SDM volume 3, 17.17
- * (each is monotonic; reset together, they agree).
+/* How far apart the CPUs' time-stamp counters are at bring-up, and their clocks brought together.
+ * SDM volume 3, 17.17 (each is monotonic; reset together, they agree), 17.17.1 (invariant TSC).
  *
- * First all CPUs look at once, at bring-up: that says how far apart they are. Then each looks at
- * every tick, for weeks: a clock that steps back later is a fault of the check `clock`. */
+ * A difference at bring-up is a note, no failure, also where CPUID promises an invariant TSC: the
+ * promise is about the rate. Firmware may have written the start, or a CPU may have started later.
+ * The clock (cpu/clock.h) of such a CPU is moved. clock_watch.h checks for differences that change
+ * later. */
 #ifndef ISTSTORM_SMP_WARP_H
 #define ISTSTORM_SMP_WARP_H
 
 #include <stdint.h>
 
-/* At bring-up: `cpus` of them call tsc_check_warp, and each waits a little until all are there, so
- * that they look at the same time. */
-void tsc_warp_expect(uint32_t cpus);
-void tsc_check_warp(void);
+/* Compares all `cpus` that are online, and moves clocks where they differ. On CPU 0, before time
+ * matters to any other. Thread context; `pause` is thread_yield. */
+void warp_measure(uint32_t cpus, void (*pause)(void));
 
-/* A step back of more than this is more than the cost of looking. */
-#define TSC_WARP_NOTABLE 1000
+/* The largest difference that was seen before any clock was moved, in cycles. */
+uint64_t warp_tsc_spread(void);
 
-/* The largest step back that any of them saw, in cycles. */
-uint64_t tsc_warp(void);
-
-/* In each tick, from bring-up's end on: whether this CPU's clock has had to step over something
- * (cpu/clock.h), and whether it is behind the latest of all CPUs', where they were seen to agree. A
- * CPU tells its first fault alone. */
-void tsc_check_tick(void);
+/* By how many cycles one CPU's clock may be behind another's from then on; INT64_MAX, where that is
+ * not known. */
+int64_t warp_tolerance(void);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a workload is: a name, a thread for each CPU that makes events, and an account of them at
- * the end.
+/* A workload: a name, a thread for each CPU that makes events, and an account of them at the end.
  *
  * A workload registers itself: the linker gathers what WORKLOAD marks. Its thread runs until
  * thread_stopping(). */
@@ -8,11 +7,12 @@
 #define ISTSTORM_WORKLOADS_WORKLOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cpu/stacks.h"
 #include "lib/random.h"
-#include "workloads/runner.h"
+#include "workloads/run/runner.h"
 
 /* One CPU's account. Written by the thread or the handlers of that CPU alone. */
 struct tally {
@@ -26,6 +26,8 @@ struct tally {
 struct workload {
     const char *name;
     const char *about;
+    const char *const *keys;                    /* KEYS(...) of the command line that have an effect
+                                                   on it, beside those of all runs and storms */
     bool alone;                                 /* nothing runs beside it; not in `storm` */
     void (*prepare)(void);                      /* once, before any thread runs; or NULL */
     void (*probe)(
@@ -33,10 +35,14 @@ struct workload {
     void (*thread)(void *random);               /* its argument is the CPU's own struct random */
     void (*conduct)(const struct run *run);     /* in place of a storm, until it ends by itself: the
                                                    main thread's; or NULL */
+    void (*position)(char *out, size_t size);   /* of `conduct`, in words, for the report of a hang;
+                                                   any context; or NULL */
     unsigned (*tests)(const struct run *run);   /* that `conduct` reports; or NULL */
     void (*account)(void); /* once, after all threads have ended: checks the tallies; or NULL */
     struct tally *tallies;                      /* by CPU index */
 };
+
+#define KEYS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 #define WORKLOAD(symbol) \
     __attribute__((used, section(".workloads." #symbol), aligned(8))) const struct workload symbol

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzzes smp/acpi.h. The input is the memory at 4096, behind a first byte. It begins with a root
- * pointer; where the first byte is odd, the checksums of this and of all tables that it leads to
- * are made right first, as no fuzzer finds them by chance.
+ * Fuzzes smp/acpi/acpi.h. The input is the memory at 4096, behind a first byte. It begins with a
+ * root pointer; where the first byte is odd, the checksums of this and of all tables that it leads
+ * to are made right first, as no fuzzer finds them by chance.
  */
 #include "foreign.h"
-#include "smp/acpi.h"
+#include "smp/acpi/acpi.h"
 
 enum { BASE = 4096 };
 
@@ -55,17 +55,21 @@ static void fix_all(uint8_t *bytes, size_t size)
     fix_sum(bytes, 0, 36, 32);
 }
 
+static void ignore(const char *format, ...)
+{
+    (void)format;
+}
+
 static void read_tables(const struct memory *memory)
 {
-    static const struct boot_info boot;
-    static const struct efi_tables efi = { .rsdp_new = BASE };
+    static const struct acpi_roots roots = { .new_address = BASE };
     struct acpi_fadt_facts facts;
     struct acpi_tables tables;
     const struct acpi_header *fadt, *hpet;
     char error[128] = { 0 };
     uint8_t s5[2];
 
-    if (!acpi_open(&tables, &memory->physical, &boot, &efi, error, sizeof error)) {
+    if (!acpi_open(&tables, &memory->physical, &roots, ignore, error, sizeof error)) {
         assert(error[0] != '\0');
         return;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes smp/spcr.h: the input is an SPCR, whose length is made right first. */
+/* Fuzzes smp/acpi/spcr.h: the input is an SPCR, whose length is made right first. */
 #include "foreign.h"
-#include "smp/spcr.h"
+#include "smp/acpi/spcr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

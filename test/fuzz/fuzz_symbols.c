@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fuzzes boot/symbols.h. The input is the memory at 4096, which begins with the section headers:
+ * Fuzzes lib/symbols.h. The input is the memory at 4096, which begins with the section headers:
  * its first byte says how many there are.
  */
-#include "boot/symbols.h"
+#include "lib/symbols.h"
 #include "foreign.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct symbol_text text = { 0x1000, 0x1100 };
-    static struct boot_info info;
+    struct symbol_sections sections;
     struct memory memory;
     size_t needed;
     void *table;
@@ -20,14 +20,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memory_open(&memory);
     memory_add(&memory, 4096, data + 1, size - 1);
-    info.elf = (struct boot_elf_sections){
+    sections = (struct symbol_sections){
         .headers = memory_at(&memory.physical, 4096, data[0] * 64u),
         .count = data[0],
         .entry_size = 64,
     };
-    needed = symbols_needed(&info, &memory.physical, &text);
+    needed = symbols_needed(&sections, &memory.physical, &text);
     table = malloc(needed == 0 ? 1 : needed);
-    assert(symbols_init(&info, &memory.physical, &text, table, needed) == (needed != 0));
+    assert(symbols_init(&sections, &memory.physical, &text, table, needed) == (needed != 0));
     for (uint64_t address = text.start - 1; address <= text.end; address++) {
         uint64_t offset = 0;
         const char *name = symbol_find(address, &offset);

@@ -7,6 +7,7 @@ import pathlib
 import struct
 import sys
 
+TABLES = pathlib.Path(__file__).resolve().parent.parent / "unit" / "tables"
 BASE = 4096  # where the fuzzers of tables in memory put their input
 
 
@@ -31,7 +32,7 @@ def multiboot2():
     return [struct.pack("<II", 8 + len(body), 0) + body]
 
 
-def cmdline():
+def options():
     """Every key, with good and with bad values."""
     return [b"", b"run=nmi,debug time=30s cpus=4 seed=0x12ab inject=stack",
             b"run=storm\tconsole=serial:com2:9600,screen end=poweroff stop=first\n",
@@ -90,12 +91,13 @@ def acpi():
 
 
 def madt():
-    """One entry of each type."""
+    """One entry of each type; the tables of real machines."""
     entries = [bytes([0, 8, 1, 0, 1, 0, 0, 0]), bytes([1, 12]) + bytes(10),
                bytes([2, 10]) + bytes(8), bytes([4, 6, 255, 5, 0, 1]), bytes([5, 12]) + bytes(10),
                bytes([9, 16, 0, 0]) + struct.pack("<III", 300, 1, 7),
                bytes([10, 12, 0, 0, 255, 255, 255, 255, 1, 0, 0, 0])]
-    return [acpi_table(b"APIC", struct.pack("<II", 0xFEE00000, 1) + b"".join(entries))]
+    return [acpi_table(b"APIC", struct.pack("<II", 0xFEE00000, 1) + b"".join(entries)),
+            *(path.read_bytes() for path in sorted(TABLES.glob("apic-*.dat")))]
 
 
 def spcr():
@@ -112,7 +114,7 @@ def spcr():
 
 
 SEEDS = {make.__name__: make
-         for make in (multiboot2, cmdline, efi, smbios, symbols, acpi, madt, spcr)}
+         for make in (multiboot2, options, efi, smbios, symbols, acpi, madt, spcr)}
 
 
 def main():

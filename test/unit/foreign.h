@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,16 @@ static inline void put_zeroes(struct buffer *b, size_t length)
 static inline void put_string(struct buffer *b, const char *text)
 {
     put(b, text, strlen(text) + 1);
+}
+
+/* A file, whose path is from the repository's root, in place of what is there. */
+static inline void read_bytes(struct buffer *b, const char *path)
+{
+    FILE *file = fopen(path, "rb");
+
+    assert(file);
+    b->length = fread(b->bytes, 1, sizeof b->bytes, file);
+    assert(b->length > 0 && b->length < sizeof b->bytes && fclose(file) == 0);
 }
 
 static inline void set32(struct buffer *b, size_t offset, uint32_t value)

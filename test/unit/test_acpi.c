@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of smp/acpi.h: where the root pointer comes from, which table is believed, the FADT. */
+/* Tests of smp/acpi/acpi.h: where the root pointer comes from, which table is believed, the
+ * FADT. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,26 +8,26 @@
 #include <cmocka.h>
 
 #include "foreign.h"
-#include "smp/acpi.h"
+#include "smp/acpi/acpi.h"
 
 enum {
     RSDT = 0x50001, XSDT = 0x51003, OTHER_RSDT = 0x52001, TABLE_1 = 0x60001, TABLE_2 = 0x61007,
     ABSENT = 0x999000, EFI_RSDP = 0x70004,
 };
 
+#define READ " has a wrong checksum; it is read all the same"
+
 static struct memory memory;
-static struct boot_info boot;
-static struct efi_tables efi;
+static struct acpi_roots roots;
 static struct acpi_tables tables;
 static struct buffer b;
-static char error[256];
+static char error[256], notes[512];
 
 static int begin(void **state)
 {
     (void)state;
     memory_open(&memory);
-    memset(&boot, 0, sizeof boot);
-    memset(&efi, 0, sizeof efi);
+    memset(&roots, 0, sizeof roots);
     return 0;
 }
 
@@ -96,24 +97,35 @@ static void rsdp(uint8_t revision, uint32_t rsdt, uint64_t xsdt)
 static void give_new(uint32_t rsdt, uint64_t xsdt)
 {
     rsdp(2, rsdt, xsdt);
-    memcpy(boot.rsdp_new, b.bytes, 36);
-    boot.rsdp_new_given = true;
+    memcpy(roots.new_copy, b.bytes, 36);
+    roots.new_copied = true;
 }
 
 static void give_old(uint32_t rsdt)
 {
     rsdp(0, rsdt, 0);
-    memcpy(boot.rsdp_old, b.bytes, 20);
-    boot.rsdp_old_given = true;
+    memcpy(roots.old_copy, b.bytes, 20);
+    roots.old_copied = true;
+}
+
+static __attribute__((format(printf, 1, 2))) void note(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(notes + strlen(notes), sizeof notes - strlen(notes), fmt, args);
+    va_end(args);
 }
 
 static bool open_tables(void)
 {
-    return acpi_open(&tables, &memory.physical, &boot, &efi, error, sizeof error);
+    notes[0] = '\0';
+    return acpi_open(&tables, &memory.physical, &roots, note, error, sizeof error);
 }
 
 static const struct acpi_header *find(const char *signature)
 {
+    notes[0] = '\0';
     return acpi_find(&tables, signature, error, sizeof error);
 }
 
@@ -122,6 +134,7 @@ static void assert_opens(const char *signature)
 {
     if (!open_tables())
         fail_msg("%s", error);
+    assert_string_equal(notes, "");
     assert_memory_equal(tables.root->signature, signature, 4);
 }
 
@@ -193,6 +206,16 @@ static void test_bad_xsdt_falls_back_to_rsdt(void **state)
     assert_opens("RSDT");
 }
 
+/* A damaged signature or address leads nowhere; only checksums tell of other damage. */
+static void assert_damage_is_noticed(bool leads_nowhere)
+{
+    assert_int_equal(open_tables(), !leads_nowhere);
+    if (leads_nowhere)
+        assert_true(strstr(error, "RSDP") || strstr(error, "SDT at"));
+    else
+        assert_string_equal(notes, "the ACPI root pointer (RSDP)" READ);
+}
+
 /* Each byte of both root pointers is covered by a checksum. */
 static void test_damaged_root_pointers(void **state)
 {
@@ -201,18 +224,36 @@ static void test_damaged_root_pointers(void **state)
     add_xsdt(TABLE_1, TABLE_2);
     for (size_t i = 0; i < 20; i++) {
         give_old(RSDT);
-        boot.rsdp_old[i] ^= 0x10;
-        assert_false(open_tables());
-        assert_non_null(strstr(error, "RSDP"));
+        roots.old_copy[i] ^= 0x10;
+        assert_damage_is_noticed(i < 8 || i >= 16);
     }
-    boot.rsdp_old_given = false;
+    roots.old_copied = false;
     for (size_t i = 0; i < 36; i++) {
         if (i >= 20 && i < 24)
             continue;       /* the length: the first checksum alone counts then */
-        give_new(RSDT, XSDT);
-        boot.rsdp_new[i] ^= 0x10;
-        assert_false(open_tables());
+        give_new(0, XSDT);
+        roots.new_copy[i] ^= 0x10;
+        assert_damage_is_noticed(i < 8 || (i >= 24 && i < 32));
     }
+}
+
+/* A good root pointer from a later source goes before a bad one. */
+static void test_checksums_count_first(void **state)
+{
+    (void)state;
+    add_rsdt(RSDT, TABLE_1, TABLE_2);
+    add_xsdt(TABLE_1, TABLE_2);
+    give_new(0, XSDT);
+    roots.new_copy[9] ^= 1;
+    give_old(RSDT);
+    assert_opens("RSDT");
+    memory.regions[0].bytes[40] ^= 1;
+    assert_true(open_tables());
+    assert_memory_equal(tables.root->signature, "XSDT", 4);
+    assert_non_null(strstr(notes, "(RSDP) has a wrong checksum"));
+    roots.new_copied = false;
+    assert_true(open_tables());
+    assert_string_equal(notes, "the ACPI table RSDT at 0x50001" READ);
 }
 
 static void test_order_of_the_sources(void **state)
@@ -223,16 +264,16 @@ static void test_order_of_the_sources(void **state)
     add_xsdt(TABLE_1, TABLE_2);
     rsdp(2, RSDT, XSDT);
     memory_add(&memory, EFI_RSDP, b.bytes, b.length);
-    efi.rsdp_new = EFI_RSDP;
+    roots.new_address = EFI_RSDP;
     give_old(OTHER_RSDT);
     assert_opens("XSDT");
     give_new(OTHER_RSDT, 0);
     assert_opens("RSDT");
-    boot.rsdp_new_given = false;
-    efi.rsdp_new = 0;
-    efi.rsdp_old = EFI_RSDP;
+    roots.new_copied = false;
+    roots.new_address = 0;
+    roots.old_address = EFI_RSDP;
     assert_opens("RSDT");
-    boot.rsdp_old_given = false;
+    roots.old_copied = false;
     assert_opens("XSDT");
 }
 
@@ -242,7 +283,7 @@ static void test_a_root_pointer_cut_by_the_end_of_memory(void **state)
     add_xsdt(TABLE_1, TABLE_2);
     rsdp(2, 0, XSDT);
     memory_add(&memory, EFI_RSDP, b.bytes, 35);
-    efi.rsdp_new = EFI_RSDP;
+    roots.new_address = EFI_RSDP;
     assert_false(open_tables());
 }
 
@@ -305,6 +346,7 @@ static void test_the_first_good_table_counts(void **state)
     give_new(0, XSDT);
     assert_opens("XSDT");
     assert_int_equal(((const uint8_t *)find("APIC"))[36], 2);
+    assert_string_equal(notes, "");
 }
 
 static void test_bad_tables(void **state)
@@ -315,8 +357,8 @@ static void test_bad_tables(void **state)
     give_new(0, XSDT);
     assert_opens("XSDT");
     memory.regions[1].bytes[36] ^= 0x80;
-    assert_null(find("APIC"));
-    assert_string_equal(error, "the ACPI table APIC at 0x60001 has a wrong checksum");
+    assert_non_null(find("APIC"));
+    assert_string_equal(notes, "the ACPI table APIC at 0x60001" READ);
     memory.regions[1].bytes[4] = 38;
     assert_null(find("APIC"));
     assert_string_equal(error, "the ACPI table APIC at 0x60001 runs past readable memory");
@@ -375,7 +417,8 @@ static void test_fadt(void **state)
     fadt();
     facts = read_fadt(276);
     assert_true(facts.dsdt == 0x1000);
-    assert_int_equal(facts.smi_command_port, 0xb2);
+    assert_int_equal(facts.smi_command.space, ACPI_SPACE_PORT);
+    assert_true(facts.smi_command.address == 0xb2);
     assert_int_equal(facts.acpi_enable, 0xf1);
     assert_int_equal(facts.pm1a_control.space, ACPI_SPACE_PORT);
     assert_true(facts.pm1a_control.address == 0x604);
@@ -386,6 +429,35 @@ static void test_fadt(void **state)
     assert_int_equal(facts.reset.space, ACPI_SPACE_PORT);
     assert_true(facts.reset.address == 0xcf9);
     assert_int_equal(facts.reset_value, 0x0f);
+}
+
+static struct acpi_fadt_facts read_real_fadt(const char *path)
+{
+    read_bytes(&b, path);
+    return read_fadt(b.length);
+}
+
+/* Tablets' ACPI is hardware-reduced, which goes before whatever PM registers the table has. */
+static void test_hardware_reduced(void **state)
+{
+    struct acpi_fadt_facts facts[] = {
+        read_real_fadt("test/unit/tables/fadt-baytrail-hw-reduced-with-pm-fields.dat"),
+        read_real_fadt("test/unit/tables/fadt-lenovo-miix3-hw-reduced-no-pm-timer.dat"),
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(facts[i].pm_timer.address == 0);
+        assert_int_equal(facts[i].pm_timer_bits, 0);
+        assert_true(facts[i].pm1a_control.address == 0);
+        assert_true(facts[i].smi_command.address == 0);
+        assert_int_equal(facts[i].acpi_enable, 0);
+        assert_int_equal(facts[i].sleep_control.space, ACPI_SPACE_PORT);
+        assert_true(facts[i].sleep_control.address == 0x405);
+        assert_true(facts[i].sleep_status.address == 0x401);
+        assert_true(facts[i].reset.address == 0xcf9);
+        assert_int_equal(facts[i].reset_value, 0x0e);
+    }
 }
 
 static uint64_t read_hpet(uint8_t space, size_t length)
@@ -415,7 +487,7 @@ static void test_hpet(void **state)
 
 enum { DSDT = 0x80003 };
 
-static const struct acpi_tables no_tables = { .physical = &memory.physical };
+static const struct acpi_tables no_tables = { .physical = &memory.physical, .note = note };
 
 static bool read_s5(const char *aml, size_t length, uint8_t value[2])
 {
@@ -493,6 +565,27 @@ static void test_s5_of_an_ssdt(void **state)
     assert_int_equal(value[1], 6);
 }
 
+/* One whose checksum is right goes before the DSDT, whose is wrong. */
+static void test_s5_of_a_table_with_a_wrong_checksum(void **state)
+{
+    uint8_t value[2];
+
+    (void)state;
+    add_aml("DSDT", DSDT, "..\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05..");
+    memory.regions[0].bytes[9] ^= 1;
+    add_aml("SSDT", TABLE_1, "..\x08_S5_\x12\x06\x04\x0a\x06\x0a\x06..");
+    add_rsdt(RSDT, TABLE_1, 0);
+    give_old(RSDT);
+    assert_opens("RSDT");
+    assert_true(acpi_read_s5(&tables, DSDT, value));
+    assert_int_equal(value[0], 6);
+    assert_string_equal(notes, "");
+    memory.regions[1].bytes[9] ^= 1;
+    assert_true(acpi_read_s5(&tables, DSDT, value));
+    assert_int_equal(value[0], 5);
+    assert_string_equal(notes, "the ACPI table DSDT at 0x80003" READ);
+}
+
 static void test_no_s5(void **state)
 {
     static const char whole[] = "..\x08_S5_\x12\x40\x01\x04\x0a\x07";
@@ -551,6 +644,10 @@ static void test_short_fadts(void **state)
     assert_true(facts.dsdt == 0x1000);
     assert_true(facts.pm_timer.address == 0x608);
     assert_true(facts.reset.address == 0);
+    set32(&b, 112, 1 << 20);
+    facts = read_fadt(255);         /* hardware-reduced, and no sleep control */
+    assert_true(facts.sleep_control.address == 0);
+    assert_true(facts.pm1a_control.address == 0);
     facts = read_fadt(79);
     assert_true(facts.pm_timer.address == 0);
     assert_int_equal(facts.pm_timer_bits, 0);
@@ -568,6 +665,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_old_root_pointer, begin, end),
         cmocka_unit_test_setup_teardown(test_bad_xsdt_falls_back_to_rsdt, begin, end),
         cmocka_unit_test_setup_teardown(test_damaged_root_pointers, begin, end),
+        cmocka_unit_test_setup_teardown(test_checksums_count_first, begin, end),
         cmocka_unit_test_setup_teardown(test_order_of_the_sources, begin, end),
         cmocka_unit_test_setup_teardown(test_a_root_pointer_cut_by_the_end_of_memory, begin, end),
         cmocka_unit_test_setup_teardown(test_legacy_scan, begin, end),
@@ -577,10 +675,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_tables, begin, end),
         cmocka_unit_test_setup_teardown(test_short_root, begin, end),
         cmocka_unit_test_setup_teardown(test_fadt, begin, end),
+        cmocka_unit_test_setup_teardown(test_hardware_reduced, begin, end),
         cmocka_unit_test_setup_teardown(test_hpet, begin, end),
         cmocka_unit_test_setup_teardown(test_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_s5_of_pm1b, begin, end),
         cmocka_unit_test_setup_teardown(test_s5_of_an_ssdt, begin, end),
+        cmocka_unit_test_setup_teardown(test_s5_of_a_table_with_a_wrong_checksum, begin, end),
         cmocka_unit_test_setup_teardown(test_no_s5, begin, end),
         cmocka_unit_test_setup_teardown(test_wide_fadt_fields_win, begin, end),
         cmocka_unit_test_setup_teardown(test_short_fadts, begin, end),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of workloads/bars.h: every number of CPUs fits on every screen, and as well as it can. */
+/* Tests of workloads/run/bars.h: every number of CPUs fits on every screen, and as well as it
+ * can. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "workloads/bars.h"
+#include "workloads/run/bars.h"
 
 static const struct {
     uint32_t columns, rows;

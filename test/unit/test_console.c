@@ -55,11 +55,13 @@ static int fresh_console(void **state)
     memset(ring, 0, sizeof(ring));
     memset(outlets, 0, sizeof(outlets));
     memset(&screen, 0, sizeof(screen));
+    memset(sums, 0, sizeof(sums));
+    summed_from = 0;
     outlet_count = 0;
     reserved = drained = dropped = owned = 0;
     cut = told_cut = told_dropped = 0;
     opened = seized = notes_ended = nobody_drains = false;
-    console_may_drain = outside_nmi;
+    lib_above.may_drain = outside_nmi;
     return 0;
 }
 
@@ -85,15 +87,41 @@ static void move_ring_to(uint64_t position)
         outlets[i].start = position;
 }
 
+/* A line; its newline is added. */
+static bool write_bytes(const char *text, size_t length)
+{
+    struct console_record record;
+
+    if (!console_reserve(&record, length + 1))
+        return false;
+    memcpy(record.text, text, length);
+    record.text[length] = '\n';
+    console_commit(&record);
+    return true;
+}
+
 static bool write_text(const char *text)
 {
-    return console_write(text, strlen(text));
+    size_t length = strlen(text);
+
+    return write_bytes(text, length && text[length - 1] == '\n' ? length - 1 : length);
 }
 
 static void assert_sent(const char *text)
 {
     uart.sent[uart.length] = '\0';
     assert_string_equal(uart.sent, text);
+}
+
+/* Of what COM1 has sent, without the carriage returns. */
+static uint32_t sum_of_sent(void)
+{
+    uint32_t crc = 0;
+
+    for (size_t i = 0; i < uart.length; i++)
+        if (uart.sent[i] != '\r')
+            crc = crc32(crc, &uart.sent[i], 1);
+    return crc;
 }
 
 static void lines_from_before_init_are_kept(void **state)
@@ -116,15 +144,14 @@ static void stream_is_plain_ascii(void **state)
     assert_sent("?[2J????~ ?\r\n");
 }
 
-static void too_long_a_line_is_cut(void **state)
+static void the_longest_line_comes_out_whole(void **state)
 {
-    static char line[CONSOLE_LINE_MAX + 500];
+    static char line[CONSOLE_LINE_MAX - 1];
 
     (void)state;
     start();
     memset(line, 'x', sizeof(line));
-    line[sizeof(line) - 1] = '\n';
-    assert_true(console_write(line, sizeof(line)));
+    assert_true(write_bytes(line, sizeof(line)));
     assert_int_equal(uart.length, CONSOLE_LINE_MAX + 1);
     assert_memory_equal(uart.sent + uart.length - 3, "x\r\n", 3);
 }
@@ -208,6 +235,33 @@ static void unmapped_memory_is_an_absent_port(void **state)
     (void)state;
     start_with(&com1, &place);
     assert_sent("# console: no serial port at mmio:0xfe034000\r\n");
+}
+
+static void lines_are_summed_from_where_it_was_asked(void **state)
+{
+    struct console_record record;
+
+    (void)state;
+    write_text("early\n");
+    assert_true(console_reserve(&record, 12));
+    memcpy(record.text, "in\0summed\n", 10);
+    console_sum_from(&record);
+    console_commit(&record);
+    start();
+    assert_sent("early\r\ninsummed\r\n");
+    assert_int_equal(console_sum(), crc32(0, "insummed\n", 9));
+    write_text("\xe9 too\n");
+    assert_int_equal(console_sum(), crc32(0, "insummed\n? too\n", 15));
+    uart.stuck = true; /* a port that lags takes nothing from the sum */
+    write_text("a line longer than what the FIFO holds\n");
+    console_end_notes();
+    uart.stuck = false;
+    console_drain();
+    uart.length = 0;
+    write_text("x\n");
+    assert_int_equal(console_sum(), crc32(
+        0, "insummed\n? too\na line longer than what the FIFO holds\n"
+           "# console: serial port 0x3f8 takes no bytes\nx\n", 100));
 }
 
 static void ports_take_turns_a_fifo_each(void **state)
@@ -368,15 +422,14 @@ static unsigned line_build(char *line, unsigned source, unsigned sequence)
     unsigned length = (unsigned)sprintf(line, "S %u %u ", source, sequence);
 
     memset(line + length, 'a' + (int)((source + sequence) % 26), filler);
-    line[length + filler] = '\n';
-    return length + filler + 1;
+    return length + filler;
 }
 
 static void line_write(unsigned source, unsigned sequence)
 {
     char line[160];
 
-    if (!console_write(line, line_build(line, source, sequence)))
+    if (!write_bytes(line, line_build(line, source, sequence)))
         refused[source]++;
 }
 
@@ -420,7 +473,7 @@ static uint64_t check_stream(uint64_t *said_lost)
         assert_in_range(source, 0, NMI_SOURCES - 1);
         assert_true(sequence >= next[source]);
         next[source] = sequence + 1;
-        expected[line_build(expected, source, sequence) - 1] = '\0';
+        expected[line_build(expected, source, sequence)] = '\0';
         assert_string_equal(line, expected);
         count++;
     }
@@ -453,6 +506,7 @@ static void writers_on_all_cpus_and_in_nmis_tear_nothing(void **state)
     console_drain();
     for (int i = 0; i < NMI_SOURCES; i++)
         lost += refused[i];
+    assert_int_equal(console_sum(), sum_of_sent());
     written = check_stream(&said_lost);
     assert_int_equal(written + lost, sent);
     assert_int_equal(lost, console_dropped());
@@ -471,7 +525,7 @@ static void full_ring_drops_counts_and_says_so(void **state)
     for (unsigned i = 0; i < 20000; i++) {
         char line[160];
 
-        if (console_write(line, line_build(line, 0, i)))
+        if (write_bytes(line, line_build(line, 0, i)))
             accepted++;
         else
             refused_lines++;
@@ -505,7 +559,7 @@ static void line_in_between(bool out)
     in_nmi = false;
 }
 
-/* What comes while the owner lets go must not wait for the next call: the release is re-checked. */
+/* A line that comes while the owner lets go waits for no next call: the release is re-checked. */
 static void line_queued_at_the_last_access_is_not_left(void **state)
 {
     (void)state;
@@ -602,12 +656,16 @@ static void writer_stopped_before_commit_is_passed_over(void **state)
 
     (void)state;
     start();
+    write_text("before\n");
+    write_text("it\n");
     assert_true(console_reserve(&record, 50));
     memset(record.text, 'x', 30);
     write_text("behind it\n");
-    assert_int_equal(uart.length, 0);
+    assert_sent("before\r\nit\r\n");
     console_seize();
-    assert_sent("behind it\r\n# console: 1 lines cut off, their CPUs stopped\r\n");
+    assert_sent("before\r\nit\r\nbehind it\r\n"
+                "# console: 1 lines cut off, their CPUs stopped\r\n");
+    assert_int_equal(console_sum(), sum_of_sent());
     assert_int_equal(console_dropped(), 1);
     assert_int_equal(drained, reserved);
 }
@@ -685,6 +743,19 @@ static bool sent_whole(const char *line)
     return strstr(uart.sent, line) != NULL;
 }
 
+/* Of the lines that the stopped writer leaves, each once, however often a port had to begin one. */
+static uint32_t sum_after_a_stop(void)
+{
+    const char *const lines[] = {
+        "# 1\n{2}\n", sent_whole("ok 3\r\n") ? "ok 3\n" : "",
+        console_dropped() ? "# console: 1 lines cut off, their CPUs stopped\n" : "", "later\n"};
+    uint32_t crc = 0;
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        crc = crc32(crc, lines[i], strlen(lines[i]));
+    return crc;
+}
+
 static void seizing_works_after_a_stop_at_any_instruction(void **state)
 {
     unsigned stops = 0;
@@ -712,6 +783,7 @@ static void seizing_works_after_a_stop_at_any_instruction(void **state)
         /* The line of the stopped writer itself: whole, or said to be cut, or not begun. */
         assert_true(sent_whole("ok 3\r\n") || console_dropped() == 1 ||
                     !sent_whole("ok"));
+        assert_int_equal(console_sum(), sum_after_a_stop());
     }
     assert_true(stops > 80);
 }
@@ -742,8 +814,8 @@ static void write_in_the_middle_of_a_write_takes_its_own_place(void **state)
 }
 
 /*
- * What follows a line's last byte, instruction by instruction: there the record is freed, the
- * ownership given up and the ring looked at again. "x\r\n" fits the FIFO: one look at the line
+ * Every instruction behind a line's last byte: there the record is freed, the ownership given up
+ * and the ring looked at again. "x\r\n" fits the FIFO: one look at the line
  * status, then three bytes.
  */
 #define LAST_ACCESS 4
@@ -803,18 +875,54 @@ static void seizing_after_a_lines_last_byte_neither_repeats_nor_miscounts(void *
     assert_true(tried > 10);
 }
 
+/* Stops the owner so many instructions after the last byte of "x", with "y" behind it. */
+static void stop_between_lines(long steps)
+{
+    start();
+    nobody_drains = true;
+    write_text("x\n");
+    write_text("y\n");
+    nobody_drains = false;
+    uart.accesses = 0;
+    uart.stop_at = LAST_ACCESS;
+    uart.on_stop = begin_steps;
+    count_steps(stop_at_step, steps);
+    if (sigsetjmp(stopped, 1) == 0)
+        console_drain();
+    set_trap_flag(false);
+    assert_true(steps_left <= 0);
+}
+
+static void a_line_is_summed_once_wherever_its_owner_stops(void **state)
+{
+    unsigned before = 0, behind = 0;
+
+    for (long steps = 1; behind < 20; steps++) {
+        fresh_console(state);
+        stop_between_lines(steps);
+        if (screen.start == reserved)
+            behind++;
+        else
+            before++;
+        console_seize();
+        assert_int_equal(console_sum(), crc32(0, "x\ny\n", 4));
+    }
+    assert_true(before > 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(lines_from_before_init_are_kept, fresh_console),
         cmocka_unit_test_setup(stream_is_plain_ascii, fresh_console),
-        cmocka_unit_test_setup(too_long_a_line_is_cut, fresh_console),
+        cmocka_unit_test_setup(the_longest_line_comes_out_whole, fresh_console),
         cmocka_unit_test_setup(absent_port_is_said_on_the_screen, fresh_console),
         cmocka_unit_test_setup(what_is_queued_waits_for_every_console, fresh_console),
         cmocka_unit_test_setup(a_refusal_before_the_start_is_written, fresh_console),
         cmocka_unit_test_setup(a_port_added_again_has_its_new_speed, fresh_console),
         cmocka_unit_test_setup(ports_beyond_the_last_are_said, fresh_console),
         cmocka_unit_test_setup(unmapped_memory_is_an_absent_port, fresh_console),
+        cmocka_unit_test_setup(lines_are_summed_from_where_it_was_asked, fresh_console),
         cmocka_unit_test_setup(ports_take_turns_a_fifo_each, fresh_console),
         cmocka_unit_test_setup(
             lines_that_come_while_the_page_is_written_come_after_it, fresh_console),
@@ -835,6 +943,7 @@ int main(void)
         cmocka_unit_test_setup(line_queued_while_the_owner_lets_go_is_not_left, fresh_console),
         cmocka_unit_test_setup(
             seizing_after_a_lines_last_byte_neither_repeats_nor_miscounts, fresh_console),
+        cmocka_unit_test_setup(a_line_is_summed_once_wherever_its_owner_stops, fresh_console),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

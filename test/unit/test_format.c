@@ -12,7 +12,7 @@
 
 #include "lib/format.h"
 
-/* What a flag does that another one overrules, and odd formats, are tested on purpose. */
+/* Flags that another one overrules, and odd formats, are tested on purpose. */
 #pragma GCC diagnostic ignored "-Wformat"
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wformat-overflow"

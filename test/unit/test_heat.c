@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "lib/heat.h"
+#include "cpu/hardware/heat.h"
 
 /* The two registers, their log bits, and those that this CPU does not have. */
 static struct {

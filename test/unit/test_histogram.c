@@ -23,6 +23,12 @@ static int reset(void **state)
     return 0;
 }
 
+/* Of a bucket: what is above the one before. */
+static int64_t low_of(int index)
+{
+    return index == -HISTOGRAM_LAST ? INT64_MIN : histogram_bucket_high(index - 1) + 1;
+}
+
 static void every_value_lies_in_its_bucket(void **state)
 {
     struct random random;
@@ -33,7 +39,7 @@ static void every_value_lies_in_its_bucket(void **state)
         int64_t value = (int64_t)(random_next(&random) >> random_below(&random, 64));
         int index = histogram_index(value);
         assert_in_range(index + HISTOGRAM_LAST, 0, 2 * HISTOGRAM_LAST);
-        assert_true(histogram_bucket_low(index) <= value);
+        assert_true(low_of(index) <= value);
         assert_true(value <= histogram_bucket_high(index));
     }
 }
@@ -43,7 +49,7 @@ static void small_values_are_exact(void **state)
     (void)state;
     for (int value = -63; value <= 63; value++) {
         assert_int_equal(histogram_index(value), value);
-        assert_int_equal(histogram_bucket_low(value), value);
+        assert_int_equal(low_of(value), value);
         assert_int_equal(histogram_bucket_high(value), value);
     }
 }
@@ -68,14 +74,13 @@ static void buckets_are_narrow_and_without_holes(void **state)
 {
     (void)state;
     for (int index = 0; index < HISTOGRAM_LAST - 1; index++) {
-        int64_t low = histogram_bucket_low(index), high = histogram_bucket_high(index);
-        assert_true(high + 1 == histogram_bucket_low(index + 1));
+        int64_t low = low_of(index), high = histogram_bucket_high(index);
         assert_true((uint64_t)(high - low) * 32 <= (uint64_t)low);
-        assert_true(histogram_bucket_low(-index) == -high);
+        assert_true(low_of(-index) == -high);
         assert_true(histogram_bucket_high(-index) == -low);
     }
     assert_true(histogram_bucket_high(HISTOGRAM_LAST - 1) == INT64_MAX);
-    assert_true(histogram_bucket_low(-HISTOGRAM_LAST) == INT64_MIN);
+    assert_true(low_of(-HISTOGRAM_LAST) == INT64_MIN);
 }
 
 static void extremes_and_count_are_exact(void **state)
@@ -90,6 +95,24 @@ static void extremes_and_count_are_exact(void **state)
     histogram_record(&h, INT64_MIN);
     histogram_record(&h, INT64_MAX);
     assert_true(h.count == 5 && h.min == INT64_MIN && h.max == INT64_MAX);
+}
+
+/* The usual values before it, and after it. */
+static void a_new_minimum_below_the_first_value(void **state)
+{
+    (void)state;
+    histogram_record(&h, 100);
+    histogram_record(&h, 50);
+    assert_true(h.count == 2 && h.min == 50 && h.max == 100);
+    histogram_record(&h, 50);
+    histogram_record(&h, 49);
+    histogram_record(&h, 0);
+    histogram_record(&h, 100);
+    assert_true(h.count == 6 && h.min == 0 && h.max == 100);
+    histogram_record(&h, 101);
+    assert_true(h.count == 7 && h.min == 0 && h.max == 101);
+    assert_int_equal(h.buckets[HISTOGRAM_LAST + 50], 2);
+    assert_int_equal(h.buckets[HISTOGRAM_LAST + histogram_index(100)], 3); /* 101's, too */
 }
 
 /* Below nothing as above, and what is usual there is told from a new maximum. */
@@ -221,6 +244,34 @@ static void text_goes_on_where_it_stopped(void **state)
     }
 }
 
+/* The longest pairs there are, one after another, in rooms that end at each of their characters. */
+static void the_widest_pair_fits_the_narrowest_room(void **state)
+{
+    enum { PAIRS = 40, NARROWEST = 32, WIDEST = NARROWEST + 2 * 17 };
+    static const char longest[] = "-1888:4294967295";
+
+    (void)state;
+    for (int i = 0; i < PAIRS; i++)
+        h.buckets[i] = UINT32_MAX;
+    for (size_t size = NARROWEST; size <= WIDEST; size++) {
+        char text[WIDEST + 1];
+        int index = histogram_text_first, pairs = 0;
+        size_t length;
+
+        memset(text, '~', sizeof(text));
+        while ((length = histogram_text(&h, &index, text, size)) > 0) {
+            assert_int_equal(length, strlen(text));
+            assert_int_equal(text[size], '~');
+            for (char *pair = strtok(text, " "); pair; pair = strtok(NULL, " ")) {
+                assert_int_equal(strlen(pair), strlen(longest));
+                assert_int_equal(atoi(pair), pairs++ - HISTOGRAM_LAST);
+                assert_string_equal(pair + 5, longest + 5);
+            }
+        }
+        assert_int_equal(pairs, PAIRS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +280,7 @@ int main(void)
         cmocka_unit_test_setup(indexes_are_as_promised, reset),
         cmocka_unit_test_setup(buckets_are_narrow_and_without_holes, reset),
         cmocka_unit_test_setup(extremes_and_count_are_exact, reset),
+        cmocka_unit_test_setup(a_new_minimum_below_the_first_value, reset),
         cmocka_unit_test_setup(negative_values_alone_have_their_maximum, reset),
         cmocka_unit_test_setup(percentiles_agree_with_sorting, reset),
         cmocka_unit_test_setup(the_median_is_the_middle_one, reset),
@@ -236,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup(percentile_needs_samples_beyond_it, reset),
         cmocka_unit_test_setup(text_lists_what_is_not_empty, reset),
         cmocka_unit_test_setup(text_goes_on_where_it_stopped, reset),
+        cmocka_unit_test_setup(the_widest_pair_fits_the_narrowest_room, reset),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a batch's record says of gaps, counters and intended times. */
+/* A batch's record: gaps, counters and intended times. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "workloads/latency_batch.h"
+#include "workloads/latency/batch.h"
 
 #define STILL 1000
 #define HZ 2000000000

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an exchange of the time tells of two clocks' offset, and which times that serves. */
+/* Two clocks' offset by an exchange of the time, and the stages that it serves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "workloads/latency_offset.h"
+#include "workloads/latency/offset.h"
 
 #define ENOUGH OFFSET_FEWEST_EXCHANGES
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is kept of samples: the warm-up that is not, the rounds without SMIs, the worst. */
+/* The samples that are kept: none of the warm-up, those without SMIs, the worst. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "lib/random.h"
-#include "lib/report_schema.h"
-#include "workloads/latency_samples.h"
+#include "lib/report.h"
+#include "workloads/latency/samples.h"
 
 #define WARM_UP 5
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What stamps become: which two a stage lies between, what of it is the stamps' own, which way the
- * clocks' offset counts. */
+/* Stages from stamps: the two stamps of a stage, the stamps' own cost in it, the sign of the
+ * clocks' offset. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "lib/report_schema.h"
-#include "workloads/latency_stages.h"
+#include "lib/report.h"
+#include "workloads/latency/stages.h"
 
 /* No two of them, and no two sums of a few, are alike. */
 static const struct overhead sender = {
@@ -118,8 +118,8 @@ static void another_cpus_way_back_is_its_own(void **state)
     assert_true(value[STAGE_EXIT] == REPORT_UNKNOWN);
 }
 
-/* A clock that is ahead makes the way there look longer than it is. What does not lie between the
- * two clocks is not touched. */
+/* A clock that is ahead makes the way there look longer than it is. A stage that
+ * does not lie between the two clocks is not touched. */
 static void the_offset_is_taken_off_the_way_there(void **state)
 {
     struct measure m = {.to = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of smp/madt.h: each entry type, duplicates, limits, and entries of a wrong length. */
+/* Tests of smp/acpi/madt.h: each entry type, duplicates, limits, and entries of a wrong length. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "foreign.h"
-#include "smp/madt.h"
+#include "smp/acpi/madt.h"
 
 static struct buffer b;
 static struct machine_topology topology;
@@ -55,11 +55,10 @@ static bool parse(void)
     return ok;
 }
 
-static void assert_cpu(unsigned i, uint32_t apic_id, uint32_t uid, bool enabled)
+static void assert_cpu(unsigned i, uint32_t apic_id, uint32_t uid)
 {
     assert_int_equal(topology.cpus[i].apic_id, apic_id);
     assert_int_equal(topology.cpus[i].processor_uid, uid);
-    assert_int_equal(topology.cpus[i].enabled, enabled);
 }
 
 static void test_every_type(void **state)
@@ -82,9 +81,8 @@ static void test_every_type(void **state)
     put(&b, "\x7f\x05...\x80\x02", 7);
     assert_true(parse());
     assert_int_equal(topology.cpu_count, 2);
-    assert_int_equal(topology.enabled_count, 2);
-    assert_cpu(0, 0, 1, true);
-    assert_cpu(1, 0x12345, 300, true);
+    assert_cpu(0, 0, 1);
+    assert_cpu(1, 0x12345, 300);
     assert_int_equal(topology.ioapic_count, 1);
     assert_int_equal(topology.ioapics[0].id, 2);
     assert_int_equal(topology.ioapics[0].address, 0xfec00000);
@@ -123,13 +121,9 @@ static void test_only_enabled_cpus_count(void **state)
     lapic(3, 6, 3);
     x2apic(4, 256, 2);
     assert_true(parse());
-    assert_int_equal(topology.cpu_count, 5);
-    assert_int_equal(topology.enabled_count, 2);
-    assert_cpu(0, 0, 0, true);
-    assert_cpu(1, 2, 1, false);
-    assert_cpu(2, 4, 2, false);
-    assert_cpu(3, 6, 3, true);
-    assert_cpu(4, 256, 4, false);
+    assert_int_equal(topology.cpu_count, 2);
+    assert_cpu(0, 0, 0);
+    assert_cpu(1, 6, 3);
 }
 
 static void test_a_cpu_listed_twice_counts_once(void **state)
@@ -138,11 +132,11 @@ static void test_a_cpu_listed_twice_counts_once(void **state)
     lapic(1, 7, 1);
     x2apic(1, 7, 1);
     lapic(2, 8, 0);
-    x2apic(2, 8, 1);
+    x2apic(3, 8, 1);
     assert_true(parse());
     assert_int_equal(topology.cpu_count, 2);
-    assert_int_equal(topology.enabled_count, 2);
-    assert_cpu(1, 8, 2, true);
+    assert_cpu(0, 7, 1);
+    assert_cpu(1, 8, 3);
 }
 
 static void test_unused_entries_are_no_cpus(void **state)
@@ -153,7 +147,7 @@ static void test_unused_entries_are_no_cpus(void **state)
     x2apic(5, 0xff, 1);
     assert_true(parse());
     assert_int_equal(topology.cpu_count, 1);
-    assert_cpu(0, 0xff, 5, true);
+    assert_cpu(0, 0xff, 5);
 }
 
 static void test_what_has_no_room_is_counted(void **state)
@@ -169,11 +163,77 @@ static void test_what_has_no_room_is_counted(void **state)
         put(&b, "\x04\x06\xff\0\0\x01", 6);
     assert_true(parse());
     assert_int_equal(topology.cpu_count, MADT_CPUS);
-    assert_int_equal(topology.enabled_count, MADT_CPUS);
     assert_int_equal(topology.cpus_left_out, 3);
     assert_int_equal(topology.ioapics_left_out, 2);
     assert_int_equal(topology.overrides_left_out, 1);
     assert_int_equal(topology.nmis_left_out, 4);
+}
+
+/* A machine for 1100 CPUs, of which 64 are there. */
+static void test_disabled_cpus_take_no_room(void **state)
+{
+    (void)state;
+    read_bytes(&b, "test/unit/tables/apic-synthetic-64-enabled-1036-disabled.dat");
+    assert_true(parse());
+    assert_int_equal(topology.cpu_count, 64);
+    assert_int_equal(topology.cpus_left_out, 0);
+    for (unsigned i = 0; i < 64; i++)
+        assert_cpu(i, i, i);
+}
+
+/* Tables of real machines, and what each has that is rare. */
+static const struct {
+    const char *name;
+    unsigned cpus;
+    uint32_t first[4];              /* APIC ids, as far as there are CPUs */
+    uint32_t last;
+    unsigned ioapics, overrides, nmis, nmis_wrong;
+} REAL[] = {
+    /* AMD's family 15h: the ids begin at 16 or 32, and go on from socket to socket. */
+    { "gigabyte-990fxa-fx8320", 8, { 16, 17, 18, 19 }, 23, 2, 2, 1, 0 },
+    { "supermicro-h8qg6-opteron6380-4s", 64, { 32, 33, 34, 35 }, 143, 3, 2, 2, 0 },
+    /* Thirty disabled entries, all of id 0. */
+    { "gigabyte-a320m-a6-9500", 2, { 16, 17 }, 17, 2, 2, 1, 0 },
+    /* Type 9 for ids that type 0 can say, in no order; 26 unused ones. */
+    { "framework13-coreultra-type9-ids-below-255", 22, { 32, 16, 17, 24 }, 66, 1, 2, 1, 0 },
+    /* 44 unused entries of type 0 and 56 of type 9; 28 of type 0x7f. */
+    { "gigabyte-x299-type7f-x2apic-ffffffff", 12, { 0, 2, 4, 6 }, 11, 5, 2, 2, 0 },
+    /* Random bytes in each NMI entry: pins 0, 36, 0 and 133. */
+    { "asus-x555lf-garbage-nmi-entries", 4, { 0, 2, 1, 3 }, 3, 1, 2, 0, 4 },
+};
+
+static void test_tables_of_real_machines(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof REAL / sizeof REAL[0]; i++) {
+        char path[128];
+
+        snprintf(path, sizeof path, "test/unit/tables/apic-%s.dat", REAL[i].name);
+        read_bytes(&b, path);
+        assert_true(parse());
+        assert_int_equal(topology.cpu_count, REAL[i].cpus);
+        for (unsigned cpu = 0; cpu < 4 && cpu < REAL[i].cpus; cpu++)
+            assert_int_equal(topology.cpus[cpu].apic_id, REAL[i].first[cpu]);
+        assert_int_equal(topology.cpus[REAL[i].cpus - 1].apic_id, REAL[i].last);
+        assert_int_equal(topology.ioapic_count, REAL[i].ioapics);
+        assert_int_equal(topology.override_count, REAL[i].overrides);
+        assert_int_equal(topology.nmi_count, REAL[i].nmis);
+        assert_int_equal(topology.nmis_wrong, REAL[i].nmis_wrong);
+    }
+}
+
+/* Of each NMI entry one field is reserved. */
+static void test_nmis_that_cannot_be(void **state)
+{
+    (void)state;
+    put(&b, "\x04\x06\xff\x00\x00\x02", 6);
+    put(&b, "\x04\x06\xff\x02\x00\x01", 6);
+    put(&b, "\x04\x06\xff\x08\x00\x01", 6);
+    put(&b, "\x04\x06\xff\x15\x00\x01", 6);
+    put(&b, "\x0a\x0c\x05\x80\xff\xff\xff\xff\x01\0\0\0", 12);
+    assert_true(parse());
+    assert_int_equal(topology.nmi_count, 0);
+    assert_int_equal(topology.nmis_wrong, 5);
 }
 
 static void assert_bad_entry(unsigned type)
@@ -231,6 +291,9 @@ int main(void)
         cmocka_unit_test_setup(test_a_cpu_listed_twice_counts_once, begin),
         cmocka_unit_test_setup(test_unused_entries_are_no_cpus, begin),
         cmocka_unit_test_setup(test_what_has_no_room_is_counted, begin),
+        cmocka_unit_test_setup(test_disabled_cpus_take_no_room, begin),
+        cmocka_unit_test_setup(test_tables_of_real_machines, begin),
+        cmocka_unit_test_setup(test_nmis_that_cannot_be, begin),
         cmocka_unit_test_setup(test_wrong_lengths, begin),
         cmocka_unit_test_setup(test_table_too_short, begin),
     };

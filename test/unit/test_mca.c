@@ -9,13 +9,14 @@
 
 #include <cmocka.h>
 
-#include "lib/mca.h"
+#include "cpu/hardware/mca.h"
 
 #define CAP_CTL (1ull << 8)
 #define CAP_CMCI (1ull << 10)
 #define CAP_SER (1ull << 24)
 #define CMCI_ON (1ull << 30)
 #define VALID MC_STATUS_VALID
+#define OVER MC_STATUS_OVERFLOW
 
 /* One machine: the registers there are, and what was done to them. */
 static struct {
@@ -163,7 +164,7 @@ static void the_bank_s_count_is_believed_where_it_is_one(void **state)
 static void polling_leaves_to_the_handler_what_it_is_raised_for(void **state)
 {
     struct mca mca;
-    struct mca_error last;
+    struct mca_error worst;
 
     (void)state;
     boot(0, 1);
@@ -173,9 +174,9 @@ static void polling_leaves_to_the_handler_what_it_is_raised_for(void **state)
     mca_poll(&mca, 1);
     mca_on_cmci(&mca, 2);
     assert_int_equal(taken_count, 0);
-    assert_true(mca_take_uncorrected(&mca, &last) == (RAISED | MC_STATUS_ADDRESS_VALID));
+    assert_true(mca_take_uncorrected(&mca, &worst) == (RAISED | MC_STATUS_ADDRESS_VALID));
     assert_int_equal(taken_count, 1);
-    assert_true(last.bank == 0 && last.address == 9);
+    assert_true(worst.bank == 0 && worst.address == 9);
     assert_true(machine.status[0] == 0);
 }
 
@@ -232,16 +233,70 @@ static void a_deferred_error_behind_a_worse_one_is_taken_too(void **state)
     assert_int_equal(taken_count, 3);
 }
 
+/* Two banks at once: what either says counts, and the worse one is the cause, wherever it is. */
+static void of_several_errors_the_worst_is_named(void **state)
+{
+    static const uint64_t by_severity[] = {RAISED | MC_STATUS_CONTEXT_CORRUPT, RAISED,
+                                           VALID | MC_STATUS_UNCORRECTED};
+    struct mca_error worst;
+    struct mca mca;
+
+    (void)state;
+    boot(0, 3);
+    mca = start(&plain);
+    for (unsigned place = 0; place < 3; place++) {
+        for (unsigned bank = 0; bank < 3; bank++)
+            machine.status[bank] = by_severity[(bank + 3 - place) % 3] | (bank == 1 ? OVER : 0);
+        taken_count = 0;
+        assert_true(mca_take_uncorrected(&mca, &worst) == (by_severity[0] | OVER));
+        assert_int_equal(taken_count, 3);
+        assert_int_equal(worst.bank, place);
+    }
+    machine.status[0] = machine.status[2] = RAISED;
+    mca_take_uncorrected(&mca, &worst);
+    assert_int_equal(worst.bank, 0);        /* of two alike the first */
+    assert_int_equal(mca_severity(VALID | MC_STATUS_CONTEXT_CORRUPT), 0);
+    assert_int_equal(mca_severity(MC_STATUS_UNCORRECTED), 0);
+}
+
+/* Five errors, of which a bank keeps the first. */
+static void a_bank_that_lost_errors_held_two_at_least(void **state)
+{
+    struct mca mca;
+
+    (void)state;
+    boot(0, 2);
+    machine.scalable = true;
+    mca = start(&(struct mca_cpu){.scalable = true});
+    machine.status[0] = VALID | OVER;
+    machine.deferred[1] = VALID | MC_STATUS_DEFERRED | OVER;
+    mca_poll(&mca, 1);
+    assert_int_equal(taken_count, 2);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(taken[i].count == 2 && taken[i].overflow);
+    boot(CAP_CMCI, 1);
+    mca = start(&plain);
+    machine.status[0] = VALID | OVER | 1ull << MC_STATUS_COUNT_SHIFT;
+    mca_poll(&mca, 1);
+    machine.status[0] = VALID | OVER | 0x7fffull << MC_STATUS_COUNT_SHIFT;
+    mca_poll(&mca, 2);
+    machine.status[0] = VALID | 0x7fffull << MC_STATUS_COUNT_SHIFT;
+    mca_poll(&mca, 3);
+    assert_true(taken[0].count == 2 && taken[0].overflow);
+    assert_true(taken[1].count == 0x7fff && taken[1].overflow);
+    assert_true(taken[2].count == 0x7fff && !taken[2].overflow);
+}
+
 static void the_handler_leaves_to_polling_what_is_corrected(void **state)
 {
     struct mca mca;
-    struct mca_error last;
+    struct mca_error worst;
 
     (void)state;
     boot(0, 1);
     mca = start(&plain);
     machine.status[0] = VALID | 0x9f;
-    assert_true(mca_take_uncorrected(&mca, &last) == 0);
+    assert_true(mca_take_uncorrected(&mca, &worst) == 0);
     assert_true(machine.status[0] == (VALID | 0x9f));
 }
 
@@ -405,6 +460,8 @@ int main(void)
         cmocka_unit_test(what_no_handler_comes_for_is_taken_by_the_next_poll),
         cmocka_unit_test(an_error_that_is_not_enabled_has_no_handler),
         cmocka_unit_test(a_deferred_error_behind_a_worse_one_is_taken_too),
+        cmocka_unit_test(of_several_errors_the_worst_is_named),
+        cmocka_unit_test(a_bank_that_lost_errors_held_two_at_least),
         cmocka_unit_test(the_handler_leaves_to_polling_what_is_corrected),
         cmocka_unit_test(wrong_data_that_nobody_used_is_polled),
         cmocka_unit_test(scalable_banks_have_other_addresses),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Power-off and reset against ports that only keep what was written: the order, and that each wait
- * ends. */
+/* Power-off and reset against registers that only keep what was written: the order, and that each
+ * wait ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,10 +10,13 @@
 
 #include <cmocka.h>
 
-#include "boot/power.h"
+#include "lib/power.h"
+#include "lib/mmio.h"
 #include "lib/port.h"
 
 enum { PM1A = 0x604, PM1B = 0x704, SMI = 0xb2, KEYBOARD = 0x64, ACPI_RESET = 0x64e };
+enum { SLEEP_CONTROL = 0x405, SLEEP_STATUS = 0x401 };
+static uint8_t memory[16];
 
 static char written[512];           /* "port=value " for each write, in hexadecimal */
 static unsigned long reads;
@@ -49,6 +52,25 @@ uint32_t port_in32(uint16_t port)
     return 0;
 }
 
+void port_out32(uint16_t port, uint32_t value)
+{
+    note_write(port, value);
+}
+
+uint32_t mmio_in(const volatile void *at, unsigned width)
+{
+    assert_int_equal(width, 2);
+    reads++;
+    return *(const volatile uint16_t *)at;
+}
+
+/* Memory has the addresses 0 to 15 here, in which there are no ports. */
+void mmio_out(volatile void *at, unsigned width, uint32_t value)
+{
+    note_write((uint16_t)((volatile uint8_t *)at - memory), value);
+    assert_int_equal(width, (volatile uint8_t *)at == memory + 4 ? 2 : 1);
+}
+
 void port_out8(uint16_t port, uint8_t value)
 {
     note_write(port, value);
@@ -68,8 +90,9 @@ static int fresh(void **state)
     keyboard_status = 0;
     control[0] = control[1] = 0x0001;
     power_registers = (struct power_registers){
-        .acpi_enable_port = SMI, .acpi_enable_value = 0xf0, .control_ports = {PM1A, PM1B},
-        .sleep_types = {5, 6}, .reset_port = ACPI_RESET, .reset_value = 0x0e,
+        .acpi_enable = {.port = SMI}, .acpi_enable_value = 0xf0,
+        .control = {{.port = PM1A}, {.port = PM1B}}, .sleep_types = {5, 6},
+        .reset = {.port = ACPI_RESET}, .reset_value = 0x0e,
     };
     return 0;
 }
@@ -88,7 +111,7 @@ static void both_registers_are_changed_in_two_steps(void **state)
 static void one_register_is_enough(void **state)
 {
     (void)state;
-    power_registers.control_ports[1] = 0;
+    power_registers.control[1] = (struct device_register){0};
     power_off();
     assert_string_equal(written, "604=1401 604=3401 ");
 }
@@ -110,10 +133,53 @@ static void firmware_is_asked_for_acpi_mode_first(void **state)
 static void without_a_register_nothing_is_written(void **state)
 {
     (void)state;
+    assert_true(power_can_switch_off());
     power_registers = (struct power_registers){0};
+    assert_false(power_can_switch_off());
     power_off();
     assert_string_equal(written, "");
     assert_int_equal(reads, 0);
+}
+
+static void pm1_may_be_in_memory(void **state)
+{
+    (void)state;
+    memory[4] = 3;
+    power_registers.control[0] = (struct device_register){.mapped = memory + 4};
+    power_registers.control[1] = (struct device_register){0};
+    power_off();
+    assert_string_equal(written, "4=1403 4=3403 ");
+}
+
+/* The wake-up of before is cleared first; ACPI mode and PM1 count for nothing. */
+static void hardware_reduced_sleeps_by_its_control_register(void **state)
+{
+    (void)state;
+    power_registers.sleep_control = (struct device_register){.port = SLEEP_CONTROL};
+    power_registers.sleep_status = (struct device_register){.port = SLEEP_STATUS};
+    assert_true(power_can_switch_off());
+    power_off();
+    assert_string_equal(written, "401=80 405=34 ");
+    assert_in_range(reads, 1000000, 1000100);
+    fresh(state);
+    power_registers = (struct power_registers){
+        .sleep_control = {.mapped = memory + 8}, .sleep_types = {5},
+    };
+    assert_true(power_can_switch_off());
+    power_off();
+    assert_string_equal(written, "8=34 ");
+}
+
+static void the_reset_register_may_be_anywhere(void **state)
+{
+    (void)state;
+    power_registers.reset = (struct device_register){.mapped = memory + 8};
+    power_reset();
+    assert_string_equal(written, "8=e 64=fe cf9=2 cf9=6 ");
+    fresh(state);
+    power_registers.reset = (struct device_register){.pci = PCI_CONFIGURATION(0x1f, 3, 0x46)};
+    power_reset();
+    assert_string_equal(written, "cf8=8000fb44 cfe=e 64=fe cf9=2 cf9=6 ");
 }
 
 static void each_way_to_reset_is_tried(void **state)
@@ -123,11 +189,19 @@ static void each_way_to_reset_is_tried(void **state)
     assert_string_equal(written, "64e=e 64=fe cf9=2 cf9=6 ");
     assert_in_range(reads, 300000, 300100);
     fresh(state);
-    power_registers.reset_port = 0;
+    power_registers.reset = (struct device_register){0};
     keyboard_status = 0xff; /* no controller: it is never ready */
     power_reset();
     assert_string_equal(written, "64=fe cf9=2 cf9=6 ");
     assert_in_range(reads, 300000, 300100);
+}
+
+static void bochs_is_told_letter_by_letter(void **state)
+{
+    (void)state;
+    power_off_bochs();
+    assert_string_equal(written, "8900=53 8900=68 8900=75 8900=74 "
+                                 "8900=64 8900=6f 8900=77 8900=6e ");
 }
 
 int main(void)
@@ -137,7 +211,11 @@ int main(void)
         cmocka_unit_test_setup(one_register_is_enough, fresh),
         cmocka_unit_test_setup(firmware_is_asked_for_acpi_mode_first, fresh),
         cmocka_unit_test_setup(without_a_register_nothing_is_written, fresh),
+        cmocka_unit_test_setup(pm1_may_be_in_memory, fresh),
+        cmocka_unit_test_setup(hardware_reduced_sleeps_by_its_control_register, fresh),
+        cmocka_unit_test_setup(the_reset_register_may_be_anywhere, fresh),
         cmocka_unit_test_setup(each_way_to_reset_is_tried, fresh),
+        cmocka_unit_test_setup(bochs_is_told_letter_by_letter, fresh),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static void absent_port_is_not_waited_on(void **state)
     assert_false(open_at(&serial, 115200));
 }
 
-/* What stands behind serial-over-LAN is driven when it is named, and not when it is a guess. */
+/* A port behind serial-over-LAN is driven when it is named, and not when it is a guess. */
 static void a_named_port_need_not_prove_itself(void **state)
 {
     struct serial_place place = at_baud(115200);
@@ -206,9 +206,9 @@ static void waits_in_vain_get_shorter(void **state)
     assert_false(serial_wait(&serial));
     assert_true(uart.status_reads - reads > 1000000);
     reads = uart.status_reads;
-    serial_forgive(&serial); /* the last chance comes once */
+    serial_forgive(&serial); /* the verdict has a chance of its own */
     assert_false(serial_wait(&serial));
-    assert_int_equal(uart.status_reads, reads);
+    assert_true(uart.status_reads - reads > 1000000);
 }
 
 /* However often it was stuck, a port is given as long as its FIFO takes, and with each wait that is

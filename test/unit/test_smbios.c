@@ -272,7 +272,7 @@ static void test_odd_structures(void **state)
     assert_int_equal(strlen(identity.manufacturer), SMBIOS_TEXT_SIZE - 1);
 }
 
-/* What follows a structure shorter than its header is anything but a structure. */
+/* Bytes behind a structure that is shorter than its header are no structure. */
 static void test_a_structure_without_header_ends_the_walk(void **state)
 {
     static struct buffer b;

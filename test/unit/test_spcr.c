@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of smp/spcr.h: ports and memory, strides and widths, speeds, revisions, what is none. */
+/* Tests of smp/acpi/spcr.h: ports and memory, strides and widths, speeds, revisions, what is
+ * none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,9 @@
 #include <cmocka.h>
 
 #include "foreign.h"
-#include "smp/spcr.h"
+#include "smp/acpi/spcr.h"
 
-/* What a table says; the rest of it is 0. */
+/* A table's fields; the rest of it is 0. */
 struct says {
     uint8_t revision, interface, space, bit_width, access_size;
     uint64_t address;

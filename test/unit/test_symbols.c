@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of boot/symbols.h: which symbols are taken, where addresses fall, and broken sections. */
+/* Tests of lib/symbols.h: which symbols are taken, where addresses fall, and broken sections. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "boot/symbols.h"
+#include "lib/symbols.h"
 #include "foreign.h"
 
 enum {
@@ -19,7 +19,7 @@ static const struct symbol_text TEXT = { 0x1000, 0x2000 };
 
 static struct memory memory;
 static struct buffer symtab, strtab, headers;
-static struct boot_info info;
+static struct symbol_sections sections;
 static uint8_t *headers_copy;
 static void *table;
 
@@ -68,7 +68,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    static const struct boot_info nothing;
+    static const struct symbol_sections nothing;
 
     (void)state;
     symbols_init(&nothing, &memory.physical, &TEXT, NULL, 0);
@@ -84,7 +84,7 @@ static void load_headers(void)
     memory_add(&memory, SYMTAB_ADDRESS, symtab.bytes, symtab.length);
     memory_add(&memory, STRTAB_ADDRESS, strtab.bytes, strtab.length);
     headers_copy = exact_copy(headers.bytes, headers.length);
-    info.elf = (struct boot_elf_sections){
+    sections = (struct symbol_sections){
         .headers = headers_copy, .count = (uint32_t)(headers.length / 64), .entry_size = 64,
     };
 }
@@ -101,10 +101,10 @@ static void load(void)
 /* Initialises in memory of exactly the size that was asked for. */
 static bool init(void)
 {
-    size_t needed = symbols_needed(&info, &memory.physical, &TEXT);
+    size_t needed = symbols_needed(&sections, &memory.physical, &TEXT);
 
     table = malloc(needed == 0 ? 1 : needed);
-    return symbols_init(&info, &memory.physical, &TEXT, table, needed);
+    return symbols_init(&sections, &memory.physical, &TEXT, table, needed);
 }
 
 static void assert_found(uint64_t address, const char *name, uint64_t wanted)
@@ -139,7 +139,7 @@ static void test_lookup(void **state)
     symbol_in("undefined", NOTYPE, 0x1500, 0);
     symbol("", NOTYPE, 0x1600);
     load();
-    assert_int_equal(symbols_needed(&info, &memory.physical, &TEXT),
+    assert_int_equal(symbols_needed(&sections, &memory.physical, &TEXT),
                      4 * 16 + sizeof "late" + sizeof "first" + sizeof "stub.loop" + sizeof "stub");
     assert_true(init());
     /* The loader's copy is gone after this. */
@@ -201,7 +201,7 @@ static void test_many_symbols_are_sorted(void **state)
 static void test_no_symbols(void **state)
 {
     (void)state;
-    info.elf = (struct boot_elf_sections){ 0 };
+    sections = (struct symbol_sections){ 0 };
     assert_false(init());
     assert_not_found(0x1010);
 }
@@ -213,11 +213,11 @@ static void test_too_little_memory(void **state)
     (void)state;
     symbol("a", FUNC, 0x1010);
     load();
-    needed = symbols_needed(&info, &memory.physical, &TEXT);
+    needed = symbols_needed(&sections, &memory.physical, &TEXT);
     table = malloc(needed);
-    assert_false(symbols_init(&info, &memory.physical, &TEXT, table, needed - 1));
+    assert_false(symbols_init(&sections, &memory.physical, &TEXT, table, needed - 1));
     assert_not_found(0x1010);
-    assert_true(symbols_init(&info, &memory.physical, &TEXT, table, needed));
+    assert_true(symbols_init(&sections, &memory.physical, &TEXT, table, needed));
     assert_found(0x1010, "a", 0);
 }
 
@@ -229,8 +229,8 @@ static void refuse(void (*damage)(void))
     symbol("a", FUNC, 0x1010);
     damage();
     load_headers();
-    assert_int_equal(symbols_needed(&info, &memory.physical, &TEXT), 0);
-    assert_false(symbols_init(&info, &memory.physical, &TEXT, headers.bytes,
+    assert_int_equal(symbols_needed(&sections, &memory.physical, &TEXT), 0);
+    assert_false(symbols_init(&sections, &memory.physical, &TEXT, headers.bytes,
                               sizeof headers.bytes));
     assert_not_found(0x1010);
 }
@@ -313,7 +313,7 @@ static void test_short_section_headers(void **state)
     (void)state;
     symbol("a", FUNC, 0x1010);
     load();
-    info.elf.entry_size = 63;
+    sections.entry_size = 63;
     assert_false(init());
 }
 

@@ -155,7 +155,7 @@ static unsigned uart_register(const volatile void *at, unsigned width)
                ? (unsigned)(offset / uart.stride) : 8;
 }
 
-/* What surrounds a narrow register in a wide access is anything. */
+/* The bytes around a narrow register in a wide access may be anything. */
 uint32_t mmio_in(const volatile void *at, unsigned width)
 {
     return uart_read(&uart, uart_register(at, width)) | (width > 1 ? 0xd00u : 0);

@@ -315,8 +315,12 @@ def walk():
 
 
 def vector_name(vector):
-    name = static_of("vector_name", "names")[vector]
-    return name.string() if int(name) else f"vector {vector}"
+    """Its claimant's, or its own."""
+    for table in ("vector_claimants", "listed_names"):
+        name = static_of("vector_name", table)[vector]
+        if int(name):
+            return name.string()
+    return f"vector {vector}"
 
 
 def symbol(address):
@@ -408,11 +412,19 @@ class Command(gdb.Command):
         super().__init__(self.name, gdb.COMMAND_STACK)
 
     def invoke(self, argument, _from_tty):
+        """gdb shows a GdbError as a message, and a traceback's end for all else."""
         self.dont_repeat()
         try:
             self.run(argument)
+        except gdb.GdbError:
+            raise
         except gdb.MemoryError as error:
             raise gdb.GdbError(f"{error}: is paging on yet?") from error
+        except gdb.error as error:
+            raise gdb.GdbError(f"{self.name}: {error}") from error
+        except Exception as error:
+            raise gdb.GdbError(f"an error in the command '{self.name}' itself: "
+                               f"{type(error).__name__}: {error}") from error
 
 
 class Stacks(Command):
@@ -481,7 +493,10 @@ For conditions: break nmi_handler if $cpu() == 1"""
         super().__init__("cpu")
 
     def invoke(self):
-        index = cpu_of_selected()
+        try:
+            index = cpu_of_selected()
+        except gdb.error:  # nothing runs yet
+            index = None
         return -1 if index is None else index
 
 

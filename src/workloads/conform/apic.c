@@ -378,10 +378,17 @@ static uint32_t cpuid_apic_id(void)
     return b >> 24;
 }
 
+/* Firmware may write another id to an xAPIC, and then lists that one. */
 static void own_id(struct conform *c)
 {
+    uint32_t id = apic_read_id();
+
+    if (!apic_x2apic && id != cpuid_apic_id() && id == this_cpu->apic_id) {
+        conform_skip(c, "firmware has changed the id");
+        return;
+    }
     conform_expect(c, "id %u", cpuid_apic_id());
-    conform_see(c, "id %u", apic_read_id());
+    conform_see(c, "id %u", id);
 }
 
 /* In the flat model a bit of the LDR is a CPU. */

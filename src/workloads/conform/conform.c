@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "cpu/fault.h"
+#include "cpu/verdict.h"
 #include "cpu/features.h"
 #include "cpu/inject.h"
-#include "cpu/trap.h"
+#include "cpu/late.h"
+#include "cpu/hardware/smi.h"
+#include "cpu/claim.h"
 #include "cpu/x86.h"
 #include "lib/console.h"
 #include "lib/format.h"
@@ -18,12 +20,32 @@
 #include "workloads/conform/partner.h"
 #include "workloads/workload.h"
 
+/* clang-format off */
+#define CONFORM_FIELDS(FIELD) \
+    FIELD(text, check, "its name, as in check=: subject.rule") \
+    FIELD(text, section, "of the manual: SDM 3A 6.7.1") \
+    FIELD(text, rule, "what the manual says, in one line") \
+    FIELD(text, expected, "what had to be seen") \
+    FIELD(text, seen, "what was seen; or why there was nothing to try") \
+    FIELD(text, result, "holds, deviates or skipped") \
+    FIELD(signed, smis, "SMIs meanwhile; left out where they are not counted") \
+    FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
+REPORT_RECORD(conform, "one rule of the manual, tried on this machine", CONFORM_FIELDS)
+
+#define CONFORM_LISTED_FIELDS(FIELD) \
+    FIELD(text, check, "its name, as in check=: subject.rule") \
+    FIELD(text, section, "of the manual: SDM 3A 6.7.1") \
+    FIELD(text, rule, "what the manual says, in one line") \
+    FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
+REPORT_RECORD(conform_listed, "one rule of the manual that can be tried, for check=list",
+              CONFORM_LISTED_FIELDS)
+/* clang-format on */
+
 #define FAR_AWAY 256                /* a probe has fewer bytes */
 
-extern const struct conform_check conform_start[], conform_end[];
-
-static struct tally tallies[MAX_CPUS];
+static struct tally CPU_TABLE(tallies);
 static char first_deviation[64];
+static const struct conform_check *under_way;   /* or NULL */
 
 static void append(char *text, const char *fmt, va_list args)
 {
@@ -146,21 +168,21 @@ enum sandbox_way conform_go_on_past(struct sandbox *box, struct sandbox_pushed *
 
 unsigned conform_names(const char *const **names)
 {
-    static const char *all[CMDLINE_CHECKS];
+    static const char *all[RUN_CHECKS];
     unsigned count = conform_end - conform_start;
 
-    for (unsigned i = 0; i < count && i < CMDLINE_CHECKS; i++)
+    for (unsigned i = 0; i < count && i < RUN_CHECKS; i++)
         all[i] = conform_start[i].name;
     *names = all;
-    return count < CMDLINE_CHECKS ? count : CMDLINE_CHECKS;
+    return count < RUN_CHECKS ? count : RUN_CHECKS;
 }
 
 static bool selected(const struct run *run, const struct conform_check *check)
 {
     unsigned i = check - conform_start;
 
-    if (run->checks->given)
-        return run->checks->bits[i / 64] >> i % 64 & 1;
+    if (run->checks.given)
+        return run->checks.bits[i / 64] >> i % 64 & 1;
     return !check->danger;
 }
 
@@ -197,17 +219,18 @@ static void try_alone(struct conform *c, const struct conform_check *check)
     sandbox_leave(c->box);
 }
 
-/* What it may still do is not known: the run cannot go on. */
+/* The lost CPU may still do anything, so the run cannot go on. */
 static void lose_partner(const struct conform_check *check)
 {
-    struct fault_place place = fault_here("conform");
-
-    fault_report(CHECK_MANUAL, &place, "%s cost a CPU: it does not come back", check->name);
-    fault_fatal();
+    check_failed(CHECK_MANUAL, "conform", "the second CPU does not come back from %s", check->name);
+    verdict_fatal();
 }
 
 static void try_check(struct conform *c, const struct conform_check *check)
 {
+    int64_t smis = smi_begin();
+
+    c->smis = REPORT_UNKNOWN;
     const char *missing = check->partner ? partner_start(c, check->partner) : NULL;
 
     if (missing == partner_late)
@@ -217,6 +240,7 @@ static void try_check(struct conform *c, const struct conform_check *check)
         return;
     }
     try_alone(c, check);
+    c->smis = smi_since(smis);
     if (check->partner)
         partner_release();
 }
@@ -232,6 +256,7 @@ static bool report(const struct conform *c, const struct conform_check *check)
         .expected = c->expected,
         .seen = c->seen,
         .result = c->skipped ? "skipped" : holds ? "holds" : "deviates",
+        .smis = c->smis,
         .danger = check->danger,
     });
     if (c->skipped)
@@ -242,6 +267,12 @@ static bool report(const struct conform *c, const struct conform_check *check)
     return holds || c->skipped;
 }
 
+static void say_position(char *out, size_t size)
+{
+    if (under_way)
+        format(out, size, "run=conform, check %s", under_way->name);
+}
+
 static void run_check(const struct conform_check *check, struct tally *tally)
 {
     static struct conform c;
@@ -250,12 +281,14 @@ static void run_check(const struct conform_check *check, struct tally *tally)
     if (check->danger)
         warn(check);
     tally->sent++;
+    under_way = check;
     try_check(&c, check);
     tally->received++;
     if (!report(&c, check) && !tally->failed++)
         format(first_deviation, sizeof(first_deviation), "%s", check->name);
     if (c.other && !partner_end())
         lose_partner(check);
+    under_way = NULL;
 }
 
 static void list_check(const struct conform_check *check)
@@ -273,7 +306,7 @@ static unsigned tests(const struct run *run)
     unsigned count = 0;
 
     for (const struct conform_check *check = conform_start; check < conform_end; check++)
-        count += !run->checks->list && selected(run, check);
+        count += !run->checks.list && selected(run, check);
     return count;
 }
 
@@ -282,7 +315,7 @@ static void conduct(const struct run *run)
     struct tally *tally = &tallies[cpu_index()];
 
     for (const struct conform_check *check = conform_start; check < conform_end; check++) {
-        if (run->checks->list) {
+        if (run->checks.list) {
             list_check(check);
             tally->received = ++tally->sent;
         } else if (selected(run, check)) {
@@ -290,27 +323,28 @@ static void conduct(const struct run *run)
         }
         workload_breathe();
     }
-    if (tally->failed) {
-        struct fault_place place = fault_here("conform");
-        fault_report(CHECK_MANUAL, &place, "%lu of %lu rules do not hold, %s first", tally->failed,
-                     tally->sent, first_deviation);
-    }
+    if (tally->failed)
+        check_failed(CHECK_MANUAL, "conform", "%lu of %lu rules do not hold, %s first",
+                     tally->failed, tally->sent, first_deviation);
 }
 
 static void prepare(void)
 {
-    struct fault_place place = fault_here("conform");
-
+    if (conform_end - conform_start > RUN_CHECKS)
+        check_failed(CHECK_MANUAL, "conform", "%ld rules, and check= can choose among %u alone",
+                     conform_end - conform_start, RUN_CHECKS);
     if (!sandbox_prepare())
-        fault_report(CHECK_MANUAL, &place, "no memory for ring 3's stack");
+        check_failed(CHECK_MANUAL, "conform", "no memory for ring 3's stack");
 }
 
 WORKLOAD(conform) = {
     .name = "conform",
     .about = "one check a rule of the manual",
+    .keys = KEYS("check"),
     .alone = true,
     .prepare = prepare,
     .conduct = conduct,
+    .position = say_position,
     .tests = tests,
     .tallies = tallies,
 };

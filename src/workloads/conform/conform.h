@@ -21,6 +21,7 @@ struct conform {
     uint32_t other_apic_id;
     char expected[CONFORM_TEXT], seen[CONFORM_TEXT];
     bool skipped;
+    int64_t smis;                       /* that came meanwhile, or REPORT_UNKNOWN */
 };
 
 struct conform_check {
@@ -35,7 +36,7 @@ struct conform_check {
     bool user;
     const char *raises, *raises_amd;    /* by AMD's manual, where that differs; or NULL */
     void (*prepare)(struct conform *c); /* before it; or NULL */
-    /* What a second CPU does meanwhile, in a sandbox of its own, until it is released; or NULL. */
+    /* A second CPU does this meanwhile, in a sandbox of its own, until it is released; or NULL. */
     void (*partner)(struct sandbox *box);
 };
 
@@ -43,11 +44,13 @@ struct conform_check {
     __attribute__((used, section(".conform." #subject), aligned(8)))    \
     static const struct conform_check subject##_checks[]
 
+extern const struct conform_check conform_start[], conform_end[]; /* iststorm.ld: all of them */
+
 /* Both append to their text. */
 __attribute__((format(printf, 2, 3))) void conform_expect(struct conform *c, const char *fmt, ...);
 __attribute__((format(printf, 2, 3))) void conform_see(struct conform *c, const char *fmt, ...);
 
-/* What was raised, in order: "#GP(0)", "#DB, NMI", or "nothing". */
+/* Tells what was raised, in order: "#GP(0)", "#DB, NMI", or "nothing". */
 void conform_see_events(struct conform *c);
 
 /* Where RIP is: "+5" in a probe, or "#BP's handler"; nothing that changes with the build. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the processor pushes, where, and in which state the handler begins. SDM volume 3, 6.12 to
- * 6.14. */
+/* Delivery: the frame, where it is pushed, and the state in which the handler begins. SDM
+ * volume 3, 6.12 to 6.14. */
 #include "cpu/x86.h"
 #include "workloads/conform/conform.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What is checked on the way through a gate, and which error code tells it. SDM volume 3, 6.10 to
+/* The processor's checks on the way through a gate, and their error codes. SDM volume 3, 6.10 to
  * 6.14; volume 2, INT n. */
 #include "cpu/x86.h"
 #include "workloads/conform/conform.h"
-#include "workloads/events.h"
+#include "workloads/run/events.h"
 
 #define NOT_MAPPED (THREAD_SLOTS_BASE - 2 * PAGE_SIZE)
 #define TASK_GATE 0x85

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What IRET checks and changes. SDM volume 2, IRET; volume 3, 6.12.1, 6.14.3. */
+/* The checks and changes of IRET. SDM volume 2, IRET; volume 3, 6.12.1, 6.14.3. */
 #include "cpu/features.h"
 #include "cpu/x86.h"
 #include "workloads/conform/conform.h"
-#include "workloads/events.h"
+#include "workloads/run/events.h"
 
 /* To its own end, with CS in EDI and SS in ESI. */
 PROBE(iret_to, "mov rax, rsp; push rsi; push rax; push 2; push rdi; lea rcx, iret_to_end[rip]; "

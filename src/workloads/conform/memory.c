@@ -2,10 +2,11 @@
 /* Accesses and instructions that fault, and the error codes that say why. SDM volume 3, 4.7, 6.15;
  * volume 1, 3.3.7.1 (canonical addresses). */
 #include "cpu/features.h"
+#include "cpu/image.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "workloads/conform/conform.h"
-#include "workloads/events.h"
+#include "workloads/run/events.h"
 
 #define NOT_MAPPED (THREAD_SLOTS_BASE - 2 * PAGE_SIZE)
 #define RESERVED_PAGE (THREAD_SLOTS_BASE - 3 * PAGE_SIZE)
@@ -31,7 +32,7 @@ USER_PROBE(memory_user_write, "mov [rdi], rdi");
 USER_PROBE(memory_user_jump, "jmp rdi");
 USER_PROBE(memory_user_misaligned, "mov rax, [rsp - 15]");
 
-extern char text_start[], rodata_start[];
+extern char rodata_start[];
 
 static void cr2(struct conform *c)
 {

@@ -6,14 +6,13 @@
 #include "cpu/x86.h"
 #include "sched/thread.h"
 #include "smp/apic.h"
-#include "workloads/target.h"
+#include "workloads/run/target.h"
 #include "workloads/workload.h"
 
 #define MOST_ROUNDS 50000000ull         /* of PAUSE: the first CPU may have died */
 
 static struct {
-    struct thread *thread;
-    uint64_t generation;
+    struct thread_life life;
     void (*part)(struct sandbox *box);
     struct sandbox *box;
     uint64_t ready;
@@ -49,11 +48,9 @@ const char *partner_start(struct conform *c, void (*part)(struct sandbox *box))
     partner.part = part;
     partner.released = false;
     partner.rounds = 0;
-    partner.thread = thread_create("conform", cpu, run, NULL);
-    if (!partner.thread)
+    partner.life = thread_run("conform", cpu, run, NULL);
+    if (!partner.life.thread)
         return "no memory for a thread";
-    partner.generation = partner.thread->generation;
-    thread_wake(partner.thread);
     if (!workload_wait_change(&partner.ready, before, cpu))
         return partner_late;
     c->other = partner.box;
@@ -68,5 +65,5 @@ void partner_release(void)
 
 bool partner_end(void)
 {
-    return thread_join(partner.thread, partner.generation);
+    return thread_join(partner.life);
 }

@@ -2,11 +2,12 @@
 /* Writes of control registers, MSRs and table registers that must fault. SDM volume 3, 2.2, 2.5,
  * 4.1; volume 2, MOV CR, WRMSR, LTR; volume 4.
  *
- * What a machine takes all the same is put back; where that may already be too late, it says so. */
+ * A value that a machine takes all the same is put back; where that may be too late, the check
+ * says so. */
 #include "cpu/features.h"
 #include "cpu/x86.h"
 #include "workloads/conform/conform.h"
-#include "workloads/events.h"
+#include "workloads/run/events.h"
 
 #define MSR_SYSENTER_ESP 0x175
 #define MSR_SYSENTER_EIP 0x176

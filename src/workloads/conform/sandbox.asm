@@ -2,8 +2,9 @@
 ; The sandbox's stubs and the way out of whatever a probe raised: contracts in sandbox.h. SDM volume
 ; 3, 6.12.1, 6.14.
 
-%include "offsets.inc"
+%include "cpu/offsets.inc"
 %include "lib/kept.inc"
+%include "workloads/conform/offsets.inc"
 
 extern sandbox_catch
 

@@ -3,12 +3,18 @@
  * 6.14. */
 #include "workloads/conform/sandbox.h"
 
+#include "cpu/above.h"
+#include "cpu/verdict.h"
+#include "cpu/gdt.h"
+#include "cpu/inject.h"
+#include "cpu/ist.h"
 #include "cpu/paging.h"
 #include "cpu/stacks.h"
 #include "cpu/syscall.h"
 #include "cpu/x86.h"
 #include "lib/string.h"
 #include "smp/apic.h"
+#include "workloads/run/watch.h"
 
 #define DESCRIPTOR_CODE 0x00209b0000000000ull
 #define DESCRIPTOR_READ_ONLY 0x0000910000000000ull
@@ -17,7 +23,6 @@
 #define DESCRIPTOR_BIG (1ull << 54)
 #define DESCRIPTOR_TSS 0x0000890000000000ull
 #define DESCRIPTOR_BUSY (1ull << 41)
-#define GATE_TYPE(dpl) (0x8e | (dpl) << 5)
 #define USER_STACK_PAGE (USER_BASE + (1ull << 38))
 #define MOST_IN_SERVICE 16
 
@@ -38,7 +43,7 @@ extern char user_text_start[];
 
 static struct sandbox boxes[2] __attribute__((aligned(4096)));     /* CPU 0's, and one other's */
 
-/* What a probe may leave changed. */
+/* State that a probe may leave changed. */
 static const uint32_t kept_msrs[] = {
     MSR_EFER,    MSR_STAR,    MSR_LSTAR,       MSR_CSTAR, MSR_SFMASK,
     MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_PAT,
@@ -91,17 +96,13 @@ static enum sandbox_stack stack_of(unsigned vector)
 static void build_idt(struct sandbox *box)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        uintptr_t stub = (uintptr_t)sandbox_stub(vector);
         bool open = vector == VECTOR_BP || vector == VECTOR_OF || vector == SANDBOX_OPEN ||
                     vector == SANDBOX_RETURN;
         box->idt[vector] = (struct gate){
-            .offset_low = stub & 0xffff,
             .selector = KERNEL_CS,
-            .ist = stack_of(vector),
-            .type_dpl = GATE_TYPE(open ? 3 : 0),
-            .offset_middle = stub >> 16 & 0xffff,
-            .offset_high = stub >> 32,
+            .type_dpl = GATE_INTERRUPT(open ? 3 : 0),
         };
+        gate_aim(&box->idt[vector], sandbox_stub(vector), stack_of(vector));
     }
 }
 
@@ -130,7 +131,7 @@ static void load_tables(const struct sandbox *box)
     struct table_register gdt = {SANDBOX_GDT_WORDS * 8 - 1, (uintptr_t)box->gdt};
 
     __asm__ volatile("lgdt %0; ltr %w1" : : "m"(gdt), "r"(TSS_SELECTOR));
-    gdt_load_idt(box->idt);
+    idt_load(box->idt);
 }
 
 static void clear_debug_registers(void)
@@ -165,7 +166,7 @@ static void keep_state(struct kept *k)
         k->registers[i] = apic_read(kept_registers[i]);
 }
 
-/* What is as it was is not written: some of it costs a flush. */
+/* Writes only state that has changed: some of it costs a flush. */
 static void restore_processor(const struct kept *k)
 {
     if (read_cr0() != k->cr0)
@@ -215,10 +216,17 @@ struct sandbox *sandbox_enter(void)
     struct kept *k = &kept[cpu_index() != 0];
 
     k->flags = interrupts_save();
+    box->cpu = cpu_index();
     keep_state(k);
     stop_timer();
     sandbox_reset(box);
     return box;
+}
+
+static void load_own_tables(void)
+{
+    this_cpu->self->gdt[TSS_SELECTOR / 8] &= ~DESCRIPTOR_BUSY;
+    gdt_load(this_cpu->self);
 }
 
 void sandbox_leave(struct sandbox *box)
@@ -231,8 +239,7 @@ void sandbox_leave(struct sandbox *box)
     stop_timer();
     apic_write(APIC_SVR, k->registers[0]);
     drain(box);
-    this_cpu->self->gdt[TSS_SELECTOR / 8] &= ~DESCRIPTOR_BUSY;
-    gdt_load(this_cpu->self);
+    load_own_tables();
     for (unsigned i = 0; i < KEPT_REGISTERS; i++)
         apic_write(kept_registers[i], k->registers[i]);
     for (unsigned i = 0; i < OWN_VECTORS; i++)
@@ -241,8 +248,13 @@ void sandbox_leave(struct sandbox *box)
     interrupts_restore(k->flags);
 }
 
+/* inject=hung-check */
+PROBE(endless, "swapgs\n1: pause\n jmp 1b");
+
 bool sandbox_run(struct sandbox *box, const char *probe, uint64_t rdi, uint64_t rsi, uint64_t rdx)
 {
+    if (inject_planted(INJECT_HUNG_CHECK))
+        probe = endless;
     bool ended = sandbox_call(&box->escape_rsp, probe, rdi, rsi, rdx);
 
     write_dr7(DR7_IDLE);
@@ -350,10 +362,42 @@ static void end_probe(const struct sandbox *box, struct sandbox_pushed *pushed)
                                       .ss = KERNEL_DS};
 }
 
+/* From here on the processor is as the image has it: GS is this CPU's. */
+static struct trap_frame come_out(const struct sandbox *box, const struct sandbox_frame *frame,
+                                  const struct sandbox_pushed *pushed)
+{
+    struct trap_frame out = {.vector = frame->vector, .rip = pushed->rip, .cs = pushed->cs,
+                             .rflags = pushed->rflags, .rsp = pushed->rsp, .ss = pushed->ss};
+
+    restore_processor(&kept[box - boxes]);
+    load_own_tables();
+    memcpy(out.registers, frame->registers, sizeof(out.registers));
+    return out;
+}
+
+/* Whether an NMI is no check's. One that ends this CPU's part in the run does not come back. */
+static bool is_watchs(const struct sandbox *box, const struct sandbox_frame *frame,
+                      const struct sandbox_pushed *pushed)
+{
+    bool asked = cpu_at(box->cpu)->nmi_asked && (cpu_is_lost(box->cpu) || verdict_is_ending());
+    enum watch_answer answer = asked ? WATCH_NOT_MINE : watch_take_nmi(box->cpu);
+
+    if (asked || answer == WATCH_HUNG) {
+        struct trap_frame out = come_out(box, frame, pushed);
+        if (answer == WATCH_HUNG)
+            watch_tell_hung(&out);
+        cpu_above.answer_nmi(&out);
+    }
+    return answer == WATCH_MINE;
+}
+
 uint64_t sandbox_catch(struct sandbox_frame *frame)
 {
     struct sandbox *box = find_box();
     struct sandbox_pushed *pushed = (void *)&frame->pushed[has_error_code(frame)];
+
+    if (frame->vector == VECTOR_NMI && is_watchs(box, frame, pushed))
+        return has_error_code(frame);
 
     if (is_images_own(box, frame->vector)) {
         apic_eoi();

@@ -15,22 +15,22 @@
 #include <stdint.h>
 
 #include "cpu/frame.h"
-#include "cpu/gdt.h"
+#include "cpu/idt.h"
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 
 /* Selectors beside the image's own, which mean the same in here. */
 enum sandbox_selector {
     ABSENT_CS = 0x48,           /* ring 0 code that is not present */
-    ABSENT_USER_CS = 0x53,      /* likewise of ring 3 */
+    ABSENT_USER_CS = 0x53,      /* the same, of ring 3 */
     WIDE_CS = 0x58,             /* L and D both set, which is reserved */
     READ_ONLY_DS = 0x60,        /* data that SS may not be */
     BEYOND_GDT = 0x68,
     SANDBOX_GDT_WORDS = BEYOND_GDT / 8
 };
 
-/* Which stack each kind of event has in here: IST codes, and the last, which checks may point
- * where they like. */
+/* The stack of each kind of event in here: IST codes. A check may point the last one where it
+ * likes. */
 enum sandbox_stack {
     ON_INTERRUPTED,
     ON_FAULT,
@@ -50,7 +50,7 @@ enum sandbox_stack {
 #define SANDBOX_STUB_SIZE 16
 #define SANDBOX_EVENTS 12       /* that are kept; one more ends the probe */
 
-/* What sandbox.asm pushes, below what the processor did. */
+/* Pushed by sandbox.asm, below what the processor did. */
 struct sandbox_frame {
     uint64_t registers[FRAME_REGISTERS];        /* in the order of struct trap_frame */
     uint64_t handler_rflags;
@@ -74,7 +74,7 @@ struct sandbox_event {
 
 struct sandbox;
 
-/* What becomes of an event. */
+/* The outcome of an event. */
 enum sandbox_way {
     RESUME,                                     /* by IRET, with what was pushed */
     END                                         /* the probe ends here */
@@ -93,6 +93,7 @@ struct sandbox {
     bool keep_dr6;                              /* else each #DB's handler clears it */
     bool returned;                              /* from ring 3, by SANDBOX_RETURN */
     bool draining;                              /* nothing that comes means anything */
+    uint32_t cpu;                               /* whose it is */
     uint32_t owed;                              /* bit i: the image's own interrupt i of these */
     uint64_t escape_rsp;                        /* sandbox.asm's */
     uint64_t mark;                              /* for checks: what a probe or hook noted */
@@ -113,7 +114,7 @@ void sandbox_reset(struct sandbox *box);
 /* Runs a probe with RDI, RSI and RDX; true: it came to its end. */
 bool sandbox_run(struct sandbox *box, const char *probe, uint64_t rdi, uint64_t rsi, uint64_t rdx);
 
-/* Likewise in ring 3, at sandbox_user(probe), with these flags beside those that are fixed. */
+/* The same in ring 3, at sandbox_user(probe), with these flags beside those that are fixed. */
 bool sandbox_run_user(struct sandbox *box, const char *probe, uint64_t rdi, uint64_t rflags);
 
 /* Where ring 3 sees an address of the section .user_text; and the top of its stack. */

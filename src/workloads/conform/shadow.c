@@ -37,7 +37,7 @@ static void make_pending(void)
         cpu_relax();
 }
 
-/* Which interrupt came, and where. */
+/* Sees which interrupt came, and where. */
 static void see_arrival(struct conform *c, const char *probe)
 {
     const struct sandbox_event *e;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one CPU may do to another: IPIs, NMIs, INIT and start-up. SDM volume 3, 8.4, 10.6, 6.7.
+/* Events from one CPU to another: IPIs, NMIs, INIT and start-up. SDM volume 3, 8.4, 10.6, 6.7.
  *
  * The other CPU is in a sandbox of its own, where its part of the check runs. */
 #include "cpu/x86.h"

@@ -2,7 +2,7 @@
 /* SYSCALL, SYSRET, SWAPGS, SYSENTER. SDM volume 2, their pages; volume 3, 5.8.7, 5.8.8. */
 #include "cpu/x86.h"
 #include "workloads/conform/conform.h"
-#include "workloads/events.h"
+#include "workloads/run/events.h"
 
 #define OTHER_BASE 0x123456000ull
 #define MSR_SYSENTER_CS 0x174
@@ -13,7 +13,7 @@ USER_PROBE(syscall_user_swapgs, "swapgs");
 USER_PROBE(syscall_user_sysenter, "sysenter");
 USER_PROBE(syscall_user_int, "int 0x82");
 extern char syscall_user_after[];
-/* What SYSCALL goes to here. */
+/* The target of SYSCALL in here. */
 PROBE(syscall_target, "int 0x83");
 /* To RCX in RDI, with R11 in RSI. */
 PROBE(syscall_sysret, "mov rcx, rdi; mov r11, rsi; sysretq");
@@ -66,6 +66,16 @@ static void mask(struct conform *c)
         conform_see(c, "RFLAGS 0x%lx", e->pushed.rflags);
 }
 
+/* Unlike other instructions, SYSCALL and SYSRET step by TF as it is behind them. Else a #DB would
+ * come in ring 0 while ring 3's RSP and GS are still there. */
+static void step(struct conform *c)
+{
+    conform_expect(c, "vector 0x%x", SANDBOX_CLOSED);
+    write_msr(MSR_SFMASK, RFLAGS_TF);
+    if (call(c, RFLAGS_TF))
+        conform_see_events(c);
+}
+
 static void disable(struct conform *c)
 {
     (void)c;
@@ -91,6 +101,21 @@ static void sysret_flags(struct conform *c)
     sandbox_run(c->box, syscall_sysret, sandbox_user(syscall_user_int), r11, 0);
     if ((e = conform_event(c, SANDBOX_OPEN)))
         conform_see(c, "RFLAGS 0x%lx", e->pushed.rflags);
+}
+
+static void sysret_step(struct conform *c)
+{
+    const struct sandbox_event *e;
+
+    conform_expect(c, "#DB where SYSRET went to");
+    c->box->hooks[VECTOR_DB] = end;
+    sandbox_run(c->box, syscall_sysret, sandbox_user(syscall_user_int), RFLAGS_FIXED | RFLAGS_TF,
+                0);
+    if (!(e = conform_event(c, VECTOR_DB)))
+        return;
+    conform_see_events(c);
+    conform_see(c, " %s", e->pushed.rip == sandbox_user(syscall_user_int) ? "where SYSRET went to"
+                                                                          : "elsewhere");
 }
 
 /* Intel's checks before it leaves ring 0, AMD's when ring 3 fetches. */
@@ -132,12 +157,16 @@ CONFORM_CHECKS(syscall) = {
      .run = selectors},
     {"syscall.mask", "SDM 2B SYSCALL", "the flags of FMASK, and no others, are cleared",
      .run = mask},
+    {"syscall.step", "SDM 2B SYSCALL; XSA-204",
+     "with TF set before it and masked by FMASK, no #DB comes", .run = step},
     {"syscall.disabled", "SDM 2B SYSCALL", "with EFER.SCE clear it is #UD",
      .probe = syscall_user, .user = true, .prepare = disable, .raises = "#UD"},
     {"syscall.sysret-selectors", "SDM 2B SYSRET", "CS and SS come from STAR, with RPL 3",
      .run = sysret_selectors},
     {"syscall.sysret-flags", "SDM 2B SYSRET", "of R11, RF, VM and reserved bits are not loaded",
      .run = sysret_flags},
+    {"syscall.sysret-step", "SDM 2B SYSRET; XSA-204",
+     "with TF in R11, #DB comes before the first instruction of ring 3", .run = sysret_step},
     {"syscall.sysret-non-canonical", "SDM 2B SYSRET; APM 3 SYSRET",
      "to a RIP that is not canonical: #GP(0), of ring 0 by Intel, of ring 3 by AMD",
      .run = sysret_non_canonical},

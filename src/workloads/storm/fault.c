@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* The workload `fault`: #SS and #DF of every kind, resumed or survived; #PF and software traps,
+ * which have no stack of their own. SDM volume 3, 6.15, interrupts 8, 12 and 14.
+ *
+ * Those of which a thread dies are given a thread of their own, and what ended it is compared. */
+#include <stddef.h>
+
+#include "cpu/verdict.h"
+#include "cpu/features.h"
+#include "cpu/gdt.h"
+#include "cpu/claim.h"
+#include "cpu/inject.h"
+#include "cpu/late.h"
+#include "cpu/percpu.h"
+#include "cpu/vectors.h"
+#include "cpu/x86.h"
+#include "sched/thread.h"
+#include "workloads/run/events.h"
+#include "workloads/workload.h"
+
+#define NOT_MAPPED (THREAD_SLOTS_BASE - THREAD_SIZE)
+
+static struct tally CPU_TABLE(tallies);
+
+/* The last exception of this CPU, while its thread asks for one. Some emulators raise another
+ * vector, `or_wanted`; it is the same where there is no such excuse. */
+static struct seen {
+    bool asked;
+    uint64_t wanted, or_wanted;
+    uint64_t count, vector, error_code;
+} CPU_TABLE(seen);
+
+/* One more of the same inside its handler, for ever. */
+static void exhaust(uint64_t vector)
+{
+    if (cpu_index() != inject_cpu())
+        return;
+    if (inject_planted(INJECT_EXHAUST_STACKFAULT) && vector == VECTOR_SS)
+        known_raise(&event_absent_ss);
+    if (inject_planted(INJECT_EXHAUST_DOUBLEFAULT) && vector == VECTOR_DF)
+        event_double_fault();
+}
+
+static bool take(struct trap_frame *frame)
+{
+    struct seen *s = &seen[cpu_index()];
+
+    bool wanted = frame->vector == s->wanted || frame->vector == s->or_wanted;
+
+    if (!s->asked || !wanted || !fixup_apply(frame))
+        return false;
+    s->count++;
+    exhaust(frame->vector);
+    s->vector = frame->vector;
+    s->error_code = frame->error_code;
+    return true;
+}
+
+static void prepare(void)
+{
+    claim_exception(VECTOR_SS, "fault", take);
+    claim_exception(VECTOR_DF, "fault", take);
+    claim_exception(VECTOR_GP, "fault", take);
+    claim_exception(VECTOR_PF, "fault", take);
+}
+
+/* The vector of the manual, and the vector that an emulator may raise instead. */
+static uint64_t unless_emulated(uint64_t vector, uint64_t of_emulators)
+{
+    return cpu_features.emulated ? of_emulators : vector;
+}
+
+static struct seen *ask(uint64_t vector, uint64_t or_vector)
+{
+    struct seen *s = &seen[cpu_index()];
+
+    *s = (struct seen){.asked = true, .wanted = vector, .or_wanted = or_vector};
+    tallies[cpu_index()].sent++;
+    return s;
+}
+
+static void fail(const char *event, uint64_t vector, uint64_t expected)
+{
+    check_failed_on(CHECK_ACCOUNT, cpu_index(), THREAD_STACK, 0, event,
+                    "it raised vector %lu, not %lu", vector, expected);
+    tallies[cpu_index()].failed++;
+}
+
+static void verify(struct seen *s, const char *event, uint64_t error_code)
+{
+    s->asked = false;
+    tallies[cpu_index()].received += s->count;
+    if (s->count != 1 || s->error_code != error_code)
+        fail(event, s->count ? s->vector : VECTOR_COUNT, s->wanted);
+}
+
+static void absent_segment(void)
+{
+    struct seen *s = ask(VECTOR_SS, VECTOR_SS);
+
+    known_raise(&event_absent_ss);
+    verify(s, event_absent_ss.name, ABSENT_SS);
+}
+
+static void non_canonical_operand(void)
+{
+    struct known_event read = {
+        .name = "non-canonical RBP", .trigger = known_read_stack, .operand = NOT_CANONICAL};
+    struct seen *s = ask(VECTOR_SS, unless_emulated(VECTOR_SS, VECTOR_GP));
+
+    known_raise(&read);
+    verify(s, read.name, 0);
+}
+
+/* Without an IST code: on the thread's own stack. */
+static void page_fault(void)
+{
+    struct seen *s = ask(VECTOR_PF, VECTOR_PF);
+
+    known_raise(&event_page_fault);
+    verify(s, event_page_fault.name, 0);
+}
+
+static void software_trap(void)
+{
+    struct known_event trap = {.name = "software trap", .trigger = known_trap};
+    uint64_t before = known_traps(0);
+
+    tallies[cpu_index()].sent++;
+    known_raise(&trap);
+    tallies[cpu_index()].received += known_traps(0) - before;
+    if (known_traps(0) != before + 1)
+        fail(trap.name, VECTOR_COUNT, VECTOR_SOFTWARE);
+}
+
+/* #GP, whose gate is not present: #NP, contributory to #GP: #DF, with an error code of 0. */
+static void contributory_pair(void)
+{
+    struct seen *s = ask(VECTOR_DF, VECTOR_DF);
+
+    event_double_fault();
+    verify(s, "contributory pair", 0);
+}
+
+static void overflow(void *unused)
+{
+    (void)unused;
+    fault_overflow();
+}
+
+static void lose_stack(void *rsp)
+{
+    fault_lose_stack((uintptr_t)rsp);
+}
+
+/* A thread that dies, of a vector that the manual names. */
+static void die(const char *event, void (*entry)(void *argument), uintptr_t argument,
+                uint64_t vector, uint64_t or_vector)
+{
+    struct thread_end end = {0};
+    struct thread_life life =
+        thread_run_expecting(&end, event, cpu_index(), entry, (void *)argument);
+
+    if (!life.thread)
+        return;                         /* the reaper is behind: another turn */
+    tallies[cpu_index()].sent++;
+    bool joined = thread_join(life);
+    tallies[cpu_index()].received += end.ended;
+    if (!joined || !end.ended || (end.vector != vector && end.vector != or_vector))
+        fail(event, end.ended ? end.vector : VECTOR_COUNT, vector);
+}
+
+/* Emulators may take a push to a non-canonical address for #GP, which then has no stack: #DF. */
+static void probe(struct random *random)
+{
+    (void)random;
+    absent_segment();
+    non_canonical_operand();
+    contributory_pair();
+    page_fault();
+    software_trap();
+    die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF);
+    die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF);
+    die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS,
+                unless_emulated(VECTOR_SS, VECTOR_DF));
+}
+
+static void run(void *random)
+{
+    while (!thread_stopping()) {
+        switch (random_below(random, 8)) {
+        case 0: absent_segment(); break;
+        case 1: non_canonical_operand(); break;
+        case 2: contributory_pair(); break;
+        case 3: die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF); break;
+        case 4: die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF); break;
+        case 5:
+            die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS,
+                unless_emulated(VECTOR_SS, VECTOR_DF));
+            break;
+        case 6: page_fault(); break;
+        case 7: software_trap(); break;
+        }
+    }
+}
+
+WORKLOAD(fault) = {
+    .name = "fault",
+    .about = "#SS and #DF, resumed or survived; #PF, and software traps",
+    .prepare = prepare,
+    .probe = probe,
+    .thread = run,
+    .tallies = tallies,
+};

@@ -7,6 +7,9 @@
 #include "cpu/late.h"
 #include "cpu/paging.h"
 #include "cpu/percpu.h"
+#include "sched/schedule.h"
+
+#define GLANCE_MS 100
 
 static struct thread *zombies;      /* any CPU pushes one; the reaper takes the whole list */
 static struct thread *reaper;
@@ -20,12 +23,13 @@ void reaper_take(struct thread *zombie)
     thread_wake(reaper);
 }
 
-/* Every CPU reloads CR3 at its next tick when the round has changed. A tick is soon enough, and
- * costs no interrupt to each CPU for every batch. */
+/* A CPU reloads CR3 when the round has changed: at its next switch, or at a tick where it does not
+ * switch. That costs no interrupt to each CPU for every batch. The last one wakes the reaper. */
 static uint64_t flush_round;
 static uint64_t CPU_TABLE(flushed);
+static uint32_t missing;
 
-void reaper_tick(void)
+void reaper_flush(void)
 {
     uint64_t round = __atomic_load_n(&flush_round, __ATOMIC_ACQUIRE);
 
@@ -33,15 +37,36 @@ void reaper_tick(void)
         return;
     write_cr3(paging_root);
     __atomic_store_n(&flushed[cpu_index()], round, __ATOMIC_RELEASE);
+    if (__atomic_sub_fetch(&missing, 1, __ATOMIC_RELEASE) == 0)
+        thread_wake(reaper);
+}
+
+static void ask_all(void)
+{
+    uint32_t online = 0;
+
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        online += cpu_at(cpu)->online;
+    __atomic_store_n(&missing, online, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&flush_round, 1, __ATOMIC_RELEASE);
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        schedule_flush_soon(cpu);
+}
+
+/* A CPU that is lost is waited for no more; the watch finds one that hangs. */
+static bool all_have_flushed(void)
+{
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        if (cpu_at(cpu)->online && __atomic_load_n(&flushed[cpu], __ATOMIC_ACQUIRE) != flush_round)
+            return false;
+    return true;
 }
 
 static void wait_until_forgotten(void)
 {
-    uint64_t round = __atomic_add_fetch(&flush_round, 1, __ATOMIC_RELEASE);
-
-    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
-        while (cpu_at(cpu)->online && __atomic_load_n(&flushed[cpu], __ATOMIC_ACQUIRE) != round)
-            thread_block_ms(1);     /* the watch finds a CPU that hangs here */
+    ask_all();
+    while (!all_have_flushed())
+        thread_block_ms(GLANCE_MS);
 }
 
 static void bury(struct thread *batch)

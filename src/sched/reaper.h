@@ -11,9 +11,9 @@
 /* Makes the reaper's thread, on CPU 0. False: out of memory. */
 bool reaper_create(void);
 
-/* Flushes this CPU's TLB if stacks were unmapped since its last tick. In every timer tick,
- * interrupts off. */
-void reaper_tick(void);
+/* Flushes this CPU's TLB if stacks were unmapped since it last did. At a switch where that was
+ * asked for, and in every timer tick; interrupts off. */
+void reaper_flush(void);
 
 /* Takes a zombie whose stack is no longer in use. Thread context, interrupts off. */
 void reaper_take(struct thread *zombie);

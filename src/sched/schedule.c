@@ -35,8 +35,13 @@ struct run_queue {
     struct thread *idle;
     bool slice_over;                /* of the running thread; touched by this CPU alone */
     uint32_t woken;                 /* counted while a lost wake-up is planted */
-    struct thread *exited; /* has run for the last time; touched by this CPU alone */
+    struct thread *exited;          /* has run for the last time; touched by this CPU alone */
+    uint32_t chores;                /* CHORE_*; any CPU sets them */
 } __attribute__((aligned(64)));
+
+/* What is done behind the next switch. */
+#define CHORE_EXITED 1
+#define CHORE_FLUSH 2
 
 #define LOST_WAKE_UP 20             /* which of a CPU's wake-ups inject=lost-wake-up loses */
 
@@ -160,8 +165,10 @@ void schedule(void)
     spinlock_release(&queue->lock, flags);
     if (next == previous)
         return;
-    if (previous->state == THREAD_ZOMBIE)
+    if (previous->state == THREAD_ZOMBIE) {
         queue->exited = previous;
+        __atomic_fetch_or(&queue->chores, CHORE_EXITED, __ATOMIC_RELAXED);
+    }
     count_event(EVENT_SWITCH);
     this_cpu->current = next;
     this_cpu->tss.rsp[0] = thread_stack(next) + THREAD_SIZE;
@@ -169,15 +176,28 @@ void schedule(void)
     schedule_finish_switch();
 }
 
+static void do_chores(struct run_queue *queue)
+{
+    uint32_t chores = __atomic_exchange_n(&queue->chores, 0, __ATOMIC_ACQUIRE);
+
+    if (chores & CHORE_EXITED)
+        reaper_take(queue->exited);
+    if (chores & CHORE_FLUSH)
+        reaper_flush();
+}
+
 /* Runs on the new thread's stack, so the old one is no longer in use. */
 void schedule_finish_switch(void)
 {
     struct run_queue *queue = &queues[cpu_index()];
-    struct thread *exited = queue->exited;
 
-    queue->exited = NULL;
-    if (exited)
-        reaper_take(exited);
+    if (__builtin_expect(__atomic_load_n(&queue->chores, __ATOMIC_RELAXED), 0))
+        do_chores(queue);
+}
+
+void schedule_flush_soon(uint32_t cpu)
+{
+    __atomic_fetch_or(&queues[cpu].chores, CHORE_FLUSH, __ATOMIC_RELEASE);
 }
 
 static void wait(enum thread_state state, uint64_t wake_ms)
@@ -369,7 +389,7 @@ static void tick_handler(struct trap_frame *frame)
     go_wrong();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
-    reaper_tick();
+    reaper_flush();
     clock_check_tick();
     sched_above.tick();
     lastword_tick(frame->rip, this_cpu->current->name);

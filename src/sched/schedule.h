@@ -35,6 +35,9 @@ void schedule(void);
 /* Must be called first on a stack that was switched to. For thread.c. */
 void schedule_finish_switch(void);
 
+/* Has that CPU call reaper_flush at its next switch. Any context. */
+void schedule_flush_soon(uint32_t cpu);
+
 /* The softirqs that a tick raises, a bit each. */
 uint32_t schedule_softirqs(void);
 

@@ -244,9 +244,9 @@ bool thread_stopping(void)
     return thread_current()->stop;
 }
 
-static bool is_over(const struct thread_life *life)
+bool thread_is_over(struct thread_life life)
 {
-    return __atomic_load_n(&life->thread->generation, __ATOMIC_ACQUIRE) != life->generation;
+    return __atomic_load_n(&life.thread->generation, __ATOMIC_ACQUIRE) != life.generation;
 }
 
 /* The joiner is only a hint, since the slot may hold another thread by now. So a wait looks again
@@ -274,7 +274,7 @@ bool thread_join_glancing(struct thread_life life, void (*glance)(void))
 
     for (;;) {
         __atomic_store_n(&life.thread->joiner, thread_current(), __ATOMIC_SEQ_CST);
-        if (is_over(&life))
+        if (thread_is_over(life))
             return true;
         if (patience_is_over(&patience))
             return false;

@@ -101,7 +101,10 @@ static inline struct thread_life thread_life_of(struct thread *thread)
     return (struct thread_life){thread, thread->generation};
 }
 
-/* Waits until that life is over, and the thread reaped. False: patience with its CPU is over
+/* That life is over, and the thread reaped. Any context. */
+bool thread_is_over(struct thread_life life);
+
+/* Waits until it is. False: patience with its CPU is over
  * (cpu/patience.h). Thread context. */
 bool thread_join(struct thread_life life);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A workload: a name, a thread for each CPU that makes events, and an account of them at the end.
+/* A workload: a name, turns that make events on each CPU, and an account of them at the end.
  *
- * A workload registers itself: the linker gathers what WORKLOAD marks. Its thread runs until
- * thread_stopping(). */
+ * A workload registers itself: the linker gathers what WORKLOAD marks. On each CPU a thread of its
+ * own takes its turns. Nobody holds a CPU, and nobody waits for one: a turn raises an event or two,
+ * and one that goes to another CPU is looked for at a later turn (run/flight.h). */
 #ifndef ISTSTORM_WORKLOADS_WORKLOAD_H
 #define ISTSTORM_WORKLOADS_WORKLOAD_H
 
@@ -32,7 +33,10 @@ struct workload {
     void (*prepare)(void);                      /* once, before any thread runs; or NULL */
     void (*probe)(
         struct random *random); /* one of each of its events on this CPU, in peace; or NULL */
-    void (*thread)(void *random);               /* its argument is the CPU's own struct random */
+    void (*turn)(struct random *random);        /* the CPU's own; thread context */
+    unsigned more_turns;                        /* beside the first, before the thread gives way */
+    bool (*flying)(void);                       /* looks at what this CPU has sent: something has
+                                                   not arrived yet; or NULL */
     void (*conduct)(const struct run *run);     /* in place of a storm, until it ends by itself: the
                                                    main thread's; or NULL */
     void (*position)(char *out, size_t size);   /* of `conduct`, in words, for the report of a hang;

@@ -49,6 +49,7 @@ _Static_assert(2 * MEMBERS_A_CPU + 4 <= THREADS_A_CPU, "a storm's threads have r
 
 /* Every thread of a storm, with the life that is waited for. */
 static struct member {
+    const struct workload *workload;
     struct thread_life life;
     struct random random;
 } CPU_TABLE_FLAT(members, MEMBERS_A_CPU);
@@ -155,7 +156,32 @@ void runner_first_look(void)
         verdict_fatal();
 }
 
-static void add_member(const char *name, uint32_t cpu, void (*entry)(void *argument), uint64_t seed)
+/* What is still on its way at the end is waited for. An emulator may have to let the other CPU run
+ * to which it goes. */
+static void wait_for_flying(const struct workload *w)
+{
+    while (w->flying && w->flying()) {
+        cpu_relax();
+        thread_yield();
+    }
+}
+
+static void take_turns(void *member)
+{
+    struct member *m = member;
+    const struct workload *w = m->workload;
+
+    do {
+        for (unsigned i = 0; i <= w->more_turns; i++)
+            w->turn(&m->random);
+        thread_yield();
+    } while (!thread_stopping());
+    wait_for_flying(w);
+}
+
+/* A thread with a struct random as its argument, or with itself where it has a workload. */
+static void add_member(const struct workload *w, const char *name, uint32_t cpu,
+                       void (*entry)(void *argument), uint64_t seed)
 {
     struct member *member = &members[member_count];
 
@@ -166,7 +192,9 @@ static void add_member(const char *name, uint32_t cpu, void (*entry)(void *argum
         return;
     }
     random_seed(&member->random, seed + member_count);
-    struct thread *thread = thread_create(name, cpu, entry, &member->random);
+    member->workload = w;
+    struct thread *thread =
+        thread_create(name, cpu, entry, w ? (void *)member : (void *)&member->random);
     if (!thread) {
         check_failed_on(CHECK_LEAK, cpu, THREAD_STACK, 0, "start", "no memory for the thread %s",
                         name);
@@ -188,8 +216,7 @@ static void join_members(void)
 {
     for (uint32_t i = 0; i < member_count; i++) {
         struct thread *thread = members[i].life.thread;
-        if (thread_join_glancing(members[i].life, heartbeat_if_due) ||
-            cpu_is_lost(thread->cpu))
+        if (thread_join_glancing(members[i].life, heartbeat_if_due) || cpu_is_lost(thread->cpu))
             continue;
         check_failed_on(CHECK_ACCOUNT, thread->cpu, THREAD_STACK, 0, "end",
                         "thread %s does not end (state %u): a wake-up was lost, or it hangs",
@@ -205,9 +232,12 @@ static const struct run *probing;
 
 static void probe_cpu(void *random)
 {
-    for (const struct workload *w = workloads_start; w < workloads_end; w++)
-        if (selected(probing, w) && w->probe)
-            w->probe(random);
+    for (const struct workload *w = workloads_start; w < workloads_end; w++) {
+        if (!selected(probing, w) || !w->probe)
+            continue;
+        w->probe(random);
+        wait_for_flying(w);
+    }
 }
 
 /* The first CPU alone, then the others: had one of them the first one's stacks, it would be caught
@@ -217,11 +247,11 @@ static void probe_all(const struct run *run)
     uint64_t faults = failure_count();
 
     probing = run;
-    add_member("probe", target_cpus[0], probe_cpu, run->seed);
+    add_member(NULL, "probe", target_cpus[0], probe_cpu, run->seed);
     wake_members();
     join_members();
     for (uint32_t i = 1; i < target_count; i++)
-        add_member("probe", target_cpus[i], probe_cpu, run->seed);
+        add_member(NULL, "probe", target_cpus[i], probe_cpu, run->seed);
     wake_members();
     join_members();
     report_test(failure_count() == faults, "probe",
@@ -237,12 +267,12 @@ static void start(const struct run *run, uint64_t pass)
         uint32_t cpu = target_cpus[i];
         if (cpu_is_lost(cpu))
             continue;
-        add_member("victim 0", cpu, victim_ring0, seed);
-        add_member("victim 3", cpu, victim_ring3, seed);
-        add_member("check", cpu, check_thread, seed);
+        add_member(NULL, "victim 0", cpu, victim_ring0, seed);
+        add_member(NULL, "victim 3", cpu, victim_ring3, seed);
+        add_member(NULL, "check", cpu, check_thread, seed);
         for (const struct workload *w = workloads_start; w < workloads_end; w++)
             if (selected(run, w))
-                add_member(w->name, cpu, w->thread, seed);
+                add_member(w, w->name, cpu, take_turns, seed);
     }
     wake_members();
 }
@@ -308,8 +338,8 @@ static void account(const struct workload *w, uint64_t ms)
     if (record.received == 0)
         check_failed(CHECK_ACCOUNT, "end", "the workload %s received nothing", w->name);
     report_test(record.failed == 0 && failure_count_of(CHECK_ACCOUNT) == faults, w->name,
-                 "%lu failed, %lu received of %lu sent", record.failed, record.received,
-                  record.sent);
+                "%lu failed, %lu received of %lu sent", record.failed, record.received,
+                record.sent);
 }
 
 /* The one that needs no storm around it, if it is selected. */
@@ -369,5 +399,5 @@ void runner_run(const struct run *run)
     report_note("the victims' registers and stacks were compared %lu times", victim_rounds());
     for (unsigned check = 0; check < CHECK_COUNT; check++)
         report_test(failure_count_of(check) == 0, check_names[check], "it failed %lu times",
-                      failure_count_of(check));
+                    failure_count_of(check));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Picks and claims targets. All-but-self comes so rarely that it costs no more than the others
- * together. */
+/* Picks targets. */
 #include "workloads/run/target.h"
 
+#include "cpu/late.h"
 #include "cpu/percpu.h"
 
 uint32_t target_cpus[MAX_CPUS];
@@ -36,46 +36,27 @@ uint32_t target_next(void)
     return cpu_from((own_place() + 1) % target_count);
 }
 
-static void send_claimed(struct target_claims *claims, uint32_t cpu, struct random *random,
-                         void (*send)(uint32_t cpu, struct random *random))
+bool target_includes_self(void)
 {
-    if (__atomic_exchange_n(&claims->taken[cpu], true, __ATOMIC_ACQUIRE))
-        return;                         /* somebody else is at it; the next turn comes */
-    send(cpu, random);
-    __atomic_store_n(&claims->taken[cpu], false, __ATOMIC_RELEASE);
+    return target_kind == TARGET_MIXED || target_kind == TARGET_SELF;
 }
 
-static enum target choose(struct random *random)
-{
-    uint32_t dice = random_below(random, 8);
+static uint32_t CPU_TABLE(others); /* how many targets each CPU has had one after another */
 
-    if (target_kind != TARGET_MIXED)
-        return target_kind;
-    if (dice < 4)
-        return TARGET_SELF;
-    if (dice < 6)
-        return TARGET_NEIGHBOUR;
-    return dice < 7 || random_below(random, target_count) ? TARGET_RANDOM : TARGET_OTHERS;
+static uint32_t target_one_of_others(void)
+{
+    uint32_t place = own_place(), step = others[cpu_index()]++ % (target_count - 1);
+
+    return cpu_from((place + 1 + step) % target_count);
 }
 
-void target_turn(struct target_claims *claims, struct random *random,
-                 void (*send)(uint32_t cpu, struct random *random))
+uint32_t target_other(struct random *random)
 {
-    uint32_t place = own_place(), cpu = cpu_index();
-
-    switch (choose(random)) {
-    case TARGET_NEIGHBOUR:
-        cpu = target_next();
-        break;
-    case TARGET_RANDOM:
-        cpu = target_any(random);
-        break;
-    case TARGET_OTHERS:
-        for (uint32_t i = 1; i < target_count; i++)
-            send_claimed(claims, cpu_from((place + i) % target_count), random, send);
-        return;
-    default:
-        break;
-    }
-    send_claimed(claims, cpu, random, send);
+    if (target_count == 1 || target_kind == TARGET_SELF)
+        return cpu_index();
+    if (target_kind == TARGET_NEIGHBOUR)
+        return target_next();
+    if (target_kind == TARGET_RANDOM)
+        return target_any(random);
+    return target_one_of_others();
 }

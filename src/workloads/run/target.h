@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The target of an event: self, a neighbour, any CPU, or all but self.
- *
- * One sender at a time has a target, so that what arrives there can be counted against what it
- * sent. Thread context. */
+/* The target of an event: self, a neighbour, any CPU, or all but self. Thread context. */
 #ifndef ISTSTORM_WORKLOADS_RUN_TARGET_H
 #define ISTSTORM_WORKLOADS_RUN_TARGET_H
 
@@ -17,7 +14,7 @@ enum target {
     TARGET_SELF,
     TARGET_NEIGHBOUR,
     TARGET_RANDOM,
-    TARGET_OTHERS,                  /* all but self */
+    TARGET_OTHERS,                  /* all but self, one after another */
 };
 
 /* The CPUs that take part, dense; set by the runner. */
@@ -31,15 +28,9 @@ extern enum target target_kind;
 uint32_t target_any(struct random *random);
 uint32_t target_next(void);
 
-/* A claim a CPU; one set a workload. */
-struct target_claims {
-    bool taken[MAX_CPUS];
-};
-
-/* Sends to one target, or to several in turn, as target= says, or by chance: self in half of the
- * turns. Calls
- * `send` with each one that could be claimed; gives the claim back after it. */
-void target_turn(struct target_claims *claims, struct random *random,
-                 void (*send)(uint32_t cpu, struct random *random));
+/* Whether a turn has an event to this CPU itself, and to which other CPU it sends one, as target=
+ * says. By chance, where it says nothing; this CPU itself, where there is no other. */
+bool target_includes_self(void);
+uint32_t target_other(struct random *random);
 
 #endif

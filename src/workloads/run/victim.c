@@ -119,6 +119,7 @@ static void look(struct trap_frame *frame)
     counts[cpu_index()].looks++;
     if (thread_stopping())
         thread_exit();
+    thread_yield();
 }
 
 void victim_prepare(void)

@@ -249,12 +249,6 @@ static void turn(struct random *random)
     known_release_breakpoints();
 }
 
-static void run(void *random)
-{
-    while (!thread_stopping())
-        turn(random);
-}
-
 static void account(void)
 {
     if (probes[target_cpus[0]].rf)
@@ -267,7 +261,7 @@ WORKLOAD(debug) = {
     .about = "INT3, single step, execution and data breakpoints, nested",
     .prepare = prepare,
     .probe = probe,
-    .thread = run,
+    .turn = turn,
     .account = account,
     .tallies = tallies,
 };

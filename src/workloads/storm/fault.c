@@ -16,6 +16,7 @@
 #include "cpu/x86.h"
 #include "sched/thread.h"
 #include "workloads/run/events.h"
+#include "workloads/run/flight.h"
 #include "workloads/workload.h"
 
 #define NOT_MAPPED (THREAD_SLOTS_BASE - THREAD_SIZE)
@@ -153,24 +154,56 @@ static void lose_stack(void *rsp)
     fault_lose_stack((uintptr_t)rsp);
 }
 
-/* A thread that dies, of a vector that the manual names. */
+/* A CPU's thread that dies, of a vector that the manual names. */
+static struct dying {
+    struct life_flight flight;
+    struct thread_end end;
+    const char *event;
+    uint64_t vector, or_vector;
+} CPU_TABLE(dying);
+
+static bool flying(void)
+{
+    struct dying *d = &dying[cpu_index()];
+    enum flight_state state = life_look(&d->flight);
+
+    if (state == FLIGHT_OVER)
+        tallies[cpu_index()].received += d->end.ended;
+    if (state == FLIGHT_LOST || (state == FLIGHT_OVER && (!d->end.ended ||
+        (d->end.vector != d->vector && d->end.vector != d->or_vector))))
+        fail(d->event, d->end.ended ? d->end.vector : VECTOR_COUNT, d->vector);
+    if (state == FLIGHT_LOST)
+        verdict_fatal();                /* its slot and its stack are lost */
+    return state == FLIGHT_ON_ITS_WAY;
+}
+
 static void die(const char *event, void (*entry)(void *argument), uintptr_t argument,
                 uint64_t vector, uint64_t or_vector)
 {
-    struct thread_end end = {0};
-    struct thread_life life =
-        thread_run_expecting(&end, event, cpu_index(), entry, (void *)argument);
+    struct dying *d = &dying[cpu_index()];
 
-    if (!life.thread)
-        return;                         /* the reaper is behind: another turn */
-    tallies[cpu_index()].sent++;
-    bool joined = thread_join(life);
-    tallies[cpu_index()].received += end.ended;
-    if (!joined || !end.ended || (end.vector != vector && end.vector != or_vector))
-        fail(event, end.ended ? end.vector : VECTOR_COUNT, vector);
+    if (flying())
+        return;
+    *d = (struct dying){.event = event, .vector = vector, .or_vector = or_vector};
+    if (life_begin(&d->flight, thread_run_expecting(&d->end, event, cpu_index(), entry,
+                                                    (void *)argument)))
+        tallies[cpu_index()].sent++;
 }
 
 /* Emulators may take a push to a non-canonical address for #GP, which then has no stack: #DF. */
+static void die_of(unsigned which)
+{
+    switch (which) {
+    case 0: die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF); break;
+    case 1: die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF); break;
+    case 2:
+        die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS,
+            unless_emulated(VECTOR_SS, VECTOR_DF));
+        break;
+    }
+}
+#define DEATHS 3
+
 static void probe(struct random *random)
 {
     (void)random;
@@ -179,28 +212,22 @@ static void probe(struct random *random)
     contributory_pair();
     page_fault();
     software_trap();
-    die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF);
-    die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF);
-    die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS,
-                unless_emulated(VECTOR_SS, VECTOR_DF));
+    for (unsigned i = 0; i < DEATHS; i++) {
+        die_of(i);
+        while (flying())
+            thread_yield();
+    }
 }
 
-static void run(void *random)
+static void turn(struct random *random)
 {
-    while (!thread_stopping()) {
-        switch (random_below(random, 8)) {
-        case 0: absent_segment(); break;
-        case 1: non_canonical_operand(); break;
-        case 2: contributory_pair(); break;
-        case 3: die("overflow", overflow, 0, VECTOR_DF, VECTOR_DF); break;
-        case 4: die("unmapped RSP", lose_stack, NOT_MAPPED, VECTOR_DF, VECTOR_DF); break;
-        case 5:
-            die("non-canonical RSP", lose_stack, NOT_CANONICAL, VECTOR_SS,
-                unless_emulated(VECTOR_SS, VECTOR_DF));
-            break;
-        case 6: page_fault(); break;
-        case 7: software_trap(); break;
-        }
+    switch (random_below(random, 6)) {
+    case 0: absent_segment(); break;
+    case 1: non_canonical_operand(); break;
+    case 2: contributory_pair(); break;
+    case 3: page_fault(); break;
+    case 4: software_trap(); break;
+    case 5: die_of(random_below(random, DEATHS)); break;
     }
 }
 
@@ -209,6 +236,7 @@ WORKLOAD(fault) = {
     .about = "#SS and #DF, resumed or survived; #PF, and software traps",
     .prepare = prepare,
     .probe = probe,
-    .thread = run,
+    .turn = turn,
+    .flying = flying,
     .tallies = tallies,
 };

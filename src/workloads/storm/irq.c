@@ -4,9 +4,9 @@
  *
  * The handler of class n sends its own CPU an interrupt of class n + 1 and lets it in before its
  * EOI, up to the highest: as deep as the APIC's priorities allow. Other CPUs' interrupts have
- * vectors of their own beside these, so that none merges with another: each one sent is
- * received. Firmware may have left a device on that sends one of these vectors: one that comes when
- * none is on its way is a stray. */
+ * vectors of their own beside these, and one at a time is on its way to a target, so that none
+ * merges with another: each one sent is received. Firmware may have left a device on that sends one
+ * of these vectors: one that comes when none is on its way is a stray. */
 #include "cpu/claim.h"
 
 #include "cpu/verdict.h"
@@ -20,16 +20,16 @@
 #include "smp/apic.h"
 #include "smp/strays.h"
 #include "workloads/run/events.h"
+#include "workloads/run/flight.h"
 #include "workloads/run/target.h"
 #include "workloads/run/victim.h"
 #include "workloads/workload.h"
 
 #define NEST_PATIENCE \
-    10000000 /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
+    10000000        /* rounds of PAUSE for one's own interrupt, which the APIC delivers at once */
 #define LOST_IRQ 10                 /* from this one to a CPU on, inject=lost-irq loses them */
 
 static struct tally CPU_TABLE(tallies);
-static struct target_claims claims;
 /* Two vectors in each of these priority classes: a chain's, and those that other CPUs send. */
 #define CLASS_FIRST 4
 #define CLASSES 10
@@ -38,12 +38,21 @@ static unsigned chain_vectors[CLASSES], remote_vectors[CLASSES], chain_softirq;
 static uint64_t CPU_TABLE(chain_received, [CLASSES]);
 static bool CPU_TABLE(chain_expected, [CLASSES]);
 static struct {
-    unsigned from;                  /* the class that it begins with */
+    unsigned from;       /* the class that it begins with */
     int32_t base, depth;            /* the nest counter of its first, and the last one's above it */
 } CPU_TABLE(chains);
 static uint64_t CPU_TABLE(chain_softirqs);
-static uint64_t CPU_TABLE(remote_received);
-static uint64_t CPU_TABLE(remote_sent);
+/* By target; `sent` is written by the sender that has its slot. */
+static struct remote {
+    struct slot slot;
+    uint64_t sent, received;
+} CPU_TABLE(remotes);
+
+/* By sender. */
+static struct {
+    struct flight flight;
+    unsigned vector;
+} CPU_TABLE(sent_remotes);
 
 static void lost(uint32_t cpu, unsigned vector)
 {
@@ -106,8 +115,7 @@ static void receive_chain(struct trap_frame *frame)
         fault_overflow();
     chain_received[cpu_index()][level]++;
     softirq_raise(chain_softirq);
-    if (inject_planted(INJECT_SHORT_CHAIN) && cpu_index() == inject_cpu() &&
-        level + 2 < CLASSES)
+    if (inject_planted(INJECT_SHORT_CHAIN) && cpu_index() == inject_cpu() && level + 2 < CLASSES)
         level++;
     if (level + 1 < CLASSES)
         nest(level + 1);
@@ -116,15 +124,17 @@ static void receive_chain(struct trap_frame *frame)
 
 static void receive_remote(struct trap_frame *frame)
 {
+    struct remote *remote = &remotes[cpu_index()];
+
     victim_check_entry(frame, "interrupt");
-    if (remote_received[cpu_index()] ==
-        __atomic_load_n(&remote_sent[cpu_index()], __ATOMIC_ACQUIRE)) {
+    if (!slot_is_taken(&remote->slot)) {
         strays_take(frame);
         return;
     }
     count_event(EVENT_IPI);
     tallies[cpu_index()].received++;
-    __atomic_fetch_add(&remote_received[cpu_index()], 1, __ATOMIC_RELEASE);
+    remote->received++;
+    slot_empty(&remote->slot);
     apic_eoi();
 }
 
@@ -168,46 +178,54 @@ static void send_chain(struct random *random)
                         chain_softirqs[cpu] - softirqs);
 }
 
+static bool flying(void)
+{
+    struct flight *flight = &sent_remotes[cpu_index()].flight;
+    uint32_t cpu = flight->patience.cpu;
+    enum flight_state state = flight_look(flight);
+
+    if (state == FLIGHT_LOST)
+        lost(cpu, sent_remotes[cpu_index()].vector);
+    return state == FLIGHT_ON_ITS_WAY;
+}
+
 static void send_remote(uint32_t cpu, struct random *random)
 {
     unsigned vector = remote_vectors[random_below(random, CLASSES)];
-    uint64_t before = __atomic_load_n(&remote_received[cpu], __ATOMIC_ACQUIRE);
+    struct remote *remote = &remotes[cpu];
 
+    if (flying() || !flight_begin(&sent_remotes[cpu_index()].flight, &remote->slot, cpu))
+        return;
+    sent_remotes[cpu_index()].vector = vector;
     tallies[cpu_index()].sent++;
-    __atomic_fetch_add(&remote_sent[cpu], 1, __ATOMIC_RELEASE);
-    if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && before >= LOST_IRQ))
+    remote->sent++;
+    if (!(inject_planted(INJECT_LOST_IRQ) && cpu == inject_cpu() && remote->sent > LOST_IRQ))
         apic_send_ipi(cpu_at(cpu)->apic_id, vector);
-    if (!workload_wait_change(&remote_received[cpu], before, cpu))
-        lost(cpu, vector);
-}
-
-static void send(uint32_t cpu, struct random *random)
-{
-    if (cpu == cpu_index())
-        send_chain(random);
-    else
-        send_remote(cpu, random);
 }
 
 static void probe(struct random *random)
 {
-    send(cpu_index(), random);
+    send_chain(random);
 }
 
-static void run(void *random)
+static void turn(struct random *random)
 {
-    while (!thread_stopping())
-        target_turn(&claims, random, send);
+    uint32_t other = target_other(random);
+
+    if (other != cpu_index())
+        send_remote(other, random);
+    if (target_includes_self() || other == cpu_index())
+        send_chain(random);
 }
 
 static void account(void)
 {
     for (uint32_t i = 0; i < target_count; i++) {
         uint32_t cpu = target_cpus[i];
-        if (remote_received[cpu] != remote_sent[cpu])
+        if (remotes[cpu].received != remotes[cpu].sent)
             check_failed_on(CHECK_ACCOUNT, cpu, IRQ_STACK, 0, "interrupt",
-                            "%lu interrupts received of %lu sent to this CPU", remote_received[cpu],
-                            remote_sent[cpu]);
+                            "%lu interrupts received of %lu sent to this CPU",
+                            remotes[cpu].received, remotes[cpu].sent);
     }
 }
 
@@ -217,7 +235,8 @@ WORKLOAD(irq) = {
     .keys = KEYS("target"),
     .prepare = prepare,
     .probe = probe,
-    .thread = run,
+    .turn = turn,
+    .flying = flying,
     .account = account,
     .tallies = tallies,
 };

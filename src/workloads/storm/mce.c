@@ -53,7 +53,7 @@ static void prepare(void)
     claim_exception(VECTOR_MC, "mce", take);
 }
 
-static void turn(uint32_t nested)
+static void raise(uint32_t nested)
 {
     uint32_t cpu = cpu_index();
 
@@ -74,14 +74,13 @@ static void turn(uint32_t nested)
 static void probe(struct random *random)
 {
     (void)random;
-    turn(0);
-    turn(most_nested());
+    raise(0);
+    raise(most_nested());
 }
 
-static void run(void *random)
+static void turn(struct random *random)
 {
-    while (!thread_stopping())
-        turn(random_below(random, most_nested() + 1));
+    raise(random_below(random, most_nested() + 1));
 }
 
 WORKLOAD(mce) = {
@@ -89,6 +88,6 @@ WORKLOAD(mce) = {
     .about = "INT 18 on the #MC stack, nested",
     .prepare = prepare,
     .probe = probe,
-    .thread = run,
+    .turn = turn,
     .tallies = tallies,
 };

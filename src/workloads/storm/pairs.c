@@ -371,18 +371,12 @@ static void all_pairs(struct random *random)
                 try_pair(outer, inner);
 }
 
-static void run(void *random)
-{
-    while (!thread_stopping())
-        all_pairs(random);
-}
-
 WORKLOAD(pairs_storm) = {
     .name = "pairs",
     .about = "every event inside every other",
     .alone = true,
     .prepare = prepare,
     .probe = all_pairs,
-    .thread = run,
+    .turn = all_pairs,
     .tallies = tallies,
 };

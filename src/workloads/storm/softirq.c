@@ -18,6 +18,7 @@
 #include "sched/softirqd.h"
 #include "sched/thread.h"
 #include "smp/apic.h"
+#include "workloads/run/flight.h"
 #include "workloads/run/known.h"
 #include "workloads/run/target.h"
 #include "workloads/workload.h"
@@ -26,7 +27,6 @@
 #define STORM_ROUNDS (3 * SOFTIRQ_RESTARTS)
 
 static struct tally CPU_TABLE(tallies);
-static struct target_claims claims;
 
 /* By CPU, and softirq; written by that CPU alone. */
 /* Each of them has a vector, whose interrupt raises it. */
@@ -40,7 +40,15 @@ static struct state {
     } softirqs[SOFTIRQS];
     uint32_t rounds_left;           /* of a storm: the handler raises itself again */
     uint64_t storms;
+    uint32_t asked; /* by another CPU, and raised: a bit a softirq */
 } CPU_TABLE(states);
+
+/* By target, and softirq; and by sender. */
+static struct slot CPU_TABLE(slots, [SOFTIRQS]);
+static struct {
+    struct flight flight;
+    unsigned n;
+} CPU_TABLE(sent);
 
 static unsigned index_of(const unsigned *numbers, unsigned number)
 {
@@ -89,6 +97,10 @@ static void receive(unsigned softirq)
     interrupts_off();               /* against the interrupt that raises: not between these */
     tallies[cpu_index()].received++;
     __atomic_store_n(&state->softirqs[n].done, state->softirqs[n].raised, __ATOMIC_RELEASE);
+    if (state->asked >> n & 1) {
+        state->asked &= ~(1u << n);
+        slot_empty(&slots[cpu_index()][n]);
+    }
     if (state->rounds_left) {
         state->rounds_left--;
         raise_one(n);
@@ -99,8 +111,12 @@ static void receive(unsigned softirq)
 /* A CPU asks for a softirq by interrupt: it is raised at whatever depth that comes. */
 static void raise_in_interrupt(struct trap_frame *frame)
 {
+    unsigned n = index_of(vectors, frame->vector);
+
     count_event(EVENT_IPI);
-    raise_one(index_of(vectors, frame->vector));
+    if (slot_is_taken(&slots[cpu_index()][n]))
+        states[cpu_index()].asked |= 1u << n;
+    raise_one(n);
     apic_eoi();
 }
 
@@ -112,26 +128,46 @@ static void prepare(void)
     }
 }
 
-static void wait_done(uint32_t cpu, unsigned n, uint64_t before)
+static void lost(uint32_t cpu, unsigned n)
 {
-    if (workload_wait_change(&states[cpu].softirqs[n].done, before, cpu))
-        return;
     check_failed_on(CHECK_ACCOUNT, cpu, IRQ_STACK, 0, "softirq",
                     "lost: softirq %u raised %lu times, seen up to %lu", n,
                     states[cpu].softirqs[n].raised, states[cpu].softirqs[n].done);
     tallies[cpu_index()].failed++;
 }
 
-static void send(uint32_t cpu, struct random *random)
+/* Where the softirq thread has it, it runs when that has its turn. */
+static void wait_done(unsigned n, uint64_t before)
 {
-    unsigned n = random_below(random, SOFTIRQS);
-    uint64_t before = __atomic_load_n(&states[cpu].softirqs[n].done, __ATOMIC_ACQUIRE);
+    if (!workload_wait_change(&states[cpu_index()].softirqs[n].done, before, cpu_index()))
+        lost(cpu_index(), n);
+}
 
-    if (cpu == cpu_index())
-        known_interrupt("interrupt", vectors[n]);
-    else
-        apic_send_ipi(cpu_at(cpu)->apic_id, vectors[n]);
-    wait_done(cpu, n, before);
+static void interrupt_self(unsigned n)
+{
+    uint64_t before = states[cpu_index()].softirqs[n].done;
+
+    known_interrupt("interrupt", vectors[n]);
+    wait_done(n, before);
+}
+
+static bool flying(void)
+{
+    struct flight *flight = &sent[cpu_index()].flight;
+    uint32_t cpu = flight->patience.cpu;
+    enum flight_state state = flight_look(flight);
+
+    if (state == FLIGHT_LOST)
+        lost(cpu, sent[cpu_index()].n);
+    return state == FLIGHT_ON_ITS_WAY;
+}
+
+static void interrupt_other(uint32_t cpu, unsigned n)
+{
+    if (flying() || !flight_begin(&sent[cpu_index()].flight, &slots[cpu][n], cpu))
+        return;
+    sent[cpu_index()].n = n;
+    apic_send_ipi(cpu_at(cpu)->apic_id, vectors[n]);
 }
 
 /* From thread context, through the same counter; sometimes with so many restarts that the softirq
@@ -150,7 +186,7 @@ static void raise_in_thread(struct random *random)
     raise_one(n);
     known_call("softirq", (const void *)softirq_run_pending, 0, 0);
     interrupts_on();
-    wait_done(cpu_index(), n, before);
+    wait_done(n, before);
 }
 
 static void probe(struct random *random)
@@ -159,12 +195,16 @@ static void probe(struct random *random)
         raise_in_thread(random);
 }
 
-static void run(void *random)
+static void turn(struct random *random)
 {
-    while (!thread_stopping()) {
-        raise_in_thread(random);
-        target_turn(&claims, random, send);
-    }
+    uint32_t other = target_other(random);
+    unsigned n = random_below(random, SOFTIRQS);
+
+    raise_in_thread(random);
+    if (other != cpu_index())
+        interrupt_other(other, n);
+    if (target_includes_self() || other == cpu_index())
+        interrupt_self(n);
 }
 
 /* A softirq thread that is still queued finds nothing to do at its turn, and sleeps. */
@@ -204,7 +244,9 @@ WORKLOAD(softirq) = {
     .keys = KEYS("target"),
     .prepare = prepare,
     .probe = probe,
-    .thread = run,
+    .turn = turn,
+    .more_turns = 4,
+    .flying = flying,
     .account = account,
     .tallies = tallies,
 };

@@ -3,9 +3,9 @@
  * another CPU.
  *
  * Each CPU's thread has a partner on the next CPU. A round is: wake the partner, sleep until it
- * answers. Between rounds it yields, so that the switches of this CPU's own threads are stormed
- * too. All of these are called with known values in the registers that they keep (known.h), and
- * so is the switch alone: inside the scheduler these registers are the scheduler's. */
+ * answers. Between rounds it sometimes yields, so that the switches of this CPU's own threads are
+ * stormed too. All of these are called with known values in the registers that they keep (known.h),
+ * and so is the switch alone: inside the scheduler these registers are the scheduler's. */
 #include <stddef.h>
 
 #include "cpu/verdict.h"
@@ -13,16 +13,19 @@
 #include "cpu/patience.h"
 #include "sched/thread.h"
 #include "workloads/run/events.h"
+#include "workloads/run/flight.h"
 #include "workloads/run/target.h"
 #include "workloads/workload.h"
 
 #define GLANCE_MS 100
+#define YIELD_ONE_IN 4
 
 static struct tally CPU_TABLE(tallies);
 
 /* By the asking CPU. */
 static struct round {
-    struct thread *asker, *partner;
+    struct thread *asker;
+    struct life_flight flight; /* of the partner */
     uint64_t asked, answered;
     uint32_t partner_cpu;
 } CPU_TABLE(rounds);
@@ -49,7 +52,7 @@ static void ask(struct round *round)
 
     __atomic_store_n(&round->asked, round->asked + 1, __ATOMIC_RELEASE);
     tallies[cpu_index()].sent++;
-    thread_wake(round->partner);
+    thread_wake(round->flight.life.thread);
     while (__atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) != round->asked) {
         if (cpu_is_lost(round->partner_cpu))
             return;
@@ -64,28 +67,39 @@ static void ask(struct round *round)
     }
 }
 
-static void run(void *random)
+static bool has_partner(struct round *round)
+{
+    if (round->flight.life.thread)
+        return true;
+    round->asker = thread_current();
+    round->partner_cpu = target_next();
+    return life_begin(&round->flight, thread_run("answer", round->partner_cpu, answer, round));
+}
+
+static void turn(struct random *random)
 {
     struct round *round = &rounds[cpu_index()];
 
-    round->asker = thread_current();
-    round->partner_cpu = target_next();
-    struct thread_life life = thread_run("answer", round->partner_cpu, answer, round);
-    if (!life.thread) {
-        check_failed(CHECK_LEAK, "start", "no memory for a partner thread");
-        return;
-    }
-    round->partner = life.thread;
-    while (!thread_stopping()) {
-        ask(round);
-        event_switch();
-        for (uint32_t yields = random_below(random, 8); yields > 0; yields--)
-            known_call("yield", (const void *)thread_yield, 0, 0);
-    }
-    if (!thread_stop_and_join(life)) {
+    if (!has_partner(round))
+        return; /* the reaper is behind: another turn */
+    ask(round);
+    event_switch();
+    if (random_below(random, YIELD_ONE_IN) == 0)
+        known_call("yield", (const void *)thread_yield, 0, 0);
+}
+
+/* The partner ends with the turns. */
+static bool flying(void)
+{
+    struct round *round = &rounds[cpu_index()];
+
+    if (round->flight.life.thread)
+        thread_stop(round->flight.life.thread);
+    enum flight_state state = life_look(&round->flight);
+    if (state == FLIGHT_LOST && !cpu_is_lost(round->partner_cpu))
         check_failed_on(CHECK_ACCOUNT, round->partner_cpu, THREAD_STACK, 0, "end",
                         "the partner of CPU %u does not end", cpu_index());
-    }
+    return state == FLIGHT_ON_ITS_WAY;
 }
 
 static void probe(struct random *random)
@@ -99,6 +113,8 @@ WORKLOAD(switch_storm) = {
     .name = "switch",
     .about = "context switches by yielding and by wake-ups across CPUs",
     .probe = probe,
-    .thread = run,
+    .turn = turn,
+    .more_turns = 1,
+    .flying = flying,
     .tallies = tallies,
 };

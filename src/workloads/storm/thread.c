@@ -12,18 +12,27 @@
 #include "cpu/x86.h"
 #include "lib/string.h"
 #include "workloads/run/events.h"
+#include "workloads/run/flight.h"
 #include "workloads/run/target.h"
 #include "workloads/workload.h"
 
 #define SHALLOW 64                  /* bytes that an overflow from above meets first */
 
 static struct tally CPU_TABLE(tallies);
-static uint64_t CPU_TABLE(lives);    /* by maker; what a lost CPU may write to later must stay */
+
+#define TURN_ONE_IN 16
+#define LIVES 4 /* of one maker at a time */
+
+/* By maker. */
+static struct life {
+    struct life_flight flight;
+    uint64_t ran;
+} CPU_TABLE(lives, [LIVES]);
 
 /* Its stack must be the one of its slot, and hold nothing but itself. */
 static void live_and_die(void *argument)
 {
-    uint64_t *life = argument;
+    struct life *life = argument;
 
     if (thread_stack(thread_current()) + THREAD_SIZE - read_rsp() > THREAD_SIZE)
         check_failed(CHECK_STACK, "thread", "a new thread runs on a stack that is not its own");
@@ -36,7 +45,7 @@ static void live_and_die(void *argument)
     if (inject_planted(INJECT_INFO_THREAD) && cpu_index() == inject_cpu())
         ((struct thread_info *)thread_stack(thread_current()))->thread = NULL;
     tallies[cpu_index()].received++;
-    __atomic_fetch_add(life, 1, __ATOMIC_RELEASE);
+    __atomic_fetch_add(&life->ran, 1, __ATOMIC_RELEASE);
 }
 
 static void linger(void *unused)
@@ -49,40 +58,67 @@ static void linger(void *unused)
 /* inject=lingering-thread, and inject=idle-workload: true where there is nothing else to do. */
 static bool go_wrong(void)
 {
-    if (inject_planted(INJECT_LINGERING_THREAD) && cpu_index() == inject_cpu())
-        thread_create("lingering", cpu_index(), linger, NULL);
+    static bool lingers;
+
+    if (inject_planted(INJECT_LINGERING_THREAD) && cpu_index() == inject_cpu() && !lingers)
+        lingers = thread_create("lingering", cpu_index(), linger, NULL);
     return inject_planted(INJECT_IDLE_WORKLOAD);
 }
 
-static void run(void *random)
+static void fail(uint32_t cpu, const char *how)
 {
-    uint64_t *mine = &lives[cpu_index()];
+    check_failed_on(CHECK_ACCOUNT, cpu, THREAD_STACK, 0, "thread", "a thread made by CPU %u %s",
+                    cpu_index(), how);
+    tallies[cpu_index()].failed++;
+}
 
-    if (go_wrong())
-        return;
-    while (!thread_stopping()) {
-        uint32_t cpu = target_any(random);
-        uint64_t before = *mine;
-        struct thread_life life = thread_run("short", cpu, live_and_die, mine);
-        if (!life.thread) {
-            thread_sleep_ms(10);        /* the reaper is behind */
-            continue;
-        }
-        tallies[cpu_index()].sent++;
-        bool joined = thread_join(life);
-        if ((joined && *mine == before + 1) || cpu_is_lost(cpu))
-            continue;
-        check_failed_on(CHECK_ACCOUNT, cpu, THREAD_STACK, 0, "thread", "a thread made by CPU %u %s",
-                        cpu_index(), joined ? "did not come to its end" : "was not reaped");
-        tallies[cpu_index()].failed++;
-        if (!joined)
-            verdict_fatal();              /* its slot and its stack are lost */
+/* True: it is free for another. One on a CPU that hangs never is: that CPU may still write to it.
+ */
+static bool look(struct life *life)
+{
+    uint32_t cpu = life->flight.patience.cpu;
+    enum flight_state state = life_look(&life->flight);
+
+    if (state == FLIGHT_OVER && life->ran != 1)
+        fail(cpu, "did not come to its end");
+    if (state == FLIGHT_LOST && !cpu_is_lost(cpu)) {
+        fail(cpu, "was not reaped");
+        verdict_fatal(); /* its slot and its stack are lost */
     }
+    return state == FLIGHT_NONE || state == FLIGHT_OVER;
+}
+
+static bool flying(void)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < LIVES; i++) {
+        struct life *life = &lives[cpu_index()][i];
+        any |= !look(life) && !cpu_is_lost(life->flight.patience.cpu);
+    }
+    return any;
+}
+
+static void make(struct life *life, struct random *random)
+{
+    life->ran = 0;
+    if (life_begin(&life->flight, thread_run("short", target_any(random), live_and_die, life)))
+        tallies[cpu_index()].sent++;
+}
+
+static void turn(struct random *random)
+{
+    if (go_wrong() || random_below(random, TURN_ONE_IN))
+        return;
+    for (unsigned i = 0; i < LIVES; i++)
+        if (look(&lives[cpu_index()][i]))
+            make(&lives[cpu_index()][i], random);
 }
 
 WORKLOAD(thread_storm) = {
     .name = "thread",
     .about = "threads made, run, ended and reaped",
-    .thread = run,
+    .turn = turn,
+    .flying = flying,
     .tallies = tallies,
 };

@@ -17,12 +17,14 @@
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "sched/thread.h"
+#include "workloads/run/flight.h"
 #include "workloads/run/known.h"
 #include "workloads/storm/user_events.h"
 #include "workloads/storm/user_words.h"
 #include "workloads/workload.h"
 
 #define EVENTS_A_THREAD 24
+#define TURN_ONE_IN 4
 
 static struct tally CPU_TABLE(tallies);
 
@@ -59,21 +61,15 @@ static const struct user_case {
 };
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
-/* One case, from the workload's thread to the thread in ring 3 and back. */
-struct user_run {
-    const struct user_case *what;
-    struct thread_end end;
-};
-
 static void enter(void *argument)
 {
-    struct user_run *run = argument;
+    const struct user_case *what = argument;
     struct user_words words = {
         .kernel_data = (uintptr_t)this_cpu->self,
         .kernel_text = (uintptr_t)text_start,
     };
 
-    user_enter(run->what->code, &words, sizeof(words));
+    user_enter(what->code, &words, sizeof(words));
 }
 
 static void take_syscall(struct trap_frame *frame)
@@ -123,20 +119,13 @@ static void prepare(void)
     claim_syscall("user", take_syscall);
 }
 
-/* Runs a thread to its end. False: it could not be made, as the reaper is behind: another turn. */
-static bool run_thread(const char *name, void (*entry)(void *argument), void *argument,
-                       struct thread_end *end)
-{
-    struct thread_life life = thread_run_expecting(end, name, cpu_index(), entry, argument);
-
-    if (!life.thread)
-        return false;
-    if (thread_join(life))
-        return true;
-    check_failed_on(CHECK_ACCOUNT, cpu_index(), THREAD_STACK, 0, "ring 3", "thread %s does not end",
-                    name);
-    verdict_fatal();                      /* it still uses what lies on this stack */
-}
+/* A CPU's thread in ring 3: a case, or a row of events. */
+static struct task {
+    struct life_flight flight;
+    struct thread_end end;
+    const struct user_case *what;   /* or NULL: the events */
+    struct user_events events;
+} CPU_TABLE(tasks);
 
 static void fail(const char *name, const struct thread_end *end)
 {
@@ -145,50 +134,92 @@ static void fail(const char *name, const struct thread_end *end)
     tallies[cpu_index()].failed++;
 }
 
-static void try_case(const struct user_case *what)
+static void verify_case(const struct task *task)
 {
-    struct user_run run = {.what = what};
-
-    if (!run_thread("user", enter, &run, &run.end))
-        return;
     tallies[cpu_index()].sent++;
-    tallies[cpu_index()].received += run.end.ended;
-    if (!run.end.ended || run.end.vector != what->vector)
-        fail(what->name, &run.end);
+    tallies[cpu_index()].received += task->end.ended;
+    if (!task->end.ended || task->end.vector != task->what->vector)
+        fail(task->what->name, &task->end);
 }
 
-static void try_events(struct random *random, bool each)
+static void verify_events(const struct task *task)
 {
-    struct user_events run = {.random = random, .each = each, .wanted = EVENTS_A_THREAD};
-    struct thread_end end = {0};
+    const struct user_events *events = &task->events;
 
-    if (!run_thread("events", user_events_enter, &run, &end))
-        return;
-    tallies[cpu_index()].sent += run.raised;
-    tallies[cpu_index()].received += run.raised - run.failed;
-    tallies[cpu_index()].failed += run.failed;
-    if (end.ended)
-        fail(run.event.name, &end);
+    tallies[cpu_index()].sent += events->raised;
+    tallies[cpu_index()].received += events->raised - events->failed;
+    tallies[cpu_index()].failed += events->failed;
+    if (task->end.ended)
+        fail(events->event.name, &task->end);
+}
+
+static bool flying(void)
+{
+    struct task *task = &tasks[cpu_index()];
+    enum flight_state state = life_look(&task->flight);
+
+    if (state == FLIGHT_OVER && task->what)
+        verify_case(task);
+    else if (state == FLIGHT_OVER)
+        verify_events(task);
+    if (state != FLIGHT_LOST)
+        return state == FLIGHT_ON_ITS_WAY;
+    check_failed_on(CHECK_ACCOUNT, cpu_index(), THREAD_STACK, 0, "ring 3",
+                    "the thread of %s does not end",
+                    task->what ? task->what->name : task->events.event.name);
+    verdict_fatal();                    /* it still uses the task */
+}
+
+static void start_case(const struct user_case *what)
+{
+    struct task *task = &tasks[cpu_index()];
+
+    task->what = what;
+    task->end = (struct thread_end){0};
+    life_begin(&task->flight,
+               thread_run_expecting(&task->end, "user", cpu_index(), enter, (void *)what));
+}
+
+static void start_events(struct random *random, bool each)
+{
+    struct task *task = &tasks[cpu_index()];
+
+    task->what = NULL;
+    task->end = (struct thread_end){0};
+    task->events =
+        (struct user_events){.random = random, .each = each, .wanted = EVENTS_A_THREAD};
+    life_begin(&task->flight, thread_run_expecting(&task->end, "events", cpu_index(),
+                                                   user_events_enter, &task->events));
+}
+
+static void wait(void)
+{
+    while (flying())
+        thread_yield();
 }
 
 static void probe(struct random *random)
 {
-    try_events(random, true);
+    start_events(random, true);
+    wait();
     probe_guard("SMAP", cpu_features.smap, known_read);
     probe_guard("SMEP", cpu_features.smep, known_fetch);
-    for (unsigned i = 0; i < CASES; i++)
-        try_case(&cases[i]);
+    for (unsigned i = 0; i < CASES; i++) {
+        start_case(&cases[i]);
+        wait();
+    }
 }
 
-static void run(void *random)
+static void turn(struct random *random)
 {
-    while (!thread_stopping()) {
-        uint32_t what = random_below(random, CASES + 1);
-        if (what < CASES)
-            try_case(&cases[what]);
-        else
-            try_events(random, false);
-    }
+    uint32_t what = random_below(random, CASES + 1);
+
+    if (random_below(random, TURN_ONE_IN) || flying())
+        return;
+    if (what < CASES)
+        start_case(&cases[what]);
+    else
+        start_events(random, false);
 }
 
 WORKLOAD(user) = {
@@ -196,6 +227,7 @@ WORKLOAD(user) = {
     .about = "ring 3: events that come back, and threads that end for what they may not do",
     .prepare = prepare,
     .probe = probe,
-    .thread = run,
+    .turn = turn,
+    .flying = flying,
     .tallies = tallies,
 };

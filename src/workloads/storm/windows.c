@@ -288,18 +288,12 @@ static void all_windows(struct random *random)
     crossings_try(&tallies[cpu_index()]);
 }
 
-static void run(void *random)
-{
-    while (!thread_stopping())
-        all_windows(random);
-}
-
 WORKLOAD(windows_storm) = {
     .name = "windows",
     .about = "#DB, NMI and interrupts where GS, RSP or the counter is not right, or a lock held",
     .alone = true,
     .prepare = prepare,
     .probe = all_windows,
-    .thread = run,
+    .turn = all_windows,
     .tallies = tallies,
 };

@@ -12,7 +12,11 @@
 #define GLANCE_MS 100
 
 static struct thread *zombies;      /* any CPU pushes one; the reaper takes the whole list */
+static uint32_t waiting;            /* of them */
 static struct thread *reaper;
+
+/* A round costs every CPU its TLB: it is worth it for so many, or when a tick finds any. */
+#define GATHERED 8
 
 void reaper_take(struct thread *zombie)
 {
@@ -20,7 +24,15 @@ void reaper_take(struct thread *zombie)
     while (!__atomic_compare_exchange_n(&zombies, &zombie->next, zombie, false, __ATOMIC_RELEASE,
                                         __ATOMIC_RELAXED))
         ;
-    thread_wake(reaper);
+    if (__atomic_add_fetch(&waiting, 1, __ATOMIC_RELAXED) == GATHERED)
+        thread_wake(reaper);
+}
+
+void reaper_tick(void)
+{
+    reaper_flush();
+    if (__atomic_load_n(&waiting, __ATOMIC_RELAXED))
+        thread_wake(reaper);
 }
 
 /* A CPU reloads CR3 when the round has changed: at its next switch, or at a tick where it does not
@@ -84,6 +96,7 @@ static void reap(void *argument)
 {
     (void)argument;
     for (;;) {
+        __atomic_store_n(&waiting, 0, __ATOMIC_RELAXED);
         struct thread *batch = __atomic_exchange_n(&zombies, NULL, __ATOMIC_ACQUIRE);
         if (batch)
             bury(batch);

@@ -389,7 +389,7 @@ static void tick_handler(struct trap_frame *frame)
     go_wrong();
     queue->slice_over = true;
     this_cpu->need_resched = 1;
-    reaper_flush();
+    reaper_tick();
     clock_check_tick();
     sched_above.tick();
     lastword_tick(frame->rip, this_cpu->current->name);

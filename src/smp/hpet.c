@@ -177,6 +177,13 @@ void hpet_stop(void)
     write(HPET_CONFIG, read(HPET_CONFIG) & ~CONFIG_ENABLE);
 }
 
+unsigned hpet_sent(void)
+{
+    uint32_t sent = first_comparator ? read(HPET_COUNTER) / first_comparator : 0;
+
+    return sent < timer_count ? sent : timer_count;
+}
+
 bool hpet_is_over(void)
 {
     return read(HPET_COUNTER) >= first_comparator;

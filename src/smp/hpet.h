@@ -34,7 +34,8 @@ void hpet_arm(uint32_t ms, const uint32_t *apic_ids);
 /* Stops the timers. Any context. */
 void hpet_stop(void);
 
-/* Whether the time of the first NMI is over. Any context. */
+/* Whether the time of the first NMI is over, and how many have been sent. Any context. */
 bool hpet_is_over(void);
+unsigned hpet_sent(void);
 
 #endif

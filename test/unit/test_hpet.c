@@ -193,8 +193,10 @@ static void they_send_one_after_the_other_to_different_cpus(void **state)
         for (unsigned k = 0; k < 3; k++)
             assert_int_equal(m.nmis[inputs[k]], k < i);
         assert_true(i > 0 || !hpet_is_over());
+        assert_int_equal(hpet_sent(), i);
         pass_ms(1);
         assert_true(hpet_is_over());
+        assert_int_equal(hpet_sent(), i + 1);
         assert_int_equal(m.nmis[inputs[i]], 1);
         assert_int_equal(m.aimed[inputs[i]], second[i]);
     }

@@ -67,6 +67,28 @@ static void what_merged_is_expected_no_more(void **state)
     assert_int_equal(reads, 0);
 }
 
+/* An NMI with a cause of its own comes while one is announced, which then comes or has merged. */
+static void one_that_may_have_merged_may_come_again(void **state)
+{
+    (void)state;
+    assert_false(nmi_may_have_merged());
+    nmi_expect(0, 1);
+    assert_true(nmi_may_have_merged());
+    assert_true(nmi_is_expected());
+    nmi_take_foreign();
+    assert_int_equal(nmis_unexplained[0], 0);
+    nmi_take_foreign();
+    assert_int_equal(nmis_unexplained[0], 1);
+
+    nmi_expect(0, 1);
+    assert_true(nmi_may_have_merged());
+    assert_true(nmi_is_expected());
+    nmi_expect(0, 1);
+    assert_true(nmi_is_expected());
+    nmi_take_foreign();
+    assert_int_equal(nmis_unexplained[0], 2);
+}
+
 static void a_foreign_one_is_counted_where_it_comes(void **state)
 {
     (void)state;
@@ -101,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(each_is_expected_once, begin),
         cmocka_unit_test_setup(what_merged_is_expected_no_more, begin),
+        cmocka_unit_test_setup(one_that_may_have_merged_may_come_again, begin),
         cmocka_unit_test_setup(a_foreign_one_is_counted_where_it_comes, begin),
         cmocka_unit_test_setup(what_the_board_says_fails, begin),
     };

@@ -52,6 +52,7 @@ UNIT_test_status := src/cpu/above.c src/workloads/run/bars.c src/cpu/stacks.c sr
     src/lib/format.c
 UNIT_test_bars := src/workloads/run/bars.c
 UNIT_test_target := src/workloads/run/target.c src/lib/random.c
+UNIT_test_flight := src/workloads/run/flight.c
 UNIT_test_spcr := src/smp/acpi/spcr.c src/lib/format.c
 UNIT_test_latency_batch := src/workloads/latency/batch.c
 UNIT_test_latency_offset := src/workloads/latency/offset.c

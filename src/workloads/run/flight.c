@@ -43,6 +43,16 @@ bool life_begin(struct life_flight *flight, struct thread_life life)
     return true;
 }
 
+void life_stop(struct life_flight *flight)
+{
+    struct thread *thread = flight->life.thread;
+
+    if (!thread || thread->stop)
+        return;
+    flight->patience = patience_with(thread->cpu);
+    thread_stop(thread);
+}
+
 enum flight_state life_look(struct life_flight *flight)
 {
     if (!flight->life.thread)

@@ -47,6 +47,9 @@ struct life_flight {
 bool life_begin(struct life_flight *flight, struct thread_life life);
 enum flight_state life_look(struct life_flight *flight);
 
+/* Asks a thread that lives until it is stopped to end: from then on patience with it counts. */
+void life_stop(struct life_flight *flight);
+
 /* Target, in the event's handler. */
 static inline bool slot_is_taken(const struct slot *slot)
 {

@@ -156,14 +156,12 @@ void runner_first_look(void)
         verdict_fatal();
 }
 
-/* What is still on its way at the end is waited for. An emulator may have to let the other CPU run
- * to which it goes. */
+/* What is still on its way at the end is waited for, asleep: all other CPUs of an emulator may have
+ * to run on this one's. */
 static void wait_for_flying(const struct workload *w)
 {
-    while (w->flying && w->flying()) {
-        cpu_relax();
-        thread_yield();
-    }
+    while (w->flying && w->flying())
+        thread_sleep_ms(1);
 }
 
 static void take_turns(void *member)

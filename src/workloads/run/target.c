@@ -31,9 +31,9 @@ uint32_t target_any(struct random *random)
     return cpu_from(random_below(random, target_count));
 }
 
-uint32_t target_next(void)
+uint32_t target_after(uint32_t steps)
 {
-    return cpu_from((own_place() + 1) % target_count);
+    return cpu_from((own_place() + steps) % target_count);
 }
 
 bool target_includes_self(void)
@@ -43,20 +43,13 @@ bool target_includes_self(void)
 
 static uint32_t CPU_TABLE(others); /* how many targets each CPU has had one after another */
 
-static uint32_t target_one_of_others(void)
-{
-    uint32_t place = own_place(), step = others[cpu_index()]++ % (target_count - 1);
-
-    return cpu_from((place + 1 + step) % target_count);
-}
-
 uint32_t target_other(struct random *random)
 {
     if (target_count == 1 || target_kind == TARGET_SELF)
         return cpu_index();
     if (target_kind == TARGET_NEIGHBOUR)
-        return target_next();
+        return target_after(1);
     if (target_kind == TARGET_RANDOM)
         return target_any(random);
-    return target_one_of_others();
+    return target_after(1 + others[cpu_index()]++ % (target_count - 1));
 }

@@ -24,9 +24,9 @@ extern uint32_t target_count;
 /* target= on the command line. */
 extern enum target target_kind;
 
-/* Any of them, and the next one after this CPU, but for those that are lost. */
+/* Any of them, and the one so many places after this CPU, but for those that are lost. */
 uint32_t target_any(struct random *random);
-uint32_t target_next(void);
+uint32_t target_after(uint32_t steps);
 
 /* Whether a turn has an event to this CPU itself, and to which other CPU it sends one, as target=
  * says. By chance, where it says nothing; this CPU itself, where there is no other. */

@@ -56,6 +56,7 @@ static struct {
     uint64_t tick_at;               /* its own clock at its last tick */
     uint32_t windings;              /* when it looked last */
     uint64_t asked_at_tick, asked_at_event, asked_ms;
+    bool owed;                      /* an NMI was sent to it before another CPU wound the timer up */
 } CPU_TABLE(watches);
 
 /* The CPU after this one that takes part and is within an entry's reach. */
@@ -69,13 +70,23 @@ static uint32_t next_in_reach(uint32_t cpu)
     return cpu;
 }
 
+/* The NMIs that have been sent, and may not have come yet, are still the watch's. */
+static void note_sent(const uint32_t *aimed_at)
+{
+    for (unsigned sent = hpet_sent(); sent-- > 0;)
+        __atomic_store_n(&watches[aimed_at[sent]].owed, true, __ATOMIC_RELEASE);
+}
+
 static void arm_hpet(uint32_t ms)
 {
-    static uint32_t aim;
+    static uint32_t aim, cpus[HPET_TIMERS];
     uint32_t ids[HPET_TIMERS], cpu = aim = next_in_reach(aim);
 
-    for (unsigned i = 0; i < HPET_TIMERS; i++, cpu = next_in_reach(cpu))
+    note_sent(cpus);
+    for (unsigned i = 0; i < HPET_TIMERS; i++, cpu = next_in_reach(cpu)) {
+        cpus[i] = cpu;
         ids[i] = cpu_at(cpu)->apic_id;
+    }
     hpet_arm(ms, ids);
 }
 
@@ -125,9 +136,10 @@ static enum watch_answer ask(uint32_t asker)
 enum watch_answer watch_take_nmi(uint32_t cpu)
 {
     enum watch_answer answer = WATCH_MINE;
+    bool owed = __atomic_exchange_n(&watches[cpu].owed, false, __ATOMIC_ACQUIRE);
 
     if (!(all.on || all.trying) || !all.timer->is_over())
-        return WATCH_NOT_MINE;
+        return owed ? WATCH_MINE : WATCH_NOT_MINE;
     if (all.trying) {
         __atomic_fetch_add(&all.came, 1, __ATOMIC_RELAXED);
     } else if (!verdict_is_ending() && take_timer()) {
@@ -188,10 +200,11 @@ static bool take_nmi(struct trap_frame *frame)
 {
     uint64_t silent = clock_cycles() - watches[this_cpu->index].tick_at;
 
-    if (__builtin_expect(silent < clock_tsc_hz / 1000 * all.ask_ms / 2, 1) && !all.trying)
+    if (__builtin_expect(silent < clock_tsc_hz / 1000 * all.ask_ms / 2, 1) && !all.trying &&
+        !watches[this_cpu->index].owed)
         return false;
     switch (watch_take_nmi(this_cpu->index)) {
-    case WATCH_MINE: return !nmi_is_outstanding();
+    case WATCH_MINE: return !nmi_may_have_merged();
     case WATCH_HUNG: watch_tell_hung(frame);
     default: return false;
     }

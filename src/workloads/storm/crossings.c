@@ -229,7 +229,7 @@ static bool cross(const struct crossing *crossing, uint64_t at, struct tally *ta
     state->steps = state->with_ac = 0;
     state->at = at;
     state->is_sent = state->is_last = false;
-    state->other = target_next();
+    state->other = target_after(1);
     state->sent_to = __atomic_load_n(&received[state->other], __ATOMIC_ACQUIRE);
     state->naps_before = state->naps;
     state->softirqs_before[0] = state->softirqs[0];

@@ -230,21 +230,25 @@ static void probe(struct random *random)
     icebp(0);
 }
 
+/* Breakpoints in DR7 are rare: an emulator translates its code anew for each. */
 static void turn(struct random *random)
 {
     uint32_t nested = random_below(random, most_nested() + 1);
 
     if (!known_claim_breakpoints())
         return;
-    switch (random_below(random, has_icebp[cpu_index()] ? 5 : 4)) {
-    case 0: breakpoint(nested); break;
-    case 1: single_step(1 + random_below(random, KNOWN_MOST_STEPS)); break;
-    case 2:
+    switch (random_below(random, 16)) {
+    case 0:
         if (!probes[cpu_index()].rf)
             execution_breakpoint(nested);
         break;
-    case 3: data_breakpoint(nested); break;
-    case 4: icebp(nested); break;
+    case 1: data_breakpoint(nested); break;
+    case 2: case 3:
+        if (has_icebp[cpu_index()])
+            icebp(nested);
+        break;
+    case 4: case 5: case 6: case 7: case 8: case 9: breakpoint(nested); break;
+    default: single_step(1 + random_below(random, KNOWN_MOST_STEPS)); break;
     }
     known_release_breakpoints();
 }
@@ -262,6 +266,7 @@ WORKLOAD(debug) = {
     .prepare = prepare,
     .probe = probe,
     .turn = turn,
+    .more_turns = 2,
     .account = account,
     .tallies = tallies,
 };

@@ -214,8 +214,9 @@ static void probe(struct random *random)
     software_trap();
     for (unsigned i = 0; i < DEATHS; i++) {
         die_of(i);
-        while (flying())
-            thread_yield();
+        if (dying[cpu_index()].flight.life.thread)
+            thread_join(dying[cpu_index()].flight.life);
+        flying();
     }
 }
 

@@ -236,6 +236,7 @@ WORKLOAD(irq) = {
     .prepare = prepare,
     .probe = probe,
     .turn = turn,
+    .more_turns = 1,
     .flying = flying,
     .account = account,
     .tallies = tallies,

@@ -89,5 +89,6 @@ WORKLOAD(mce) = {
     .prepare = prepare,
     .probe = probe,
     .turn = turn,
+    .more_turns = 1,
     .tallies = tallies,
 };

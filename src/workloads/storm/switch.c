@@ -2,10 +2,11 @@
 /* The workload `switch`: a storm of context switches, by yielding and by wake-ups to and from
  * another CPU.
  *
- * Each CPU's thread has a partner on the next CPU. A round is: wake the partner, sleep until it
- * answers. Between rounds it sometimes yields, so that the switches of this CPU's own threads are
- * stormed too. All of these are called with known values in the registers that they keep (known.h),
- * and so is the switch alone: inside the scheduler these registers are the scheduler's. */
+ * Each CPU's thread has partners on the CPUs after it, and on its own. A round is: wake the partner,
+ * sleep until it answers. A turn wakes all partners that have answered, and sleeps once; sometimes it
+ * yields, so that the switches of this CPU's own threads are stormed too. All of these are called
+ * with known values in the registers that they keep (known.h), and so is the switch alone: inside
+ * the scheduler these registers are the scheduler's. */
 #include <stddef.h>
 
 #include "cpu/verdict.h"
@@ -22,13 +23,15 @@
 
 static struct tally CPU_TABLE(tallies);
 
+#define PARTNERS 4
+
 /* By the asking CPU. */
 static struct round {
     struct thread *asker;
-    struct life_flight flight; /* of the partner */
+    struct life_flight flight;          /* of the partner */
+    struct patience patience;           /* with its answer */
     uint64_t asked, answered;
-    uint32_t partner_cpu;
-} CPU_TABLE(rounds);
+} CPU_TABLE(rounds, [PARTNERS]);
 
 static void answer(void *argument)
 {
@@ -46,60 +49,82 @@ static void answer(void *argument)
     }
 }
 
+static bool is_answered(const struct round *round)
+{
+    return __atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) == round->asked;
+}
+
 static void ask(struct round *round)
 {
-    struct patience patience = patience_with(round->partner_cpu);
-
+    round->patience = patience_with(round->flight.patience.cpu);
     __atomic_store_n(&round->asked, round->asked + 1, __ATOMIC_RELEASE);
     tallies[cpu_index()].sent++;
     thread_wake(round->flight.life.thread);
-    while (__atomic_load_n(&round->answered, __ATOMIC_ACQUIRE) != round->asked) {
-        if (cpu_is_lost(round->partner_cpu))
-            return;
-        if (patience_is_over(&patience)) {
-            check_failed_on(CHECK_ACCOUNT, round->partner_cpu, THREAD_STACK, 0, "wake-up",
-                            "lost: CPU %u woke a thread that does not run", cpu_index());
-            tallies[cpu_index()].failed++;
-            return;
-        }
-        /* The answer's wake-up ends it early. */
-        known_call("wake-up", (const void *)thread_block_ms, GLANCE_MS, 0);
-    }
 }
 
-static bool has_partner(struct round *round)
+/* Told once: the round begins anew. */
+static void look(struct round *round)
+{
+    uint32_t cpu = round->patience.cpu;
+
+    if (cpu_is_lost(cpu) || !patience_is_over(&round->patience))
+        return;
+    check_failed_on(CHECK_ACCOUNT, cpu, THREAD_STACK, 0, "wake-up",
+                    "lost: CPU %u woke a thread that does not run", cpu_index());
+    tallies[cpu_index()].failed++;
+    ask(round);
+}
+
+static bool has_partner(struct round *round, unsigned steps)
 {
     if (round->flight.life.thread)
         return true;
     round->asker = thread_current();
-    round->partner_cpu = target_next();
-    return life_begin(&round->flight, thread_run("answer", round->partner_cpu, answer, round));
+    return life_begin(&round->flight, thread_run("answer", target_after(steps), answer, round));
 }
 
+/* An answer's wake-up ends the sleep early; it is none where one has come meanwhile. */
 static void turn(struct random *random)
 {
-    struct round *round = &rounds[cpu_index()];
-
-    if (!has_partner(round))
-        return; /* the reaper is behind: another turn */
-    ask(round);
+    for (unsigned i = 0; i < PARTNERS; i++) {
+        struct round *round = &rounds[cpu_index()][i];
+        if (!has_partner(round, i + 1))
+            return;                     /* the reaper is behind: another turn */
+        if (is_answered(round))
+            ask(round);
+        else
+            look(round);
+    }
+    known_call("wake-up", (const void *)thread_block_ms, GLANCE_MS, 0);
     event_switch();
     if (random_below(random, YIELD_ONE_IN) == 0)
         known_call("yield", (const void *)thread_yield, 0, 0);
 }
 
-/* The partner ends with the turns. */
+/* The partner ends with the turns, when it has answered. */
+static bool is_flying(struct round *round)
+{
+    uint32_t cpu = round->flight.patience.cpu;
+
+    if (!is_answered(round) && !cpu_is_lost(cpu)) {
+        look(round);
+        return true;
+    }
+    life_stop(&round->flight);
+    enum flight_state state = life_look(&round->flight);
+    if (state == FLIGHT_LOST && !cpu_is_lost(cpu))
+        check_failed_on(CHECK_ACCOUNT, cpu, THREAD_STACK, 0, "end",
+                        "a partner of CPU %u does not end", cpu_index());
+    return state == FLIGHT_ON_ITS_WAY;
+}
+
 static bool flying(void)
 {
-    struct round *round = &rounds[cpu_index()];
+    bool any = false;
 
-    if (round->flight.life.thread)
-        thread_stop(round->flight.life.thread);
-    enum flight_state state = life_look(&round->flight);
-    if (state == FLIGHT_LOST && !cpu_is_lost(round->partner_cpu))
-        check_failed_on(CHECK_ACCOUNT, round->partner_cpu, THREAD_STACK, 0, "end",
-                        "the partner of CPU %u does not end", cpu_index());
-    return state == FLIGHT_ON_ITS_WAY;
+    for (unsigned i = 0; i < PARTNERS; i++)
+        any |= is_flying(&rounds[cpu_index()][i]);
+    return any;
 }
 
 static void probe(struct random *random)
@@ -114,7 +139,6 @@ WORKLOAD(switch_storm) = {
     .about = "context switches by yielding and by wake-ups across CPUs",
     .probe = probe,
     .turn = turn,
-    .more_turns = 1,
     .flying = flying,
     .tallies = tallies,
 };

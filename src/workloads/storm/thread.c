@@ -20,8 +20,8 @@
 
 static struct tally CPU_TABLE(tallies);
 
-#define TURN_ONE_IN 16
-#define LIVES 4 /* of one maker at a time */
+#define TURN_ONE_IN 8
+#define LIVES 8 /* of one maker at a time */
 
 /* By maker. */
 static struct life {

@@ -24,7 +24,6 @@
 #include "workloads/workload.h"
 
 #define EVENTS_A_THREAD 24
-#define TURN_ONE_IN 4
 
 static struct tally CPU_TABLE(tallies);
 
@@ -119,13 +118,16 @@ static void prepare(void)
     claim_syscall("user", take_syscall);
 }
 
-/* A CPU's thread in ring 3: a case, or a row of events. */
+/* A CPU's thread in ring 3: a case, or a row of events. Several are under way at a time. */
+#define TURN_ONE_IN 2
+#define TASKS 3
 static struct task {
     struct life_flight flight;
     struct thread_end end;
-    const struct user_case *what;   /* or NULL: the events */
+    struct random random;
+    const struct user_case *what;       /* or NULL: the events */
     struct user_events events;
-} CPU_TABLE(tasks);
+} CPU_TABLE(tasks, [TASKS]);
 
 static void fail(const char *name, const struct thread_end *end)
 {
@@ -153,9 +155,8 @@ static void verify_events(const struct task *task)
         fail(events->event.name, &task->end);
 }
 
-static bool flying(void)
+static bool is_flying(struct task *task)
 {
-    struct task *task = &tasks[cpu_index()];
     enum flight_state state = life_look(&task->flight);
 
     if (state == FLIGHT_OVER && task->what)
@@ -170,56 +171,66 @@ static bool flying(void)
     verdict_fatal();                    /* it still uses the task */
 }
 
-static void start_case(const struct user_case *what)
+static bool flying(void)
 {
-    struct task *task = &tasks[cpu_index()];
+    bool any = false;
 
+    for (unsigned i = 0; i < TASKS; i++)
+        any |= is_flying(&tasks[cpu_index()][i]);
+    return any;
+}
+
+static void start_case(struct task *task, const struct user_case *what)
+{
     task->what = what;
     task->end = (struct thread_end){0};
     life_begin(&task->flight,
                thread_run_expecting(&task->end, "user", cpu_index(), enter, (void *)what));
 }
 
-static void start_events(struct random *random, bool each)
+static void start_events(struct task *task, struct random *random, bool each)
 {
-    struct task *task = &tasks[cpu_index()];
-
+    random_seed(&task->random, random_next(random));
     task->what = NULL;
     task->end = (struct thread_end){0};
     task->events =
-        (struct user_events){.random = random, .each = each, .wanted = EVENTS_A_THREAD};
+        (struct user_events){.random = &task->random, .each = each, .wanted = EVENTS_A_THREAD};
     life_begin(&task->flight, thread_run_expecting(&task->end, "events", cpu_index(),
                                                    user_events_enter, &task->events));
 }
 
-static void wait(void)
+static void wait_for(struct task *task)
 {
-    while (flying())
-        thread_yield();
+    if (task->flight.life.thread)
+        thread_join(task->flight.life);
+    is_flying(task);
 }
 
 static void probe(struct random *random)
 {
-    start_events(random, true);
-    wait();
+    struct task *task = &tasks[cpu_index()][0];
+
+    start_events(task, random, true);
+    wait_for(task);
     probe_guard("SMAP", cpu_features.smap, known_read);
     probe_guard("SMEP", cpu_features.smep, known_fetch);
     for (unsigned i = 0; i < CASES; i++) {
-        start_case(&cases[i]);
-        wait();
+        start_case(task, &cases[i]);
+        wait_for(task);
     }
 }
 
 static void turn(struct random *random)
 {
+    struct task *task = &tasks[cpu_index()][random_below(random, TASKS)];
     uint32_t what = random_below(random, CASES + 1);
 
-    if (random_below(random, TURN_ONE_IN) || flying())
+    if (random_below(random, TURN_ONE_IN) || is_flying(task))
         return;
     if (what < CASES)
-        start_case(&cases[what]);
+        start_case(task, &cases[what]);
     else
-        start_events(random, false);
+        start_events(task, random, false);
 }
 
 WORKLOAD(user) = {

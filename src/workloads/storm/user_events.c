@@ -71,7 +71,7 @@ static const struct user_event {
 extern char syscall_entry[];
 
 static bool no_icebp[MAX_CPUS];
-static struct user_events *CPU_TABLE(asked);    /* for whom an interrupt is to come */
+static struct user_events *CPU_TABLE(asked);    /* who has the interrupt that is asked for */
 
 /* The event that the current thread raises; NULL for any other thread. */
 static struct user_events *of_current_thread(void)
@@ -127,7 +127,6 @@ static void take_interrupt(struct trap_frame *frame)
     struct user_events *run = asked[this_cpu->index];
 
     count_event(EVENT_IPI);
-    asked[this_cpu->index] = NULL;
     if (run)
         run->seen++;
     if (run && run == current(frame))
@@ -168,18 +167,31 @@ static bool needs_breakpoints(const struct user_event *now)
     return now->needs == EXECUTION_BREAKPOINT || now->needs == DATA_BREAKPOINT;
 }
 
+/* Two threads that ask for the interrupt at once could get one for both. */
+static bool claim_interrupt(struct user_events *run)
+{
+    if (asked[cpu_index()])
+        return false;
+    asked[cpu_index()] = run;
+    return true;
+}
+
 static void disarm(const struct user_event *now)
 {
+    if (now->needs == AN_INTERRUPT)
+        asked[cpu_index()] = NULL;
     if (!needs_breakpoints(now))
         return;
     write_dr7(DR7_IDLE);
     known_release_breakpoints();
 }
 
-static bool can_be_raised(const struct user_event *now)
+static bool can_be_raised(const struct user_event *now, struct user_events *run)
 {
     if (now->needs == ICEBP && no_icebp[cpu_index()])
         return false;
+    if (now->needs == AN_INTERRUPT)
+        return claim_interrupt(run);
     return !needs_breakpoints(now) || known_claim_breakpoints();
 }
 
@@ -192,7 +204,7 @@ static const struct user_event *choose(struct user_events *run)
         next = &events[run->raised];
     else
         next = &events[random_below(run->random, EVENTS_OF_USER)];
-    while (!can_be_raised(next))
+    while (!can_be_raised(next, run))
         next = next + 1 < events + EVENTS_OF_USER ? next + 1 : events;
     return next;
 }
@@ -270,10 +282,8 @@ bool user_events_take_syscall(struct trap_frame *frame)
         return true;
     }
     run->syscalls++;
-    if (run->now->needs == AN_INTERRUPT) {
-        asked[this_cpu->index] = run;
+    if (run->now->needs == AN_INTERRUPT)
         apic_send_ipi(this_cpu->apic_id, asked_vector);
-    }
     frame->rax = frame->rdi + 1;
     return true;
 }

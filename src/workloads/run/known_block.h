@@ -16,7 +16,7 @@
 #define VECTOR_SOFTWARE 52
 
 #define KNOWN_WORDS 4               /* of the stack, right above RSP */
-#define KNOWN_MOST_STEPS 16         /* NOPs of known_step */
+#define KNOWN_MOST_STEPS 32         /* NOPs of known_step */
 
 /* The flags that an event keeps: all but RF, which no PUSHF shows, and VM. */
 #define KNOWN_FLAGS                                                                                \

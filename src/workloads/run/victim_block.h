@@ -10,7 +10,7 @@
 
 #define VICTIM_WORDS 46
 #define VECTOR_VICTIM 48            /* INT: asks the kernel to compare everything */
-#define VICTIM_ROUNDS_PER_LOOK 50
+#define VICTIM_ROUNDS_PER_LOOK 40
 
 struct victim_block {
     uint64_t registers[FRAME_REGISTERS];

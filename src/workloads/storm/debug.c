@@ -230,26 +230,29 @@ static void probe(struct random *random)
     icebp(0);
 }
 
-/* Breakpoints in DR7 are rare: an emulator translates its code anew for each. */
+/* An event by chance, as the events' weights say. Those in DR7 are rare: an emulator translates its
+ * code anew for each. */
+static void raise(struct random *random, uint32_t nested)
+{
+    uint32_t dice = random_below(random, 64);
+
+    if (dice < 44)
+        breakpoint(nested);
+    else if (dice < 58)
+        single_step(1 + random_below(random, KNOWN_MOST_STEPS));
+    else if (dice < 62 && has_icebp[cpu_index()])
+        icebp(nested);
+    else if (dice == 62)
+        data_breakpoint(nested);
+    else if (dice == 63 && !probes[cpu_index()].rf)
+        execution_breakpoint(nested);
+}
+
 static void turn(struct random *random)
 {
-    uint32_t nested = random_below(random, most_nested() + 1);
-
     if (!known_claim_breakpoints())
         return;
-    switch (random_below(random, 16)) {
-    case 0:
-        if (!probes[cpu_index()].rf)
-            execution_breakpoint(nested);
-        break;
-    case 1: data_breakpoint(nested); break;
-    case 2: case 3:
-        if (has_icebp[cpu_index()])
-            icebp(nested);
-        break;
-    case 4: case 5: case 6: case 7: case 8: case 9: breakpoint(nested); break;
-    default: single_step(1 + random_below(random, KNOWN_MOST_STEPS)); break;
-    }
+    raise(random, random_below(random, most_nested() + 1));
     known_release_breakpoints();
 }
 
@@ -266,7 +269,7 @@ WORKLOAD(debug) = {
     .prepare = prepare,
     .probe = probe,
     .turn = turn,
-    .more_turns = 2,
+    .more_turns = 11,
     .account = account,
     .tallies = tallies,
 };

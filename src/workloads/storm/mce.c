@@ -89,6 +89,6 @@ WORKLOAD(mce) = {
     .prepare = prepare,
     .probe = probe,
     .turn = turn,
-    .more_turns = 1,
+    .more_turns = 5,
     .tallies = tallies,
 };

@@ -20,7 +20,7 @@
 
 static struct tally CPU_TABLE(tallies);
 
-#define TURN_ONE_IN 8
+#define TURN_ONE_IN 12
 #define LIVES 8 /* of one maker at a time */
 
 /* By maker. */

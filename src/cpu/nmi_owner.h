@@ -18,9 +18,9 @@ void nmi_expect(uint32_t cpu, uint32_t count);
 /* In an NMI's hook. True: the NMI was announced, and one less is outstanding now. */
 bool nmi_is_expected(void);
 
-/* In the hook of an NMI that has a cause of its own. True: an announced NMI is still to come to this
- * CPU, and may have merged with this one. The next hook is asked, too; if they did not merge, the
- * announced one comes once more, and is not foreign. */
+/* In the hook of an NMI that has a cause of its own. True: an announced NMI is still to come to
+ * this CPU, and may have merged with this one. The next hook is asked, too; if they did not merge,
+ * the announced one comes once more, and is not foreign. */
 bool nmi_may_have_merged(void);
 
 /* Takes an NMI that no hook took: counts it, and reads port 0x61, which may give the board's

@@ -11,8 +11,8 @@
 /* Makes the reaper's thread, on CPU 0. False: out of memory. */
 bool reaper_create(void);
 
-/* Flushes this CPU's TLB if stacks were unmapped since it last did. At a switch where that was asked
- * for; interrupts off. */
+/* Flushes this CPU's TLB if stacks were unmapped since it last did. At a switch where that was
+ * asked for; interrupts off. */
 void reaper_flush(void);
 
 /* The same, and sees to it that no zombie waits longer. In every timer tick, interrupts off. */

@@ -56,7 +56,7 @@ static struct {
     uint64_t tick_at;               /* its own clock at its last tick */
     uint32_t windings;              /* when it looked last */
     uint64_t asked_at_tick, asked_at_event, asked_ms;
-    bool owed;                      /* an NMI was sent to it before another CPU wound the timer up */
+    bool owed;                      /* an NMI that was sent before another CPU wound it up */
 } CPU_TABLE(watches);
 
 /* The CPU after this one that takes part and is within an entry's reach. */

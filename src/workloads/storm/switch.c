@@ -2,11 +2,11 @@
 /* The workload `switch`: a storm of context switches, by yielding and by wake-ups to and from
  * another CPU.
  *
- * Each CPU's thread has partners on the CPUs after it, and on its own. A round is: wake the partner,
- * sleep until it answers. A turn wakes all partners that have answered, and sleeps once; sometimes it
- * yields, so that the switches of this CPU's own threads are stormed too. All of these are called
- * with known values in the registers that they keep (known.h), and so is the switch alone: inside
- * the scheduler these registers are the scheduler's. */
+ * Each CPU's thread has partners on the CPUs after it, and on its own. A round is: wake the
+ * partner, sleep until it answers. A turn wakes all partners that have answered, and sleeps once;
+ * sometimes it yields, so that the switches of this CPU's own threads are stormed too. All of these
+ * are called with known values in the registers that they keep (known.h), and so is the switch
+ * alone: inside the scheduler these registers are the scheduler's. */
 #include <stddef.h>
 
 #include "cpu/verdict.h"

@@ -7,7 +7,7 @@ from runs import Run
 LEAST = {"irqs": 200_000, "softirqs": 200_000, "nmis": 160_000, "debugs": 100_000,
          "breakpoints": 30_000, "machine_checks": 30_000, "#SS and #DF": 3500, "switches": 40_000,
          "switch": 20_000, "thread": 2000, "user": 5000}
-# What each CPU must have of each kind, of the mean.
+# Each CPU must have so much of each kind, of the mean.
 LEAST_SHARE = 0.5
 
 

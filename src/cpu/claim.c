@@ -26,7 +26,7 @@ bool (*exception_hooks[EXCEPTIONS][HOOKS_A_VECTOR + 1])(struct trap_frame *frame
 
 static bool ask_nmi_hooks(struct trap_frame *frame)
 {
-    if (!hooks_take(VECTOR_NMI, frame) && !nmi_is_expected())
+    if (!hooks_take(VECTOR_NMI, frame))
         nmi_take_foreign();
     return true;
 }

@@ -80,4 +80,13 @@ enum entry_path_kind {
 };
 #define PATH_ANY_VECTOR 0xffffffffu
 
+struct entry_path {
+    const char *start, *end;
+    uint32_t vector;                /* or PATH_ANY_VECTOR */
+    uint16_t kind, disciplines;     /* enum entry_path_kind; a bit each */
+};
+/* iststorm.ld: all of them, and where their instructions lie. */
+extern const struct entry_path entry_paths_start[], entry_paths_end[];
+extern const char entry_text_start[], entry_text_end[];
+
 #endif

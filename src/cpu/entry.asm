@@ -21,7 +21,7 @@ extern softirq_hand_over
 extern cpu_above
 extern syscall_handler
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 
 ; Exceptions without an IST code, and software interrupts: on the interrupted stack, or on RSP0 from
 ; ring 3.

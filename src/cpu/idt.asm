@@ -6,7 +6,7 @@
 
 DECLARE_ENTRIES
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 align STUB_SIZE
 global stubs_shift:function
 stubs_shift:

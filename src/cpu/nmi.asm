@@ -6,7 +6,7 @@
 
 PATIENCE        equ 1000000                     ; rounds of PAUSE for one's own NMI
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 
 ; bool nmi_block(void (*send_to_self)(void)): RSP is kept where the NMI handler finds it. The NMI
 ; may come at any instruction after that; everything below the kept RSP is then forgotten.

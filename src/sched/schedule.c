@@ -39,7 +39,7 @@ struct run_queue {
     uint32_t chores;                /* CHORE_*; any CPU sets them */
 } __attribute__((aligned(64)));
 
-/* What is done behind the next switch. */
+/* Things to do behind the next switch. */
 #define CHORE_EXITED 1
 #define CHORE_FLUSH 2
 

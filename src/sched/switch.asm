@@ -8,7 +8,7 @@
 
 extern thread_exit
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 global switch_to:function
 switch_to:
         PUSH_KEPT

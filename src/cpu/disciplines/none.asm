@@ -19,7 +19,7 @@ extern double_fault_handler_none
 extern stack_fault_handler_none
 extern machine_check_handler_none
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 align STUB_SIZE
 global stubs_none:function
 stubs_none:

@@ -37,7 +37,7 @@ extern stack_fault_handler_repeat
 extern machine_check_handler_repeat
 extern leave_frame
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 align STUB_SIZE
 global stubs_repeat:function
 stubs_repeat:

@@ -40,7 +40,7 @@ extern syscall_switched
 
 %define CANNOT_BE_POPPED RFLAGS_RF | RFLAGS_TF | RFLAGS_NT
 
-section .text
+section .text.entry progbits alloc exec nowrite align=16
 align STUB_SIZE
 global stubs_ret:function
 stubs_ret:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Known values, and what is said where they did not come back. SDM volume 3, 6.12.1; volume 1,
  * 3.4.3 (RFLAGS); System V ABI, AMD64 supplement, 3.2.1. */
+#include "workloads/run/collisions.h"
 #include "workloads/run/known.h"
 
 #include <stddef.h>
@@ -49,7 +50,10 @@ static struct {
 
 static void take_trap(struct trap_frame *frame)
 {
+    enum collision before = collision_enter(COLLISION_TRAP, frame);
+
     victim_check_entry(frame, "software trap");
+    collision_leave(before);
     traps[cpu_index()].of_ring[frame->cs & 3]++;
 }
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs workloads: a probe of each CPU in peace, the storm, and the account. */
+#include "workloads/run/collisions.h"
 #include "workloads/run/runner.h"
 
 #include <stddef.h>
 
+#include "cpu/claim.h"
 #include "cpu/clock.h"
 #include "cpu/verdict.h"
 #include "cpu/late.h"
 #include "cpu/nmi_owner.h"
 #include "cpu/patience.h"
 #include "cpu/tables.h"
+#include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "lib/report.h"
 #include "lib/string.h"
@@ -143,20 +146,41 @@ void runner_prepare(const struct run *run)
             w->prepare();
 }
 
+#define FIRST_NMI_PATIENCE 100000   /* rounds of PAUSE: the APIC delivers one's own at once */
+
+static bool first_nmi_came;
+
+static bool take_first_nmi(struct trap_frame *frame)
+{
+    (void)frame;
+    first_nmi_came = true;
+    return nmi_is_expected();
+}
+
+static void look_at_nmi(void)
+{
+    claim_exception(VECTOR_NMI, "first look", take_first_nmi);
+    nmi_expect(cpu_index(), 1);
+    known_nmi("NMI");
+    for (unsigned i = 0; !__atomic_load_n(&first_nmi_came, __ATOMIC_RELAXED) &&
+                         i < FIRST_NMI_PATIENCE; i++)
+        cpu_relax();
+    release_exception(VECTOR_NMI, take_first_nmi);
+}
+
 void runner_first_look(void)
 {
     uint64_t flags = interrupts_save();
 
     event_int_irq();
     event_switch();
-    nmi_expect(cpu_index(), 1);
-    known_nmi("NMI");
+    look_at_nmi();
     interrupts_restore(flags);
     if (failure_count())
         verdict_fatal();
 }
 
-/* What is still on its way at the end is waited for, asleep: all other CPUs of an emulator may have
+/* Waits, asleep, for the events that are still on their way: all other CPUs of an emulator may have
  * to run on this one's. */
 static void wait_for_flying(const struct workload *w)
 {
@@ -390,6 +414,7 @@ void runner_run(const struct run *run)
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(run, w))
             account(w, ms);
+    collisions_report();
     check_last_look();
     check_resources_are_back();
     failure_check_consoles();

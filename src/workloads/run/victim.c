@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Victims, and the comparison of what they hold: the check `whole`. SDM volume 3, 6.12.1 (what an
  * interrupt saves and IRET restores). */
+#include "workloads/run/collisions.h"
 #include "workloads/run/victim.h"
 
 #include <stddef.h>
@@ -101,6 +102,7 @@ void victim_check_entry(const struct trap_frame *frame, const char *event)
 static void look(struct trap_frame *frame)
 {
     struct victim_block block;
+    enum collision before = collision_enter(COLLISION_TRAP, frame);
 
     victim_check_entry(frame, "victim");
     if (!frame_from_user(frame)) {
@@ -108,6 +110,7 @@ static void look(struct trap_frame *frame)
     } else if (!user_read(&block, frame->rsp, sizeof(block))) {
         check_failed(CHECK_WHOLE, "victim", "ring 3 victim: RSP is 0x%lx, where it has no memory",
                      frame->rsp);
+        collision_leave(before);
         thread_exit();
     }
     if (frame->rsp != block.rsp)
@@ -117,6 +120,7 @@ static void look(struct trap_frame *frame)
     check_registers(frame, &block);
     check_words(frame, &block);
     counts[cpu_index()].looks++;
+    collision_leave(before);
     if (thread_stopping())
         thread_exit();
     thread_yield();

@@ -70,21 +70,36 @@ static uint32_t next_in_reach(uint32_t cpu)
     return cpu;
 }
 
-/* The NMIs that have been sent, and may not have come yet, are still the watch's. */
-static void note_sent(const uint32_t *aimed_at)
+/* Whom the HPET's timers are aimed at, and whose NMI has come. */
+static struct {
+    uint32_t cpu;
+    bool came;
+} aims[HPET_TIMERS];
+
+static void note_came(uint32_t cpu)
+{
+    for (unsigned i = 0; i < HPET_TIMERS; i++)
+        if (aims[i].cpu == cpu)
+            __atomic_store_n(&aims[i].came, true, __ATOMIC_RELEASE);
+}
+
+/* An NMI that has been sent, and has not come yet, is still the watch's. */
+static void note_sent(void)
 {
     for (unsigned sent = hpet_sent(); sent-- > 0;)
-        __atomic_store_n(&watches[aimed_at[sent]].owed, true, __ATOMIC_RELEASE);
+        if (!__atomic_load_n(&aims[sent].came, __ATOMIC_ACQUIRE))
+            __atomic_store_n(&watches[aims[sent].cpu].owed, true, __ATOMIC_RELEASE);
 }
 
 static void arm_hpet(uint32_t ms)
 {
-    static uint32_t aim, cpus[HPET_TIMERS];
+    static uint32_t aim;
     uint32_t ids[HPET_TIMERS], cpu = aim = next_in_reach(aim);
 
-    note_sent(cpus);
+    note_sent();
     for (unsigned i = 0; i < HPET_TIMERS; i++, cpu = next_in_reach(cpu)) {
-        cpus[i] = cpu;
+        aims[i].cpu = cpu;
+        aims[i].came = false;
         ids[i] = cpu_at(cpu)->apic_id;
     }
     hpet_arm(ms, ids);
@@ -140,6 +155,7 @@ enum watch_answer watch_take_nmi(uint32_t cpu)
 
     if (!(all.on || all.trying) || !all.timer->is_over())
         return owed ? WATCH_MINE : WATCH_NOT_MINE;
+    note_came(cpu);
     if (all.trying) {
         __atomic_fetch_add(&all.came, 1, __ATOMIC_RELAXED);
     } else if (!verdict_is_ending() && take_timer()) {

@@ -19,6 +19,7 @@
 #include "lib/string.h"
 #include "sched/thread.h"
 #include "smp/apic.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/events.h"
 #include "workloads/run/target.h"
 #include "workloads/workload.h"
@@ -74,12 +75,14 @@ static bool take_debug(struct trap_frame *frame)
 
     if (!is_expected(e) || frame_from_user(frame))
         return false;
+    enum collision before = collision_enter(COLLISION_DB, frame);
     e->debugs++;
     e->dr6 |= dr6;
     e->rip = frame->rip;
     if (dr6 & DR6_B(0))
         frame->rflags |= RFLAGS_RF; /* or the same breakpoint comes again, for ever (17.3.1.1) */
     nest(e);
+    collision_leave(before);
     return true;
 }
 
@@ -102,9 +105,11 @@ static bool take_breakpoint(struct trap_frame *frame)
 
     if (!is_expected(e) || frame->rip != (uint64_t)known_int3_after)
         return false;
+    enum collision before = collision_enter(COLLISION_BP, frame);
     e->breakpoints++;
     plant_damage(frame);
     nest(e);
+    collision_leave(before);
     return true;
 }
 

@@ -15,6 +15,7 @@
 #include "cpu/vectors.h"
 #include "cpu/x86.h"
 #include "sched/thread.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/events.h"
 #include "workloads/run/flight.h"
 #include "workloads/workload.h"
@@ -50,8 +51,10 @@ static bool take(struct trap_frame *frame)
 
     if (!s->asked || !wanted || !fixup_apply(frame))
         return false;
+    enum collision before = collision_enter(collision_of_vector(frame->vector), frame);
     s->count++;
     exhaust(frame->vector);
+    collision_leave(before);
     s->vector = frame->vector;
     s->error_code = frame->error_code;
     return true;

@@ -19,6 +19,7 @@
 #include "sched/thread.h"
 #include "smp/apic.h"
 #include "smp/strays.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/events.h"
 #include "workloads/run/flight.h"
 #include "workloads/run/target.h"
@@ -107,6 +108,7 @@ static void receive_chain(struct trap_frame *frame)
         strays_take(frame);
         return;
     }
+    enum collision before = collision_enter(COLLISION_HARDIRQ, frame);
     chain_expected[cpu_index()][level] = false;
     count_event(EVENT_IPI);
     check_depth(level);
@@ -119,6 +121,7 @@ static void receive_chain(struct trap_frame *frame)
         level++;
     if (level + 1 < CLASSES)
         nest(level + 1);
+    collision_leave(before);
     apic_eoi();
 }
 
@@ -131,10 +134,12 @@ static void receive_remote(struct trap_frame *frame)
         strays_take(frame);
         return;
     }
+    enum collision before = collision_enter(COLLISION_HARDIRQ, frame);
     count_event(EVENT_IPI);
     tallies[cpu_index()].received++;
     remote->received++;
     slot_empty(&remote->slot);
+    collision_leave(before);
     apic_eoi();
 }
 

@@ -14,6 +14,7 @@
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "sched/thread.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/events.h"
 #include "workloads/workload.h"
 
@@ -31,6 +32,7 @@ static bool take(struct trap_frame *frame)
 
     if (!states[cpu].asked || frame_from_user(frame))
         return false;
+    enum collision before = collision_enter(COLLISION_MC, frame);
     states[cpu].count++;
     if (inject_planted(INJECT_EXHAUST_MCE) && cpu == inject_cpu())
         states[cpu].nest = IST_LEVELS;
@@ -38,6 +40,7 @@ static bool take(struct trap_frame *frame)
         states[cpu].nest--;
         known_raise(&event_machine_check);
     }
+    collision_leave(before);
     return true;
 }
 

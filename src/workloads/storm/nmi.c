@@ -20,6 +20,7 @@
 #include "lib/report.h"
 #include "sched/thread.h"
 #include "smp/apic.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/events.h"
 #include "workloads/run/flight.h"
 #include "workloads/run/target.h"
@@ -76,7 +77,7 @@ static void plant_damage(struct trap_frame *frame)
         use_nearly_all();
 }
 
-static bool receive(struct trap_frame *frame)
+static bool receive_nmi(struct trap_frame *frame)
 {
     bool exhausts = inject_planted(INJECT_EXHAUST_NMI) && cpu_index() == inject_cpu();
 
@@ -92,6 +93,15 @@ static bool receive(struct trap_frame *frame)
         known_raise(&event_page_fault); /* its IRET lets the NMI in that was latched */
     }
     return true;
+}
+
+static bool receive(struct trap_frame *frame)
+{
+    enum collision before = collision_enter(COLLISION_NMI, frame);
+    bool mine = receive_nmi(frame);
+
+    collision_leave(before);
+    return mine;
 }
 
 /* Behind a burst. One that lost all its NMIs keeps the slot, and its sender tells. */

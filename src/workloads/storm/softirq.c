@@ -18,6 +18,7 @@
 #include "sched/softirqd.h"
 #include "sched/thread.h"
 #include "smp/apic.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/flight.h"
 #include "workloads/run/known.h"
 #include "workloads/run/target.h"
@@ -92,6 +93,7 @@ static void receive(unsigned softirq)
 {
     struct state *state = &states[cpu_index()];
     unsigned n = index_of(softirqs, softirq);
+    enum collision before = collision_enter_softirq();
 
     check_context(softirq);
     interrupts_off();               /* against the interrupt that raises: not between these */
@@ -105,6 +107,7 @@ static void receive(unsigned softirq)
         state->rounds_left--;
         raise_one(n);
     }
+    collision_leave(before);
     interrupts_on();
 }
 
@@ -112,11 +115,13 @@ static void receive(unsigned softirq)
 static void raise_in_interrupt(struct trap_frame *frame)
 {
     unsigned n = index_of(vectors, frame->vector);
+    enum collision before = collision_enter(COLLISION_HARDIRQ, frame);
 
     count_event(EVENT_IPI);
     if (slot_is_taken(&slots[cpu_index()][n]))
         states[cpu_index()].asked |= 1u << n;
     raise_one(n);
+    collision_leave(before);
     apic_eoi();
 }
 

@@ -17,6 +17,7 @@
 #include "cpu/percpu.h"
 #include "cpu/vectors.h"
 #include "sched/thread.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/flight.h"
 #include "workloads/run/known.h"
 #include "workloads/storm/user_events.h"
@@ -73,7 +74,11 @@ static void enter(void *argument)
 
 static void take_syscall(struct trap_frame *frame)
 {
-    if (!user_events_take_syscall(frame))
+    enum collision before = collision_enter(COLLISION_SYSCALL, frame);
+    bool goes_on = user_events_take_syscall(frame);
+
+    collision_leave(before);
+    if (!goes_on)
         thread_exit();
 }
 

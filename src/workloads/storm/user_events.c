@@ -254,20 +254,21 @@ static void verify(struct user_events *run)
                  run->syscalls, now->syscalls, run->known.result);
 }
 
-/* It is back from one: to the next. */
-static void go_on(struct user_events *run)
+/* It is back from one: to the next. False: that was the last. */
+static bool go_on(struct user_events *run)
 {
     uintptr_t at = user_stack_address(sizeof(run->known));
 
     disarm(run->now);
     if (!user_read(&run->known, at, sizeof(run->known)))
-        thread_exit();
+        return false;
     verify(run);
     if (run->raised == (run->each ? EVENTS_OF_USER : run->wanted))
-        thread_exit();
+        return false;
     prepare(run, choose(run));
     user_write(at, &run->known, sizeof(run->known));
     arm(run->now);
+    return true;
 }
 
 bool user_events_take_syscall(struct trap_frame *frame)
@@ -277,10 +278,8 @@ bool user_events_take_syscall(struct trap_frame *frame)
     if (!run)
         return false;
     victim_check_entry(frame, run->event.name);
-    if (frame->rip == user_address(known_user_asks)) {
-        go_on(run);
-        return true;
-    }
+    if (frame->rip == user_address(known_user_asks))
+        return go_on(run);
     run->syscalls++;
     if (run->now->needs == AN_INTERRUPT)
         apic_send_ipi(this_cpu->apic_id, asked_vector);

@@ -31,7 +31,7 @@ void user_events_prepare(void);
 /* The thread's entry; its argument is a struct user_events. It ends by itself. */
 void user_events_enter(void *events);
 
-/* For syscall_hook: false, if it is another thread's. */
+/* For syscall_hook: false, if it is another thread's, or the thread is to end. */
 bool user_events_take_syscall(struct trap_frame *frame);
 
 #endif

@@ -290,6 +290,13 @@ MUTANTS = [
            "this_cpu->current->name);\n    apic_eoi();\n", "this_cpu->current->name);\n",
            (THREAD,)),
 
+    # Fairness.
+    Mutant("CPUs are not compared", "src/workloads/run/runner.c",
+           "        balance_look_at(w);\n", "        ;\n", (runs.fault_run("spared-cpu"),)),
+    Mutant("kinds are not compared", "src/workloads/run/runner.c",
+           "            balance_look_between(w, all, ms);\n", "            ;\n",
+           (runs.fault_run("rare-turns"),)),
+
     # CPUs.
     Mutant("a CPU's PAT has no entry for write-combining", "src/cpu/paging.c",
            "    set_combining();\n", "", (STORM,)),

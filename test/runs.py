@@ -361,6 +361,8 @@ FAULTS = {
     "lost-flag": fault("whole", cpu=1, event="INT3"),
     "lost-word": fault("whole", cpu=1, event="INT3"),
     "lost-deferral": fault("account", cpu=1),
+    "spared-cpu": fault("balance", cpu=1, event="nmi"),
+    "rare-turns": fault("balance", cpu=0, event="softirq"),
     "late-softirq": fault("rest", cpu=1, stack="IRQ", event="look"),
     "lost-nmi": fault("account", cpu=1),
     "lost-irq": fault("account", cpu=1),
@@ -426,7 +428,7 @@ FAULT_SOON = ("stop=first", "time=60s")
 FAULT_TIMES = {name: ("time=2s",) for name in (
     "deep-stack", "stack-leak", "hung-cpu", "hung-pair", "deaf-cpu", "stack-fill",
     "shallow-overflow", "stuck-uart", "late-softirq", "idle-workload", "unused-level",
-    "mapped-guard", "lingering-thread", "info-cpu", "info-thread")}
+    "mapped-guard", "lingering-thread", "info-cpu", "info-thread", "spared-cpu", "rare-turns")}
 # These runs end by themselves.
 FAULT_TIMES |= {"hung-trial": ("time=60s",), **{name: () for name in (
     "silent-target", "stray-sample", "stray-waker", "hung-check", "wrong-vector")}}
@@ -436,6 +438,7 @@ FAULT_TIMES |= {"hung-trial": ("time=60s",), **{name: () for name in (
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-stack": ("run=nmi",),
                "stack-fill": ("run=nmi",), "hung-holder": ("run=nmi",),
                "unused-level": ("run=nmi",), "mapped-guard": ("run=nmi",),
+               "spared-cpu": ("run=nmi",),
                **{name: ("run=thread",) for name in (
                    "shallow-overflow", "info-cpu", "info-thread", "lingering-thread",
                    "idle-workload")},
@@ -455,6 +458,8 @@ FAULT_REASONS = {
     "lost-word": "INT3 on stack TASK: ring 0: a word of its stack is ",
     "wrong-save": r"ring 3: r14 is 0x\w+, not 0x\w+;",
     "late-softirq": "softirqs 0x2 are still pending, handed to the softirq thread",
+    "spared-cpu": "0 of [0-9]+ events came here, less than a tenth of its share",
+    "rare-turns": "events are of this kind, less than a thousandth",
     "short-chain": r"class \d of a chain that began with class \d nests \d deep, not \d",
     "idle-workload": "the workload thread received nothing",
     "unused-level": "of a level that was never entered are written",

@@ -30,6 +30,8 @@
     I(LOST_IRQ, "lost-irq", "an interrupt that was asked for is not sent")                         \
     I(SHORT_CHAIN, "short-chain", "a chain of interrupts leaves out a priority class")             \
     I(IDLE_WORKLOAD, "idle-workload", "a workload raises none of its events")                      \
+    I(SPARED_CPU, "spared-cpu", "no NMI is sent to a CPU")                                        \
+    I(RARE_TURNS, "rare-turns", "a workload takes one turn in a thousand")                         \
     I(LOST_WAKE_UP, "lost-wake-up", "a thread that was woken is not queued")                       \
     I(NEST_COUNTER, "nest-counter", "the IRQ nest counter is not lowered on exit")                 \
     I(STACK_FILL, "stack-fill", "a handler writes below the stack that it uses")                   \

@@ -15,6 +15,7 @@
     C(STACK, "stack", "a handler runs on the stack of its own CPU, kind and depth")                \
     C(WHOLE, "whole", "what was interrupted comes back whole")                                     \
     C(ACCOUNT, "account", "every event is accounted for")                                          \
+    C(BALANCE, "balance", "every CPU and every kind of event has its share")                       \
     C(REST, "rest", "at rest, IST values, nest counters and softirq masks are at their base")      \
     C(TABLES, "tables", "IDT, GDT, TSS and the entries' MSRs are as they were loaded")             \
     C(FILL, "fill", "fill patterns and end magics are whole, no guard page was touched")           \

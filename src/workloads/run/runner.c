@@ -17,6 +17,7 @@
 #include "lib/report.h"
 #include "lib/string.h"
 #include "sched/schedule.h"
+#include "workloads/run/balance.h"
 #include "workloads/run/check.h"
 #include "workloads/run/events.h"
 #include "workloads/run/heartbeat.h"
@@ -359,9 +360,24 @@ static void account(const struct workload *w, uint64_t ms)
     report_workload(&record);
     if (record.received == 0)
         check_failed(CHECK_ACCOUNT, "end", "the workload %s received nothing", w->name);
+    else if (!w->conduct)
+        balance_look_at(w);
     report_test(record.failed == 0 && failure_count_of(CHECK_ACCOUNT) == faults, w->name,
                 "%lu failed, %lu received of %lu sent", record.failed, record.received,
                 record.sent);
+}
+
+/* Of the storm that mixes them. */
+static void compare_kinds(const struct run *run, uint64_t ms)
+{
+    uint64_t all = 0;
+
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        for (uint32_t i = 0; selected(run, w) && i < target_count; i++)
+            all += w->tallies[target_cpus[i]].received;
+    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+        if (selected(run, w) && !w->alone)
+            balance_look_between(w, all, ms);
 }
 
 /* The one that needs no storm around it, if it is selected. */
@@ -405,6 +421,7 @@ void runner_run(const struct run *run)
         verdict_fatal();
     check_count_resources();
     check_first_look();
+    balance_begin();
     uint64_t start_ms = heartbeat_begin();
     if (conductor)
         conduct(conductor, run);
@@ -414,6 +431,8 @@ void runner_run(const struct run *run)
     for (const struct workload *w = workloads_start; w < workloads_end; w++)
         if (selected(run, w))
             account(w, ms);
+    if (!conductor)
+        compare_kinds(run, ms);
     collisions_report();
     check_last_look();
     check_resources_are_back();

@@ -158,6 +158,11 @@ static void announce(uint32_t cpu, uint32_t count)
     nmi_expect(cpu, count);
 }
 
+static bool is_spared(uint32_t cpu)
+{
+    return inject_planted(INJECT_SPARED_CPU) && cpu == inject_cpu();
+}
+
 static bool is_to_be_lost(uint32_t cpu)
 {
     return inject_planted(INJECT_LOST_NMI) && cpu == inject_cpu() && targets[cpu].sent > LOST_NMI;
@@ -167,7 +172,8 @@ static void send_to_self(void)
 {
     uint32_t cpu = cpu_index();
 
-    if (is_flying(&to_self[cpu]) || !flight_begin(&to_self[cpu], &slots[cpu], cpu))
+    if (is_spared(cpu) || is_flying(&to_self[cpu]) ||
+        !flight_begin(&to_self[cpu], &slots[cpu], cpu))
         return;
     announce(cpu, 1);
     if (!is_to_be_lost(cpu))
@@ -180,7 +186,7 @@ static void send_to_other(uint32_t cpu, struct random *random)
     uint32_t id = cpu_at(cpu)->apic_id;
     uint32_t count = 1;
 
-    if (is_flying(flight) || !flight_begin(flight, &slots[cpu], cpu))
+    if (is_spared(cpu) || is_flying(flight) || !flight_begin(flight, &slots[cpu], cpu))
         return;
     if (random_below(random, BURST_ONE_IN) == 0)
         count = 2 + random_below(random, BURST_MOST - 1);

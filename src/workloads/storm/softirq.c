@@ -202,6 +202,8 @@ static void probe(struct random *random)
 
 static void turn(struct random *random)
 {
+    if (inject_planted(INJECT_RARE_TURNS) && random_below(random, 1000))
+        return;
     uint32_t other = target_other(random);
     unsigned n = random_below(random, SOFTIRQS);
 

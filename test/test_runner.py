@@ -393,6 +393,14 @@ def test_command(fake):
     assert "-fw_cfg" not in shlex.split(fake("exit 33", "--print-command").stdout)
 
 
+@pytest.mark.parametrize("version, wanted", [
+    ("7.2.22 (Debian 1:7.2+dfsg-7)", "-singlestep -accel tcg"), ("8.0.4", "-singlestep -accel tcg"),
+    ("8.1.0", "-accel tcg,one-insn-per-tb=on"), ("10.0.2", "-accel tcg,one-insn-per-tb=on")])
+def test_every_instruction(fake, version, wanted):
+    done = fake(f"echo 'QEMU emulator version {version}'", "--print-command", "--every-instruction")
+    assert done.returncode == 0 and f" {wanted} " in done.stdout
+
+
 def test_help(fake):
     done = fake("exit 33", "--help")
     assert done.returncode == 0 and "exit status" in done.stdout

@@ -88,5 +88,8 @@ struct entry_path {
 /* iststorm.ld: all of them, and where their instructions lie. */
 extern const struct entry_path entry_paths_start[], entry_paths_end[];
 extern const char entry_text_start[], entry_text_end[];
+#define ENTRY_TEXT_MOST 0x4000      /* bytes */
+/* A bit for each byte of them: an instruction begins there. Made by boundaries.py. */
+extern const uint8_t entry_boundaries[];
 
 #endif

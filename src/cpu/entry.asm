@@ -21,6 +21,9 @@ extern softirq_hand_over
 extern cpu_above
 extern syscall_handler
 
+entry_text_most equ ENTRY_TEXT_MOST             ; the linker asks whether all entries fit
+global entry_text_most
+
 section .text.entry progbits alloc exec nowrite align=16
 
 ; Exceptions without an IST code, and software interrupts: on the interrupted stack, or on RSP0 from

@@ -96,6 +96,7 @@ OFFSETS
     DEFINE(NMI_AREA_RETURN_RFLAGS, offsetof(struct nmi_area, return_rflags));
     DEFINE(NMI_AREA_RETURN_RSP, offsetof(struct nmi_area, return_rsp));
     DEFINE(NMI_AREA_RETURN_SS, offsetof(struct nmi_area, return_ss));
+    DEFINE(ENTRY_TEXT_MOST, ENTRY_TEXT_MOST);
     DEFINE(PATH_IST, PATH_IST);
     DEFINE(PATH_TRAP, PATH_TRAP);
     DEFINE(PATH_IRQ, PATH_IRQ);

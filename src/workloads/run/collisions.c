@@ -5,6 +5,7 @@
 #include "cpu/vectors.h"
 #include "lib/format.h"
 #include "lib/report.h"
+#include "workloads/run/coverage.h"
 #include "workloads/run/target.h"
 
 /* clang-format off */
@@ -51,9 +52,19 @@ static enum collision of_path(const struct entry_path *path, enum collision now)
     }
 }
 
+static void note_hit(enum collision event, uint64_t rip)
+{
+    if (event == COLLISION_NMI)
+        coverage_note(COVERED_BY_NMI, rip);
+    else if (event == COLLISION_HARDIRQ)
+        coverage_note(COVERED_BY_IRQ, rip);
+    else if (event == COLLISION_DB)
+        coverage_note(COVERED_BY_DB, rip);
+}
+
 enum collision collision_in_entry(enum collision event, uint64_t rip, enum collision now)
 {
-    (void)event;
+    note_hit(event, rip);
     for (const struct entry_path *path = entry_paths_start; path < entry_paths_end; path++)
         if (rip >= (uint64_t)path->start && rip < (uint64_t)path->end)
             return of_path(path, now);

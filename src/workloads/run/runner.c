@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs workloads: a probe of each CPU in peace, the storm, and the account. */
 #include "workloads/run/collisions.h"
+#include "workloads/run/coverage.h"
 #include "workloads/run/runner.h"
 
 #include <stddef.h>
@@ -434,6 +435,7 @@ void runner_run(const struct run *run)
     if (!conductor)
         compare_kinds(run, ms);
     collisions_report();
+    coverage_report();
     check_last_look();
     check_resources_are_back();
     failure_check_consoles();

@@ -29,6 +29,7 @@
 #include "smp/apic.h"
 #include "smp/ipi.h"
 #include "workloads/storm/crossings.h"
+#include "workloads/run/collisions.h"
 #include "workloads/run/events.h"
 #include "workloads/workload.h"
 
@@ -124,6 +125,7 @@ static bool take_debug(struct trap_frame *frame)
 
     if (!is_at_window(frame) || !(this_cpu->dr6 & DR6_B(0)))
         return false;
+    enum collision before = collision_enter(COLLISION_DB, frame);
     states[cpu_index()].debugs++;
     states[cpu_index()].wrong += !stack_is_right(frame);
     if (is_by_nmi(window))
@@ -134,6 +136,7 @@ static bool take_debug(struct trap_frame *frame)
         known_raise(&event_machine_check);
     if (is_by_nmi(window) || nmi_block(apic_send_nmi_to_self))
         apic_send_nmi_to_self();             /* latched: our IRET lets it in */
+    collision_leave(before);
     return true;
 }
 
@@ -159,6 +162,7 @@ static bool take_nmi(struct trap_frame *frame)
 
     if (!window || (!is_by_nmi(window) && !is_at_window(frame)))
         return false;
+    collision_leave(collision_enter(COLLISION_NMI, frame));
     states[cpu_index()].nmis++;
     states[cpu_index()].wrong += is_at_window(frame) && !stack_is_right(frame);
     return true;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What events came in the middle of, which instructions of the entry code they hit, and the page
+"""Events in the middle of others, the instructions of the entry code that they hit, and the page
 that sums up any number of runs."""
 
 import subprocess

@@ -22,7 +22,7 @@
     FIELD(number, nmi, "of these, how many an NMI has hit") \
     FIELD(number, irq, "how many an interrupt has hit") \
     FIELD(number, db, "how many a #DB has hit") \
-    FIELD(text, begins, "a bit a byte, hexadecimal, a digit for four: an instruction begins there") \
+    FIELD(text, begins, "a bit a byte, hexadecimal, a digit for four: an instruction begins") \
     FIELD(text, nmi_hit, "likewise: an NMI has hit it") \
     FIELD(text, irq_hit, "likewise: an interrupt has hit it") \
     FIELD(text, db_hit, "likewise: a #DB has hit it")

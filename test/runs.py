@@ -428,8 +428,9 @@ FAULT_SOON = ("stop=first", "time=60s")
 FAULT_TIMES = {name: ("time=2s",) for name in (
     "deep-stack", "stack-leak", "hung-cpu", "hung-pair", "deaf-cpu", "stack-fill",
     "shallow-overflow", "stuck-uart", "late-softirq", "idle-workload", "unused-level",
-    "mapped-guard", "lingering-thread", "info-cpu", "info-thread", "spared-cpu", "rare-turns")}
+    "mapped-guard", "lingering-thread", "info-cpu", "info-thread")}
 # These runs end by themselves.
+FAULT_TIMES |= {name: ("time=4s",) for name in ("spared-cpu", "rare-turns")}
 FAULT_TIMES |= {"hung-trial": ("time=60s",), **{name: () for name in (
     "silent-target", "stray-sample", "stray-waker", "hung-check", "wrong-vector")}}
 

@@ -12,10 +12,13 @@
 #include "sched/schedule.h"
 #include "workloads/run/target.h"
 
-#define LEAST_OF_MEAN 10    /* a CPU has at least a tenth of it, */
-#define MEAN_TO_COMPARE 200 /* where it is not chance */
-#define LEAST_OF_ALL 1000   /* a kind has at least a thousandth of all events, */
+/* A CPU has at least a tenth of the mean, and a kind a thousandth of all events, where these are so
+ * many that it is neither chance nor the few slices of time that a host gives hundreds of CPUs. */
+#define LEAST_OF_MEAN 10
+#define MEAN_TO_COMPARE 200
+#define LEAST_OF_ALL 1000
 #define ALL_TO_COMPARE 200000
+#define TICKS_TO_COMPARE 300
 
 static uint64_t CPU_TABLE(ticks_before);
 
@@ -48,28 +51,33 @@ static uint64_t received_in_all(const struct workload *w)
     return received;
 }
 
-void balance_look_at(const struct workload *w)
+static void compare_cpu(const struct workload *w, uint32_t cpu, uint64_t all, uint64_t ticks)
 {
-    uint64_t all = received_in_all(w), ticks = ticks_in_all();
+    uint64_t share = all / ticks * ticks_of(cpu) + all % ticks * ticks_of(cpu) / ticks;
 
-    if (all < (uint64_t)MEAN_TO_COMPARE * target_count || !ticks)
-        return;
-    for (uint32_t i = 0; i < target_count; i++) {
-        uint32_t cpu = target_cpus[i];
-        uint64_t share = all / ticks * ticks_of(cpu) + all % ticks * ticks_of(cpu) / ticks;
-        if (cpu_is_lost(cpu) || w->tallies[cpu].received >= share / LEAST_OF_MEAN)
-            continue;
+    if (w->tallies[cpu].received < share / LEAST_OF_MEAN)
         check_failed_on(CHECK_BALANCE, cpu, NO_STACK, 0, w->name,
                         "%lu of %lu events came here, less than a tenth of its share: by its "
                         "ticks, it had time for %lu",
                         w->tallies[cpu].received, all, share);
-    }
+}
+
+void balance_look_at(const struct workload *w)
+{
+    uint64_t all = received_in_all(w), ticks = ticks_in_all();
+
+    if (all < (uint64_t)MEAN_TO_COMPARE * target_count)
+        return;
+    for (uint32_t i = 0; i < target_count; i++)
+        if (!cpu_is_lost(target_cpus[i]) && ticks_of(target_cpus[i]) >= TICKS_TO_COMPARE)
+            compare_cpu(w, target_cpus[i], all, ticks);
 }
 
 static bool each_had_time(uint64_t ms)
 {
     for (uint32_t i = 0; i < target_count; i++)
-        if (ticks_of(target_cpus[i]) < ms * schedule_tick_hz() / 1000 / 2)
+        if (ticks_of(target_cpus[i]) < TICKS_TO_COMPARE ||
+            ticks_of(target_cpus[i]) < ms * schedule_tick_hz() / 1000 / 2)
             return false;
     return true;
 }

@@ -90,7 +90,7 @@ def test_another_build_is_told_apart(logs):
 
 
 def test_what_is_damaged_is_named_and_the_rest_shown(logs):
-    wrong = [path("exit", "xyz", "1"), path("switch", "1", None), path("trap", "f" * 2000, "1"),
+    wrong = [path("exit", "xyz", "1"), path("switch", "1", ""), path("trap", "f" * 2000, "1"),
              path("softirq", "3", "1")]
     done = convert("coverage", write_report(logs / "wrong", wrong))
     assert done.returncode == 3

@@ -11,7 +11,7 @@
 #include "lib/console.h"
 #include "smp/acpi/acpi.h"
 
-/* The screen, where entry.asm's page tables reach it, and the serial ports that need no mapping:
+/* The screen, where start.asm's page tables reach it, and the serial ports that need no mapping:
  * enough to refuse to run. */
 void consoles_open_first(const struct console_choice *choice,
                          const struct console_framebuffer *screen);

@@ -3,7 +3,7 @@
  * The loader that started the image, and its information. A reader for another loader's language is
  * one more file beside multiboot2.c and one more line in loader.c.
  *
- * Thread context, once, on the BSP, with entry.asm's page tables.
+ * Thread context, once, on the BSP, with start.asm's page tables.
  */
 #ifndef ISTSTORM_BOOT_LOADER_H
 #define ISTSTORM_BOOT_LOADER_H
@@ -15,7 +15,7 @@
 #include "boot/boot_info.h"
 #include "lib/physical.h"
 
-/* entry.asm maps the first 4 GiB, where they are; main has them until paging_init. */
+/* start.asm maps the first 4 GiB, where they are; main has them until paging_init. */
 #define BOOT_MAPPED_BYTES (1ull << 32)
 extern const struct physical boot_physical;
 

@@ -35,7 +35,7 @@
 #include "workloads/run/runner.h"
 #include "workloads/run/watch.h"
 
-void main(uint32_t magic, const void *info); /* called by entry.asm alone */
+void main(uint32_t magic, const void *info); /* called by start.asm alone */
 
 static struct boot_info boot;
 static struct options options;

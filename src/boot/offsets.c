@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The constants of boot/entry.asm alone: see lib/offsets.h. */
+/* The constants of boot/start.asm alone: see lib/offsets.h. */
 #include "lib/finish.h"
 #include "lib/offsets.h"
 

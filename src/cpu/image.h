@@ -10,7 +10,7 @@
 
 #include "lib/memory_map.h"
 
-extern uint64_t image_load_address;         /* physical, of its first byte; set by boot/entry.asm */
+extern uint64_t image_load_address;         /* physical, of its first byte; set by boot/start.asm */
 extern char text_start[], text_end[];       /* the image begins with its text */
 extern char image_end[];
 

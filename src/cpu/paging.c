@@ -3,7 +3,7 @@
  * page attribute table (PAT).
  *
  * Tables are frames below 4 GiB (pages.c hands out the lowest first) and so always readable through
- * the identity map, by entry.asm's tables as well as by these. */
+ * the identity map, by start.asm's tables as well as by these. */
 #include "cpu/paging.h"
 
 #include "cpu/features.h"

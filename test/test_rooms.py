@@ -12,6 +12,25 @@ from conftest import ROOT, make
 ROOMS = ("lib", "cpu", "smp", "sched", "workloads", "boot")
 LARGEST_CIRCLE = 10
 
+# Stems that files of several folders share, and what all of them are about.
+SHARED_STEMS = {
+    "above": "a room's questions to the rooms above it",
+    "apic": "the local APIC: its driver, and the manual's rules of it",
+    "debug": "#DB and #BP: the storm of them, and the manual's rules of them",
+    "irq": "interrupts on the IRQ stack: how they get there, and the storm of them",
+    "mce": "#MC: the handler, and the storm of it",
+    "msr": "model-specific registers: the machine's, and those that a unit test plays",
+    "nmi": "NMIs: how they are blocked, the storm of them, and the manual's rules of them",
+    "offsets": "a room's constants for NASM, and how they get there",
+    "pairs": "two events that meet; both names are public: run=pairs and the rules pairs.*",
+    "softirq": "softirqs: how they run, and the storm of them",
+    "switch": "the context switch, and the storm of it",
+    "syscall": "SYSCALL: its way in, and the manual's rules of it",
+    "thread": "threads: their lives, and the storm of those",
+    "user": "ring 3 threads, and the storm of them",
+    "vectors": "interrupt vectors: the kernel's, and the latency benchmark's",
+}
+
 
 def room(path):
     return ROOMS.index(path.split("/")[0])
@@ -96,6 +115,23 @@ def test_no_room_includes_what_is_above():
     wrong = [line for name in sources(".c", ".h", ".asm", ".inc", ".def")
              for line in upward_includes(name, (ROOT / "src" / name).read_text())]
     assert not wrong, "\n".join(wrong)
+
+
+def shared_stems(names):
+    """The stems that files of more than one folder have."""
+    folders = {}
+    for name in names:
+        folder, _, file = name.rpartition("/")
+        folders.setdefault(file.split(".")[0], set()).add(folder)
+    return {stem for stem, found in folders.items() if len(found) > 1}
+
+
+def test_files_that_share_a_stem_are_about_the_same_thing():
+    """One that is missing here is new, so give it another name or say what they have in common;
+    one that is here alone is no longer shared."""
+    shared = shared_stems(sources(".c", ".h", ".asm", ".inc", ".def", ".py"))
+    assert shared == SHARED_STEMS.keys()
+    assert shared_stems(["cpu/a.c", "cpu/a.h", "smp/b.c", "lib/b.asm"]) == {"b"}
 
 
 def test_no_workload_knows_another():

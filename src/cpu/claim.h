@@ -22,16 +22,16 @@ void claim_exception(unsigned vector, const char *name, bool (*hook)(struct trap
 /* Takes a claim back. The exception must not come meanwhile. */
 void release_exception(unsigned vector, bool (*hook)(struct trap_frame *frame));
 
-/* From here on this hook has every NMI, no other is asked, and its answer is not looked at: the
- * shortest way, for a measurement. NULL: they are asked again. Any CPU, thread context. */
+/* From now on every NMI goes to this hook alone, and its answer is ignored: the shortest path, for
+ * a measurement. NULL restores the other hooks. Any CPU, thread context. */
 void claim_every_nmi(bool (*hook)(struct trap_frame *frame));
 
 /* An external interrupt, on any vector of a priority class: SDM volume 3, 10.8.3 (vector / 16).
  * Returns the vector. The handler runs with interrupts off, and sends the EOI. */
 unsigned claim_vector(unsigned class, const char *name, void (*handler)(struct trap_frame *frame));
 
-/* The same, on this very vector: where an instruction (INT n) or the hardware has the number. INT
- * needs no EOI. */
+/* The same, on the given vector, for a number that an instruction (INT n) or the hardware fixes.
+ * INT needs no EOI. */
 void claim_this_vector(unsigned vector, const char *name,
                        void (*handler)(struct trap_frame *frame));
 

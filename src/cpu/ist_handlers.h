@@ -3,7 +3,7 @@
  * 3, 6.14.5, 6.15.
  *
  * The processor pushes at TSS.ist[code], so the frame ends exactly where a level of this CPU's
- * stack begins. The level that it must be is counted here, apart from the TSS: a missing
+ * stack begins. The handlers count the expected level themselves, apart from the TSS. A missing
  * adjustment, another CPU's stack, or a lost exit each make the two differ.
  *
  * Each is written once, and compiled for each way in which an entry leaves things (discipline.h): a
@@ -31,7 +31,7 @@ struct arrival {
     size_t above;           /* bytes between the frame's end and the level's */
 };
 
-/* The rare ways, in ist.c. */
+/* The slow paths, in ist.c. */
 _Noreturn void ist_wrong_stack(enum stack_kind kind, const struct trap_frame *frame,
                                const char *event);
 void ist_take_rare_nmi(struct trap_frame *frame);
@@ -86,7 +86,7 @@ INLINE void take_nmi(const struct arrival how, struct trap_frame *frame)
     ist_leave(NMI_STACK);
 }
 
-/* DR6 is sticky: what is not cleared here would be read as part of the next #DB (SDM volume 3,
+/* DR6 is sticky: bits left set here would be read as part of the next #DB (SDM volume 3,
  * 17.2.3). It is kept for the hooks, until the next #DB. */
 INLINE void take_debug(const struct arrival how, struct trap_frame *frame)
 {
@@ -122,7 +122,7 @@ INLINE void take_machine_check(const struct arrival how, struct trap_frame *fram
 INLINE void take_stack_fault(const struct arrival how, struct trap_frame *frame)
 {
     ist_enter(how, STACKFAULT_STACK, frame, "#SS");
-    count_event(EVENT_STACK_FAULT); /* first: what dies of it tells how many there were */
+    count_event(EVENT_STACK_FAULT); /* first, so a run that dies of it tells how many */
     if (!exception_hooks[VECTOR_SS][0](FRAME_OF_HANDLER()))
         ist_ask_other_hooks(FRAME_OF_HANDLER());
     ist_leave(STACKFAULT_STACK);
@@ -133,7 +133,7 @@ INLINE void take_stack_fault(const struct arrival how, struct trap_frame *frame)
 INLINE void take_double_fault(const struct arrival how, struct trap_frame *frame)
 {
     ist_enter(how, DOUBLEFAULT_STACK, frame, "#DF");
-    count_event(EVENT_DOUBLE_FAULT); /* first: what dies of it tells how many there were */
+    count_event(EVENT_DOUBLE_FAULT); /* first, so a run that dies of it tells how many */
     if (!exception_hooks[VECTOR_DF][0](FRAME_OF_HANDLER()))
         ist_ask_other_hooks(FRAME_OF_HANDLER());
     ist_leave(DOUBLEFAULT_STACK);

@@ -3,12 +3,12 @@
  * deep? The reference is the kernel-stacks document of Linux for x86_64; SDM volume 3, 6.14.5 and
  * 7.7.
  *
- * THE THEORY, said once.
+ * THE THEORY.
  *
- *  - A thread stack (THREAD_SIZE) belongs to a thread as long as that is alive or a zombie.
+ *  - A thread owns its stack (THREAD_SIZE) while it is alive or a zombie.
  *    thread_info lies at its bottom and an end magic above that. Exceptions without an IST code and
  *    system calls run on it.
- *  - The IRQ stack (IRQSTACKSIZE) is one a CPU. Software switches to it when the CPU's nest counter
+ *  - Each CPU has one IRQ stack (IRQSTACKSIZE). Software switches to it when the CPU's nest counter
  *    goes from -1 to 0 and stays on it for nested interrupts and for softirqs. Its topmost word is
  *    the back-link: the RSP it came from.
  *  - Events that may come at any instruction, or whose cause may be the stack itself, get a
@@ -17,8 +17,8 @@
  *    one level on entry and raises it on exit, and an event that comes in between, with the same
  *    code, gets the level below. Levels of one stack lie next to each other, level 0 on top; below
  *    the last one is a guard page.
- *  - What this cannot close: an event of the same code after the hardware's push and before the
- *    adjustment, or after the adjustment back and before the IRET. NMIs are blocked there by the
+ *  - Two windows stay open for an event of the same code: after the hardware's push and before the
+ *    adjustment, and after the adjustment back and before the IRET. NMIs are blocked there by the
  *    hardware until an IRET; #DB and #BP are raised by our own instructions, so never there; a true
  *    machine check may come there and cost the frame of an INT 18. See TRICKS.md.
  *

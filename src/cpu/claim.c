@@ -35,7 +35,8 @@ bool (*nmi_hook)(struct trap_frame *frame) = ask_nmi_hooks;
 
 _Noreturn void vector_unexpected(struct trap_frame *frame)
 {
-    oops(frame, "interrupt %lu that nobody asked for", frame->vector);
+    oops(frame, "no handler claimed interrupt %lu: a device or a CPU sent a vector that is not in "
+                "use; it came", frame->vector);
 }
 
 void (*vector_handlers[VECTOR_COUNT])(struct trap_frame *frame) = {
@@ -43,7 +44,7 @@ void (*vector_handlers[VECTOR_COUNT])(struct trap_frame *frame) = {
 
 static void unexpected_syscall(struct trap_frame *frame)
 {
-    oops(frame, "SYSCALL that nobody asked for");
+    oops(frame, "no hook expects SYSCALL: code in ring 3 is wrong or damaged; it came");
 }
 
 void (*syscall_hook)(struct trap_frame *frame) = unexpected_syscall;

@@ -87,7 +87,8 @@ __attribute__((noinline)) void ist_ask_other_hooks(struct trap_frame *frame)
     if (frame->vector == VECTOR_SS) {
         if (fixup_apply(frame) || cpu_above.end_thread(frame))
             return;
-        oops(frame, "#SS that nobody asked for, error code 0x%lx", frame->error_code);
+        oops(frame, "no hook expects #SS (error code 0x%lx): " KERNEL_OR_MACHINE,
+             frame->error_code);
     }
     if (frame->vector == VECTOR_DF) {
         if (cpu_above.end_thread(frame))
@@ -95,10 +96,10 @@ __attribute__((noinline)) void ist_ask_other_hooks(struct trap_frame *frame)
         oops(frame, "#DF, CR2 0x%lx (%s)", read_cr2(), stack_describe(read_cr2()));
     }
     if (frame->vector == VECTOR_BP)
-        oops(frame, "#BP that nobody asked for");
+        oops(frame, "no hook expects #BP: " KERNEL_OR_MACHINE);
     if (frame->vector == VECTOR_MC)
-        oops(frame, "#MC that nobody asked for, and no bank says why");
-    oops(frame, "#DB that nobody asked for, DR6 0x%lx", this_cpu->dr6);
+        oops(frame, "no hook expects #MC, and no bank holds its cause: " KERNEL_OR_MACHINE);
+    oops(frame, "no hook expects #DB (DR6 0x%lx): " KERNEL_OR_MACHINE, this_cpu->dr6);
 }
 
 extern const char stubs_shift[]; /* idt.asm */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The oops: the report of an event that nobody expected, and the end of the run.
+/* The oops: the report of an unexpected event, and the end of the run.
  *
  * Any context. */
 #ifndef ISTSTORM_CPU_OOPS_H
@@ -14,5 +14,8 @@ _Noreturn __attribute__((format(printf, 2, 3))) void oops(struct trap_frame *fra
 
 /* Reports registers and backtrace alone, for a CPU that is asked where it is. */
 void oops_report_frame(const struct trap_frame *frame);
+
+/* The end of a message on an exception that no hook takes; oops adds where. */
+#define KERNEL_OR_MACHINE "the kernel or the machine is wrong; it came"
 
 #endif

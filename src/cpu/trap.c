@@ -67,7 +67,7 @@ static _Noreturn void unexpected(struct trap_frame *frame)
         oops(frame, "#PF at 0x%lx (%s), error code 0x%lx%s", read_cr2(),
              stack_describe(read_cr2()), frame->error_code,
              is_exhaustion(frame) ? "; the event that came is lost" : "");
-    oops(frame, "%s (vector %lu) that nobody asked for, error code 0x%lx",
+    oops(frame, "no hook expects %s (vector %lu, error code 0x%lx): " KERNEL_OR_MACHINE,
          vector_name(frame->vector), frame->vector, frame->error_code);
 }
 

@@ -16,6 +16,6 @@ _Noreturn __attribute__((format(printf, 2, 3))) void oops(struct trap_frame *fra
 void oops_report_frame(const struct trap_frame *frame);
 
 /* The end of a message on an exception that no hook takes; oops adds where. */
-#define KERNEL_OR_MACHINE "the kernel or the machine is wrong; it came"
+#define KERNEL_OR_MACHINE "kernel or machine wrong,"
 
 #endif

@@ -59,7 +59,6 @@ NEEDED = {
     "sweep_unsafe": ("entry", "path", "event", "boundary", "address", "bytes"),
     "sweep": ("entry", "path", "event", "boundaries", "unsafe", "closed"),
     "conform": ("check", "section", "rule", "result"),
-    "conform_listed": ("check", "section", "rule"),
 }
 # A line that is none of the image's, and so like one that it must be a damaged one.
 DAMAGED_LINE = re.compile(r'.*("v":1|"type":"|\bok [0-9]+ |iststorm: |KTAP version)')

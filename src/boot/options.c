@@ -474,12 +474,11 @@ static bool parse_check(struct parse *p, struct span value)
     if (value.text[value.length - 1] == ',')
         return fail_syntax(p, "a comma with no name after it");
     p->out->run.checks.given = true;
-    p->out->run.checks.list = span_is(value, "list");
-    while (value.length > 0 && !p->out->run.checks.list) {
+    while (value.length > 0) {
         int index = name_index(span_cut(&value, ','), names->checks, names->check_count);
 
         if (index < 0)
-            return fail(p, "no such check", "run=conform check=list tells all of them");
+            return fail(p, "no such check", "run=list tells all of them");
         p->out->run.checks.bits[index / 64] |= UINT64_C(1) << index % 64;
     }
     return true;

@@ -31,14 +31,6 @@
     FIELD(signed, smis, "SMIs meanwhile; left out where they are not counted") \
     FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
 REPORT_RECORD(conform, "one rule of the manual, tried on this machine", CONFORM_FIELDS)
-
-#define CONFORM_LISTED_FIELDS(FIELD) \
-    FIELD(text, check, "its name, as in check=: subject.rule") \
-    FIELD(text, section, "of the manual: SDM 3A 6.7.1") \
-    FIELD(text, rule, "what the manual says, in one line") \
-    FIELD(text, danger, "what trying it may do to a machine; left out when nothing")
-REPORT_RECORD(conform_listed, "one rule of the manual that can be tried, for check=list",
-              CONFORM_LISTED_FIELDS)
 /* clang-format on */
 
 #define FAR_AWAY 256                /* a probe has fewer bytes */
@@ -291,22 +283,12 @@ static void run_check(const struct conform_check *check, struct tally *tally)
     under_way = NULL;
 }
 
-static void list_check(const struct conform_check *check)
-{
-    report_conform_listed(&(struct report_conform_listed){
-        .check = check->name,
-        .section = check->section,
-        .rule = check->rule,
-        .danger = check->danger,
-    });
-}
-
 static unsigned tests(const struct run *run)
 {
     unsigned count = 0;
 
     for (const struct conform_check *check = conform_start; check < conform_end; check++)
-        count += !run->checks.list && selected(run, check);
+        count += selected(run, check);
     return count;
 }
 
@@ -315,12 +297,8 @@ static void conduct(const struct run *run)
     struct tally *tally = &tallies[cpu_index()];
 
     for (const struct conform_check *check = conform_start; check < conform_end; check++) {
-        if (run->checks.list) {
-            list_check(check);
-            tally->received = ++tally->sent;
-        } else if (selected(run, check)) {
+        if (selected(run, check))
             run_check(check, tally);
-        }
         workload_breathe();
     }
     if (tally->failed)

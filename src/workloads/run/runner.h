@@ -12,7 +12,6 @@
 #define RUN_CHECKS 512
 struct check_choice {
     bool given;                     /* else all that are not dangerous */
-    bool list;                      /* tell what there are, and try none */
     uint64_t bits[RUN_CHECKS / 64]; /* bit i of the array: conform_start[i] */
 };
 

@@ -309,7 +309,7 @@ RUNS = [
     Run("passes", "quick", words=("passes=3", "time=100ms"), checks=(passes(3, 3), cpus(2))),
     Run("stop=first", "quick", icount=True, timeout=300, verdict="FAIL",
         checks=(soon, passes(1, 9)),
-        words=("inject=clobber-register", "target=neighbour", "stop=first", "time=1h",
+        words=("run=nmi", "inject=clobber-register", "target=neighbour", "stop=first", "time=1h",
                "passes=9")),
 
     *(Run(f"run=sweep entry={entry}", "quick", smp="1", icount=True, timeout=300,

@@ -53,8 +53,8 @@
     OPTION(apic, "x2apic", \
            "go up to x2APIC mode; when not given, only where the firmware did or an id needs it") \
     OPTION(check, "names of checks, comma separated", \
-           "run=conform: try these, dangerous ones too; all that are not dangerous when not given; " \
-           "run=list tells them") \
+           "run=conform: try these, dangerous ones too; all that are not dangerous when not " \
+           "given; run=list tells them") \
     OPTION(corrected, "a number, from 0 to 1000000", \
            "how many corrected hardware errors within an hour pass; 10 when not given") \
     OPTION(samples, "a number from 100 to 100000000", \

@@ -98,10 +98,22 @@ def page_part(page, name):
 
 @pytest.mark.parametrize("name", ["README.md", "grub.cfg", "docs/running.md",
                               "docs/hypervisors.md", "docs/sweep.md", "docs/planted-faults.md"])
-def test_keys_in_examples_exist(name):
-    """No example with a key that the image would refuse."""
+def test_keys_in_examples_have_an_effect(name):
+    """No example with a key that the image would refuse, in that run or in any."""
     text = (ROOT / name).read_text()
     example = r'''(?:^ *storm|tools/run|CMDLINE=")[^\n=`]*?((?: ?[a-z]+=[^\s`"]+)+)'''
     lines = re.findall(example, text, re.MULTILINE)
-    keys = {word.split("=")[0] for line in lines for word in line.split()}
-    assert keys and keys <= set(built.listed("key"))
+    examples = [dict(word.split("=", 1) for word in line.split()) for line in lines]
+    assert examples and set().union(*examples) <= set(built.listed("key"))
+    for example in examples:
+        refused = {key for key in example if is_refused(key, example.get("run", "storm"))}
+        assert not refused, example
+
+
+def is_refused(key, names):
+    """Whether a key is used by some workloads, but by none of a run's."""
+    workloads = built.listed("workload").values()
+    users = {one["name"] for one in workloads if key in one["keys"].split()}
+    storm = {one["name"] for one in workloads if one["alone"] == "no"}
+    run = set().union(*(storm if name == "storm" else {name} for name in names.split(",")))
+    return bool(users) and not users & run

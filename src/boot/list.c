@@ -9,6 +9,7 @@
 #include "cpu/late.h"
 #include "cpu/percpu.h"
 #include "cpu/verdict.h"
+#include "lib/format.h"
 #include "lib/report.h"
 #include "workloads/conform/conform.h"
 #include "workloads/workload.h"
@@ -21,6 +22,7 @@
     FIELD(text, values, "key: the values that it takes; field: text, number or signed") \
     FIELD(text, of, "field: the record type that it belongs to") \
     FIELD(text, alone, "workload: yes, or no where it is part of storm") \
+    FIELD(text, keys, "workload: the keys that only some workloads use, and this one does") \
     FIELD(text, section, "rule: of the manual, as SDM 3A 6.7.1") \
     FIELD(text, danger, "rule: what trying it may do to a machine; left out when nothing") \
     FIELD(signed, levels, "discipline: events of one IST code that may nest") \
@@ -56,16 +58,37 @@ static void list_keys(void)
         tell(&keys[i]);
 }
 
+/* The command line's keys that have an effect on it, and not on every run. */
+static void name_keys(unsigned workload, char *text, size_t size)
+{
+    static const char *const keys[] = {
+#define KEY_NAME(key, syntax, help) #key,
+        OPTIONS(KEY_NAME)
+#undef KEY_NAME
+    };
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (runner_uses(workload, keys[i]))
+            used += format(text + used, size - used, "%s%s", used ? " " : "", keys[i]);
+}
+
 static void list_workloads(void)
 {
-    for (const struct workload *w = workloads_start; w < workloads_end; w++)
+    char keys[100];
+
+    for (const struct workload *w = workloads_start; w < workloads_end; w++) {
+        name_keys(w - workloads_start, keys, sizeof(keys));
         tell(&(struct report_list){
             .item = "workload",
             .name = w->name,
             .about = w->about,
+            .keys = keys,
             .alone = w->alone ? "yes" : "no",
             .levels = REPORT_UNKNOWN,
         });
+    }
 }
 
 static void list_planted_faults(void)

@@ -439,7 +439,7 @@ FAULT_TIMES |= {"hung-trial": ("time=60s",), **{name: () for name in (
 FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-stack": ("run=nmi",),
                "stack-fill": ("run=nmi",), "hung-holder": ("run=nmi",),
                "unused-level": ("run=nmi",), "mapped-guard": ("run=nmi",),
-               "spared-cpu": ("run=nmi",),
+               "spared-cpu": ("run=nmi",), "clock-slip": ("run=debug",),
                **{name: ("run=thread",) for name in (
                    "shallow-overflow", "info-cpu", "info-thread", "lingering-thread",
                    "idle-workload")},

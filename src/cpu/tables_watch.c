@@ -64,12 +64,18 @@ const char *tables_verify(void)
     return all_is_whole(text) ? NULL : text;
 }
 
+/* Once; but an event that comes in the middle of it, and fails of the same, tells it first. */
 static void tell(uint32_t cpu, const char *text)
 {
-    if (!strcmp(text, cpu_at(cpu)->difference))
+    static bool telling[MAX_CPUS];
+    bool *mine = &telling[cpu_index()], in_the_middle = *mine;
+
+    if (!in_the_middle && !strcmp(text, cpu_at(cpu)->difference))
         return;
+    __atomic_store_n(mine, true, __ATOMIC_RELAXED);
     memcpy(cpu_at(cpu)->difference, text, DIFFERENCE_BYTES);
     check_failed_on(CHECK_TABLES, cpu, NO_STACK, 0, "tables", "%s is not as it was loaded", text);
+    __atomic_store_n(mine, in_the_middle, __ATOMIC_RELAXED);
 }
 
 /* The IDT is constant, so write protection is lifted to change a bit. */

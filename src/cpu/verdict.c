@@ -116,7 +116,8 @@ static void report_failure(enum check check, const struct failure_place *place, 
     if (smis > 0)
         format(detail + strlen(detail), sizeof(detail) - strlen(detail),
                "; %ld SMIs came since the last look, which may unblock NMIs", smis);
-    if (verdict_find_cause && !__atomic_load_n(&first_claimed, __ATOMIC_ACQUIRE))
+    if (verdict_find_cause && check != CHECK_TABLES &&
+        !__atomic_load_n(&first_claimed, __ATOMIC_ACQUIRE))
         verdict_find_cause(place->cpu);
     __atomic_fetch_add(&counts[check], 1, __ATOMIC_RELAXED);
     keep_first(place, detail);

@@ -440,6 +440,7 @@ FAULT_WORDS = {"nest-counter": ("run=nmi",), "lost-nmi": ("run=nmi",), "deep-sta
                "stack-fill": ("run=nmi",), "hung-holder": ("run=nmi",),
                "unused-level": ("run=nmi",), "mapped-guard": ("run=nmi",),
                "spared-cpu": ("run=nmi",), "clock-slip": ("run=debug",),
+               "clock-apart": ("run=debug",),
                **{name: ("run=thread",) for name in (
                    "shallow-overflow", "info-cpu", "info-thread", "lingering-thread",
                    "idle-workload")},
